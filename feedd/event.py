@@ -1,0 +1,159 @@
+"""
+What happened: one change that a friend should see.
+
+This module knows the shape of an event and its JSON. It does not know where events come from or who hears them.
+"""
+
+import hashlib
+import re
+
+import msgspec
+
+KINDS = frozenset({"post", "edit", "delete", "friend", "unfriend", "message"})
+FRIEND_KINDS = frozenset({"friend", "unfriend"})
+
+_USER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class UnreadableEvent(ValueError):
+    """The bytes are not an event: not JSON, not UTF-8, or a field of the wrong type."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """
+    One change, with its JSON made once; every format is these bytes between two others.
+
+    :ivar id: the row of ``events``; negative for a foreign ``message``, which is not in the log.
+    :ivar kind: one of `KINDS`.
+    :ivar author: whose channel it goes to.
+    :ivar post: the post it speaks of, or None.
+    :ivar friend: for ``friend`` and ``unfriend`` the other user, else None.
+    :ivar json: the whole event as JSON, UTF-8, fit for JSON, JSONP, HTML and one line of an event stream.
+    """
+
+    id: int
+    kind: str
+    author: str
+    post: int | None
+    friend: str | None
+    json: bytes
+
+
+class _Wire(msgspec.Struct):
+    id: int
+    kind: str
+    author: str
+    body: msgspec.Raw
+    at: int
+    post: int | None = None
+
+
+class _FriendBody(msgspec.Struct):
+    friend: str
+
+
+def is_user(name: str) -> bool:
+    """Whether `name` may be a user: 1-64 characters of ``A-Z a-z 0-9 _ -``."""
+    return _USER.match(name) is not None
+
+
+def safe_json(data: bytes) -> bytes:
+    """
+    The same JSON document without ``<``, U+2028, U+2029 or a line break, so that it can stand in a script or an event stream.
+
+    In valid JSON the first three occur only inside strings, where an escape means the same, and a raw line break occurs
+    only between tokens, where a space does.
+    """
+    if b"<" in data:
+        data = data.replace(b"<", b"\\u003c")
+    if b"\xe2\x80" in data:
+        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    if b"\n" in data or b"\r" in data:
+        data = data.replace(b"\n", b" ").replace(b"\r", b" ")
+    return data
+
+
+def make_event(id: int, kind: str, author: str, post: int | None, body: bytes, at: int) -> Event:
+    """
+    The event of these fields; `body` is JSON text that the caller has validated, `at` milliseconds since 1970.
+
+    :raises UnreadableEvent: when a ``friend`` or ``unfriend`` does not name a friend.
+    """
+    friend = _friend_in(body) if kind in FRIEND_KINDS else None
+    json = b'{"id":%d,"kind":"%s","author":"%s","post":%s,"body":%s,"at":%d}' % (
+        id,
+        kind.encode(),
+        author.encode(),
+        b"null" if post is None else b"%d" % post,
+        safe_json(body),
+        at,
+    )
+    return Event(id, kind, author, post, friend, json)
+
+
+def check_json(text: bytes) -> None:
+    """
+    Check that `text` is one JSON document in UTF-8.
+
+    :raises UnreadableEvent: when it is not, or is nested too deeply.
+    """
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableEvent(str(error)) from None
+
+
+def stored_event(id: int, kind: str, author: str, post: int | None, payload: bytes, at: int) -> Event:
+    """
+    The event of one row of the log; a site's own writer may have put anything there, so all of it is checked.
+
+    :raises UnreadableEvent: when kind or author are none, or the payload is not JSON.
+    """
+    if kind not in KINDS or not is_user(author):
+        raise UnreadableEvent("no such kind or author")
+    check_json(payload)
+    return make_event(id, kind, author, post, payload, at)
+
+
+def parse_event(data: bytes, author: str | None) -> Event | None:
+    """
+    The event whose JSON this is, as feedd itself publishes it, or None when it is a JSON document of another shape.
+
+    :param author: whose exchange it came from; an event that names another author is refused. None: any author.
+    :raises UnreadableEvent: when it is not JSON, or an event that contradicts its exchange.
+    """
+    check_json(data)
+    try:
+        wire = msgspec.json.decode(data, type=_Wire)
+    except msgspec.ValidationError:
+        return None
+    if wire.kind not in KINDS or wire.id < 1 or not is_user(wire.author):
+        return None
+    if author is not None and wire.author != author:
+        raise UnreadableEvent("an event of another author than its exchange")
+    return make_event(wire.id, wire.kind, wire.author, wire.post, bytes(wire.body), wire.at)
+
+
+def foreign_message(data: bytes, author: str, message_id: bytes, at: int) -> Event:
+    """
+    The live event of kind ``message`` for a JSON document of any other shape that `author`'s exchange carried.
+
+    Its id is negative, so that it can never be a row of the log; it is made from `message_id`, else from content and time,
+    so that every process gives the same message the same id. It fits a JavaScript number (53 bits).
+
+    :raises UnreadableEvent: when it is not JSON.
+    """
+    check_json(data)
+    seed = message_id or b"%d\0%s" % (at, data)
+    digest = hashlib.blake2b(seed, digest_size=8, key=author.encode()).digest()
+    return make_event(-1 - (int.from_bytes(digest, "big") >> 12), "message", author, None, data, at)
+
+
+def _friend_in(body: bytes) -> str:
+    try:
+        friend = msgspec.json.decode(body, type=_FriendBody).friend
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnreadableEvent(str(error)) from None
+    if not is_user(friend):
+        raise UnreadableEvent("not a user: the friend")
+    return friend
