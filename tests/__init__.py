@@ -1,0 +1,1 @@
+"""feedd's tests: `unit` opens no socket, `contracts` holds one suite per port, `live` uses real servers."""

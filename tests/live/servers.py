@@ -1,0 +1,362 @@
+"""
+The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loopback ports, with their data in a temporary folder.
+
+`rabbitmq()`, `mariadb()` and `memcached()` return the one that all tests share; the classes make a private one for a test
+that stops, kills or freezes it. All end with the process that started them (see `supervisor`). Everything here blocks.
+
+This module knows how each server is started and when it is ready. It does not know feedd.
+"""
+
+import atexit
+import functools
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Self
+
+import pymysql
+
+from tests.live.supervisor import Supervisor
+
+HOST = "127.0.0.1"
+START_SECONDS = 120.0
+STOP_SECONDS = 30.0
+
+
+class NotStarted(Exception):
+    """A server is not installed or does not come up; the text holds the end of its log."""
+
+
+@functools.cache
+def supervisor() -> Supervisor:
+    """The supervisor of this process."""
+    made = Supervisor()
+    atexit.register(made.close)
+    return made
+
+
+def free_port() -> int:
+    """A port nobody listens on, below the range that outgoing connections take, so that it stays free across a restart."""
+    while True:
+        port = random.randint(15_000, 31_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+        return port
+
+
+def answers(port: int, send: bytes = b"") -> bytes:
+    """The first bytes that the server on `port` says after `send`, b"" when it says none or is not there."""
+    try:
+        with socket.create_connection((HOST, port), timeout=2) as connection:
+            connection.sendall(send)
+            return connection.recv(64)
+    except OSError:
+        return b""
+
+
+class Server:
+    """
+    One server of our own. Its port and its data stay the same across `stop` or `kill` and `start`.
+
+    :ivar host: always 127.0.0.1.
+    :ivar port: where it listens.
+    :ivar folder: its data and logs.
+    """
+
+    NAME: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.host = HOST
+        self.port = free_port()
+        self.folder = supervisor().folder / f"{self.NAME}-{self.port}"
+        self._pid = 0
+
+    def start(self) -> Self:
+        """Start it and return when it accepts clients. Raises `NotStarted`."""
+        if self._pid:
+            raise RuntimeError(f"{self.NAME} runs already")
+        if not self.folder.exists():
+            self.folder.mkdir()
+            self._prepare()
+        self._pid = self._launch()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._ready():
+            if supervisor().code(self._pid) is not None or time.monotonic() > deadline:
+                self.kill()
+                raise NotStarted(f"{self.NAME} did not start:\n{self.log()}")
+            time.sleep(0.05)
+        return self
+
+    def stop(self) -> None:
+        """End it in its own way, so that its clients are told and its data is flushed; nothing when it does not run."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would; nothing when it does not run."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open, and nobody answers."""
+        supervisor().signal(self._pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        supervisor().signal(self._pid, signal.SIGCONT)
+
+    def log(self) -> str:
+        """The end of what it printed."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace")[-4000:] if path.exists() else "(no log)"
+
+    def _end(self, number: int) -> None:
+        if not self._pid:
+            return
+        supervisor().signal(self._pid, number)
+        supervisor().signal(self._pid, signal.SIGCONT)
+        if supervisor().wait(self._pid, STOP_SECONDS) is None:
+            supervisor().signal(self._pid, signal.SIGKILL)
+            supervisor().wait(self._pid, STOP_SECONDS)
+        self._pid = 0
+
+    def _run(self, command: list[str], environment: Mapping[str, str] = os.environ) -> int:
+        return supervisor().start([_program(command[0]), *command[1:]], environment, self.folder / "log")
+
+    def describe(self) -> str:
+        """What another process needs for `attach`."""
+        return json.dumps([self.port, str(self.folder)])
+
+    @classmethod
+    def attach(cls, description: str) -> Self:
+        """The server that another process runs."""
+        server = cls.__new__(cls)
+        server.host, server._pid = HOST, 0
+        server.port, folder = json.loads(description)
+        server.folder = Path(folder)
+        return server
+
+    def _prepare(self) -> None:
+        """Lay out the empty folder."""
+
+    def _launch(self) -> int:
+        """Start the process that serves and return its id."""
+        raise NotImplementedError
+
+    def _ready(self) -> bool:
+        raise NotImplementedError
+
+
+class Memcached(Server):
+    """A memcached of 64 MB."""
+
+    NAME = "memcached"
+
+    def _launch(self) -> int:
+        return self._run(["memcached", "-l", HOST, "-p", str(self.port), "-U", "0", "-m", "64", "-c", "1024", *_as_root("-u")])
+
+    def _ready(self) -> bool:
+        return answers(self.port, b"version\r\n").startswith(b"VERSION")
+
+
+class MariaDB(Server):
+    """A MariaDB whose user `feedd`, without a password, may do anything from 127.0.0.1."""
+
+    NAME = "mariadb"
+    _DURABILITY = ("--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M")
+
+    def database(self) -> str:
+        """The URL of a fresh, empty database."""
+        name = f"feedd_{random.getrandbits(48):012x}"
+        self.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        return f"mysql://feedd@{self.host}:{self.port}/{name}"
+
+    def execute(self, statement: str) -> None:
+        """Run one SQL statement as an administrator."""
+        connection = pymysql.connect(host=self.host, port=self.port, user="feedd", connect_timeout=10)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+    def _prepare(self) -> None:
+        (self.folder / "init.sql").write_text(
+            "CREATE USER IF NOT EXISTS 'feedd'@'127.0.0.1';\nGRANT ALL ON *.* TO 'feedd'@'127.0.0.1' WITH GRANT OPTION;\n"
+        )
+        command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder}/data", *_as_root("--user")]
+        command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", *self._DURABILITY]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS)
+        if done.returncode:
+            raise NotStarted(f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+    def _launch(self) -> int:
+        options = {
+            "datadir": self.folder / "data",
+            "socket": self._socket(),
+            "pid-file": self.folder / "pid",
+            "init-file": self.folder / "init.sql",
+            "bind-address": HOST,
+            "port": self.port,
+            "max-connections": 200,
+            "character-set-server": "utf8mb4",
+        }
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        return self._run(
+            ["mariadbd", "--no-defaults", *arguments, "--skip-name-resolve", *self._DURABILITY, *_as_root("--user")]
+        )
+
+    def _socket(self) -> str:
+        """A path within the 107 bytes of a socket's address."""
+        return os.path.relpath(self.folder / "sock", self.folder / "data")
+
+    def _ready(self) -> bool:
+        if not answers(self.port):
+            return False
+        try:
+            self.execute("DO 1")
+        except pymysql.Error:
+            return False
+        return True
+
+
+class RabbitMQ(Server):
+    """A RabbitMQ node with a name and an epmd of its own, without plugins; user and password are guest."""
+
+    NAME = "rabbitmq"
+    _SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # Debian's /usr/sbin/rabbitmq* insist on the user rabbitmq
+    _NO_STRANGERS = "-kernel inet_dist_use_interface {127,0,0,1}"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epmd = 0
+
+    @property
+    def url(self) -> str:
+        """Where feedd finds it."""
+        return f"amqp://guest:guest@{self.host}:{self.port}/%2F"
+
+    def ctl(self, *arguments: str) -> str:
+        """The output of ``rabbitmqctl -q arguments``; a second or two. Raises `subprocess.CalledProcessError`."""
+        command = [str(self._SCRIPTS / "rabbitmqctl"), "-q", *arguments]
+        done = subprocess.run(
+            command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
+        )
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
+        return done.stdout
+
+    def _end(self, number: int) -> None:
+        super()._end(number)
+        if self._epmd:
+            supervisor().signal(self._epmd, signal.SIGKILL)
+            supervisor().wait(self._epmd, STOP_SECONDS)
+        self._epmd = 0
+
+    def _prepare(self) -> None:
+        (self.folder / "ports").write_text(f"{free_port()} {free_port()}")
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "environment").touch()
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = {HOST}:{self.port}\n"
+            "vm_memory_high_watermark.absolute = 2GB\n"
+            "disk_free_limit.absolute = 1MB\n"
+            "log.console = true\nlog.console.level = info\nlog.file = false\n"
+        )
+
+    def _launch(self) -> int:
+        environment = self._environment()
+        if not (self._SCRIPTS / "rabbitmq-server").exists():
+            raise NotStarted("rabbitmq-server is not installed")
+        self._epmd = self._run(["epmd", "-address", HOST, "-port", environment["ERL_EPMD_PORT"]], environment)
+        deadline = time.monotonic() + 10
+        while not _listens(int(environment["ERL_EPMD_PORT"])) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self._run([str(self._SCRIPTS / "rabbitmq-server")], environment)
+
+    def _ready(self) -> bool:
+        return answers(self.port, b"AMQP\x00\x00\x09\x01").startswith(b"\x01\x00\x00")
+
+    def _environment(self) -> dict[str, str]:
+        epmd, distribution = (self.folder / "ports").read_text().split()
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))}
+        return inherited | {
+            "HOME": str(self.folder),  # the cookie
+            "detached": "true",  # rabbitmq-server then becomes the Erlang VM, so that a signal reaches it
+            "ERL_EPMD_PORT": epmd,
+            "ERL_EPMD_ADDRESS": HOST,
+            "RABBITMQ_NODENAME": f"feedd-{self.port}-{epmd}@localhost",
+            "RABBITMQ_DIST_PORT": distribution,
+            "RABBITMQ_BASE": str(self.folder),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "environment"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{self._NO_STRANGERS} +S 2:2 +A 16",
+            "RABBITMQ_CTL_ERL_ARGS": f"{self._NO_STRANGERS} +S 1:1",
+        }
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise NotStarted(f"{name} is not installed")
+    return path
+
+
+def _as_root(option: str) -> list[str]:
+    """Servers that refuse to run as root unless told to are told, when the tests run as root."""
+    if os.geteuid():
+        return []
+    return [f"{option}=root"] if option.startswith("--") else [option, "root"]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+SHARED: dict[str, type[Server]] = {kind.NAME: kind for kind in (RabbitMQ, MariaDB, Memcached)}
+
+
+def variable(name: str) -> str:
+    """The environment variable through which ``tests/run`` hands over the shared server `name`."""
+    return f"FEEDD_TEST_{name.upper()}"
+
+
+@functools.cache
+def _shared(kind: type[Server]) -> Server:
+    description = os.environ.get(variable(kind.NAME))
+    return kind.attach(description) if description else kind().start()
+
+
+def rabbitmq() -> RabbitMQ:
+    """The RabbitMQ that all tests of this run share."""
+    server = _shared(RabbitMQ)
+    assert isinstance(server, RabbitMQ)
+    return server
+
+
+def mariadb() -> MariaDB:
+    """The MariaDB that all tests of this run share."""
+    server = _shared(MariaDB)
+    assert isinstance(server, MariaDB)
+    return server
+
+
+def memcached() -> Memcached:
+    """The memcached that all tests of this run share."""
+    server = _shared(Memcached)
+    assert isinstance(server, Memcached)
+    return server

@@ -1,0 +1,1 @@
+"""Tests without sockets: a Clock and strings only."""
