@@ -1,0 +1,265 @@
+"""
+Who hears whom.
+
+This module knows events, viewers and authors. It does not know time, connections or encodings: a listener is a callable, and
+a poll's deadline is somebody else's.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from feedd.event import FRIEND_KINDS, Event
+from feedd.subscription import Listener, Subscription
+
+
+class HubFull(Exception):
+    """There are as many subscriptions as there may be."""
+
+
+class _Viewer:
+    """One user who listens here, whom they hear, and each of their subscriptions (a tab, a phone)."""
+
+    __slots__ = ("authors", "changed", "name", "subscriptions")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.authors: set[str] = set()
+        self.subscriptions: list[Subscription] = []
+        self.changed: dict[str, int] | None = None
+
+    def is_news(self, event: Event) -> bool:
+        """Whether this friend change is the newest one of its pair; the bell and the net may bring two in either order."""
+        assert event.friend is not None
+        if self.changed is None:
+            self.changed = {}
+        if self.changed.get(event.friend, 0) >= event.id:
+            return False
+        self.changed[event.friend] = event.id
+        return True
+
+
+class Hub:
+    """
+    All subscriptions of this process.
+
+    :param follow: called with an author when somebody here begins to hear them; `unfollow` when nobody does any more.
+    :param wake: called when `flush` has something to do, once until it has been called.
+    :param friends_changed: called by `flush` with the viewers whose friends have changed.
+    :param recall: called with an id and an author, returns what the author said after it, None when that is too long ago.
+    :param report: called with what a listener raised; the others are answered all the same.
+    :param instance: the prefix of this process's handles, [A-Za-z0-9], at most 8 characters.
+    :param now: seconds of the clock that `expire` is called with.
+    """
+
+    def __init__(
+        self,
+        follow: Callable[[str], None],
+        unfollow: Callable[[str], None],
+        wake: Callable[[], None],
+        friends_changed: Callable[[Collection[str]], None],
+        recall: Callable[[int, str], list[Event] | None],
+        report: Callable[[Exception], None],
+        instance: str,
+        now: float = 0.0,
+        max_pending: int = 200,
+        max_subscriptions: int = 100_000,
+    ) -> None:
+        self._follow = follow
+        self._unfollow = unfollow
+        self._wake = wake
+        self._friends_changed = friends_changed
+        self._recall = recall
+        self._report = report
+        self._instance = instance
+        self._max_pending = max_pending
+        self._max_subscriptions = max_subscriptions
+        self._opened = 0
+        self._now = now
+        self._viewers: dict[str, _Viewer] = {}
+        self._followers: dict[str, set[_Viewer]] = {}
+        self._subscriptions: dict[str, Subscription] = {}
+        self._idle: dict[Subscription, float] = {}
+        self._ready: dict[Subscription, None] = {}
+        self._changed: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    @property
+    def parked(self) -> int:
+        """How many listeners wait."""
+        return len(self._subscriptions) - len(self._idle)
+
+    def open(self, viewer: str) -> Subscription:
+        """
+        A new subscription of `viewer`; from now on it holds what their authors (at least they themselves) say.
+
+        :raises HubFull: at `max_subscriptions`.
+        """
+        if len(self._subscriptions) >= self._max_subscriptions:
+            raise HubFull
+        self._opened += 1
+        subscription = Subscription(viewer, f"{self._instance}{self._opened:x}")
+        self._subscriptions[subscription.handle] = subscription
+        self._idle[subscription] = self._now
+        listens = self._viewers.get(viewer)
+        if listens is None:
+            listens = self._viewers[viewer] = _Viewer(viewer)
+            self._hear(listens, viewer)
+        listens.subscriptions.append(subscription)
+        return subscription
+
+    def set_friends(self, viewer: str, friends: Collection[str], changes: Mapping[str, Event]) -> None:
+        """
+        Say whom `viewer` hears besides themselves; nothing happens when all their subscriptions have ended meanwhile.
+
+        :param changes: by friend, the newest change that `friends` already takes into account; an older one has no effect.
+        """
+        listens = self._viewers.get(viewer)
+        if listens is None:
+            return
+        for change in changes.values():
+            listens.is_news(change)
+        wanted = {viewer, *friends}
+        for author in wanted - listens.authors:
+            self._hear(listens, author)
+        for author in listens.authors - wanted:
+            self._unhear(listens, author)
+
+    def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
+        """The subscription that can answer `cursor` at once: it is `viewer`'s, and this is the last cursor it gave out."""
+        subscription = self._subscriptions.get(handle)
+        if subscription is None or subscription.viewer != viewer or subscription.issued != cursor or subscription.overflowed:
+            return None
+        return subscription
+
+    def park(self, subscription: Subscription, listener: Listener) -> None:
+        """Let `listener` wait for the subscription's next event; when the subscription has ended it is answered at once."""
+        subscription.park(listener)
+        self._idle.pop(subscription, None)
+        if subscription.handle not in self._subscriptions:
+            subscription.end()
+
+    def leave(self, subscription: Subscription) -> None:
+        """Nobody waits any more, their connection is gone or their time is over; what comes is pending for a while."""
+        subscription.unpark()
+        self._rest(subscription)
+
+    def close(self, subscription: Subscription) -> None:
+        """End the subscription, which may have ended before; who is parked is answered with nothing."""
+        if self._subscriptions.pop(subscription.handle, None) is None:
+            return
+        self._idle.pop(subscription, None)
+        self._ready.pop(subscription, None)
+        listens = self._viewers[subscription.viewer]
+        listens.subscriptions.remove(subscription)
+        if not listens.subscriptions:
+            del self._viewers[listens.name]
+            for author in tuple(listens.authors):
+                self._unhear(listens, author)
+        self._end(subscription)
+
+    def close_viewer(self, viewer: str) -> int:
+        """End all subscriptions of `viewer`; returns how many there were."""
+        listens = self._viewers.get(viewer)
+        subscriptions = tuple(listens.subscriptions) if listens else ()
+        for subscription in subscriptions:
+            self.close(subscription)
+        return len(subscriptions)
+
+    def expire(self, now: float, linger_seconds: float) -> None:
+        """Close the subscriptions that nobody has polled for `linger_seconds`; call it once a second or so."""
+        self._now = now
+        for subscription, since in tuple(self._idle.items()):
+            if since + linger_seconds > now:
+                break
+            self.close(subscription)
+
+    def dispatch(self, event: Event) -> None:
+        """Make `event` pending for all who hear its author; they are answered by the next `flush`."""
+        for listens in self._followers.get(event.author, ()):
+            for subscription in listens.subscriptions:
+                subscription.push(event, self._max_pending)
+                if subscription.parked:
+                    self._awake(subscription)
+        if event.kind in FRIEND_KINDS:
+            self._change_friends(event)
+
+    def flush(self, epoch: str, settled: int) -> None:
+        """Answer everybody who is parked and has something pending; `settled` is the log's."""
+        ready, self._ready = self._ready, {}
+        changed, self._changed = self._changed, set()
+        if changed:
+            self._friends_changed(changed)
+        for subscription in ready:
+            if subscription.overflowed:
+                self.close(subscription)
+            elif subscription.ready and (listener := subscription.unpark()):
+                self._rest(subscription)
+                self._call(listener, *subscription.take(epoch, settled))
+
+    def _awake(self, subscription: Subscription) -> None:
+        if not self._ready and not self._changed:
+            self._wake()
+        self._ready[subscription] = None
+
+    def _rest(self, subscription: Subscription) -> None:
+        if subscription.handle in self._subscriptions:
+            self._idle.pop(subscription, None)
+            self._idle[subscription] = self._now
+
+    def _end(self, subscription: Subscription) -> None:
+        listener = subscription.unpark()
+        if listener is not None:
+            self._call(listener, [], subscription.issued)
+
+    def _call(self, listener: Listener, events: list[Event], cursor: str) -> None:
+        try:
+            listener(events, cursor)
+        except Exception as error:
+            self._report(error)
+
+    def _change_friends(self, event: Event) -> None:
+        if not self._ready and not self._changed:
+            self._wake()
+        self._changed.add(event.author)
+        listens = self._viewers.get(event.author)
+        if listens is None or event.friend is None or event.friend == event.author or not listens.is_news(event):
+            return
+        if event.kind == "friend":
+            self._befriend(listens, event.friend, event.id)
+        else:
+            self._unhear(listens, event.friend)
+            for subscription in listens.subscriptions:
+                subscription.retract(event.friend)
+
+    def _befriend(self, listens: _Viewer, friend: str, since: int) -> None:
+        """Hear a new friend from event `since` on; what they said after it may have come here before it."""
+        self._hear(listens, friend)
+        said = self._recall(since, friend)
+        for subscription in listens.subscriptions:
+            if said is None:
+                subscription.overflowed = True
+            for event in said or ():
+                subscription.push(event, self._max_pending)
+            if subscription.parked:
+                self._awake(subscription)
+
+    def _hear(self, listens: _Viewer, author: str) -> None:
+        if author in listens.authors:
+            return
+        listens.authors.add(author)
+        followers = self._followers.get(author)
+        if followers is None:
+            followers = self._followers[author] = set()
+            self._follow(author)
+        followers.add(listens)
+
+    def _unhear(self, listens: _Viewer, author: str) -> None:
+        if author not in listens.authors:
+            return
+        listens.authors.discard(author)
+        followers = self._followers[author]
+        followers.discard(listens)
+        if not followers:
+            del self._followers[author]
+            self._unfollow(author)

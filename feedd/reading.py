@@ -1,0 +1,163 @@
+"""
+The order of the read path: a page and its cursor, a poll that is hot or cold, and what was missed in between.
+
+This module knows the log, the hub and the ports. It does not know HTTP, nor how an answer is spelled.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from feedd.cursor import MAX_IDS, Cursor, parse_cursor
+from feedd.event import Event
+from feedd.hub import Hub, HubFull
+from feedd.ports import Friends, History, Page, Store, Unavailable
+from feedd.recent import RecentLog
+from feedd.subscription import Subscription
+
+MAX_MISSED = 500
+"""Events in one answer; when more were missed it says so, and the next poll brings the next."""
+
+_TRIES = 3
+
+
+class FirstPage(NamedTuple):
+    """What a page load shows, and the cursor from which to poll on."""
+
+    friends: tuple[str, ...]
+    page: Page
+    cursor: str
+
+
+class Reply(NamedTuple):
+    """
+    What a poll found at once.
+
+    :ivar events: by id; empty when there is nothing yet.
+    :ivar cursor: the cursor after them.
+    :ivar subscription: on which to wait when `events` is empty; None when there is nothing to wait for.
+    :ivar more: the next poll has more at once.
+    :ivar gap: events between were pruned or the cursor is of another database; only init helps.
+    """
+
+    events: list[Event]
+    cursor: str
+    subscription: Subscription | None
+    more: bool = False
+    gap: bool = False
+
+
+class Reading:
+    """Answers viewers from the log, wherever the part of it that they need is: pending, in memory, or in the database."""
+
+    def __init__(self, log: RecentLog, hub: Hub, store: Store, friends: Friends) -> None:
+        self.epoch = ""
+        self._log = log
+        self._hub = hub
+        self._store = store
+        self._friends = friends
+
+    async def friends_of(self, viewer: str) -> tuple[str, ...]:
+        """Whom `viewer` hears; a list from a cache is corrected by the friend changes that the recent log knows."""
+        friends = await self._friends.of(viewer)
+        changes = self._log.friend_changes(viewer)
+        if not changes:
+            return friends
+        corrected = set(friends)
+        for friend, change in changes.items():
+            (corrected.add if change.kind == "friend" else corrected.discard)(friend)
+        return tuple(sorted(corrected - {viewer}))
+
+    async def page(self, viewer: str, before: int | None, limit: int) -> FirstPage:
+        """
+        The newest posts that `viewer` may see, and a cursor of the same snapshot.
+
+        The watermark is read first: an event that settles after it is in the snapshot's ids, or is told again.
+        """
+        self._check_open()
+        settled = self._log.settled
+        friends = await self.friends_of(viewer)
+        page = await self._store.page((viewer, *friends), before, limit, settled)
+        return FirstPage(friends, page, Cursor(self.epoch, settled, page.ids[-MAX_IDS:]).text())
+
+    def hot(self, viewer: str, cursor: str) -> Reply | None:
+        """The answer to a poll whose subscription is here and stands exactly at `cursor`; None for any other."""
+        subscription = self._hub.find(cursor.rpartition("~")[2], viewer, cursor)
+        if subscription is None:
+            return None
+        subscription.end()
+        if not subscription.ready:
+            return Reply([], cursor, subscription)
+        return Reply(*subscription.take(self.epoch, self._log.settled), subscription)
+
+    async def cold(self, viewer: str, text: str | None) -> Reply:
+        """
+        The answer to any poll: subscribe first, then read what came after the cursor, then merge.
+
+        :param text: the cursor, None to start now.
+        :raises feedd.cursor.BadCursor: when `text` is not a cursor.
+        :raises Unavailable: when memory cannot answer and the database is away, or when there are too many subscriptions.
+        """
+        cursor = parse_cursor(text) if text is not None else None
+        self._check_open()
+        for _ in range(_TRIES):
+            try:
+                subscription = self._hub.open(viewer)
+            except HubFull:
+                raise Unavailable("hub", "too many subscriptions") from None
+            try:
+                reply = await self._catch_up(subscription, cursor)
+            except BaseException:
+                self._hub.close(subscription)
+                raise
+            if not subscription.overflowed:
+                return reply
+            self._hub.close(subscription)
+        raise Unavailable("hub", "more came in than could be held")
+
+    async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
+        viewer = subscription.viewer
+        friends = await self.friends_of(viewer)
+        self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
+        authors = {viewer, *friends}
+        if cursor is None:
+            return self._begin_now(subscription, authors)
+        if cursor.epoch != self.epoch:
+            return self._gap(subscription, authors)
+        missed = self._log.after(cursor.settled, cursor.ids, authors) if cursor.settled <= self._log.highest else None
+        if missed is None or len(missed) > MAX_MISSED:
+            history = await self._store.events_after(cursor.settled, authors, MAX_MISSED + len(cursor.ids))
+            if not history.pruned <= cursor.settled <= history.highest:
+                return self._gap(subscription, authors)
+            if history.more:
+                return self._some(subscription, cursor, history)
+            missed = history.events
+        subscription.start(cursor.settled, cursor.ids, missed)
+        return self._take(subscription)
+
+    def _take(self, subscription: Subscription) -> Reply:
+        if subscription.overflowed:
+            return Reply([], "", None)
+        return Reply(*subscription.take(self.epoch, self._log.settled), subscription)
+
+    def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
+        """Everything that is known here counts as seen, but for what came in since the subscription began."""
+        settled = self._log.settled
+        known = self._log.after(settled, (), authors) or []
+        subscription.start_now(settled, [event.id for event in known])
+        return self._take(subscription)
+
+    def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
+        return self._begin_now(subscription, authors)._replace(gap=True)
+
+    def _some(self, subscription: Subscription, cursor: Cursor, history: History) -> Reply:
+        """A part of a long history; its cursor names no subscription, and goes no further than what it holds."""
+        self._hub.close(subscription)
+        events = [event for event in history.events if event.id not in cursor.ids]
+        last = history.events[-1].id
+        settled = min(last, max(self._log.settled, cursor.settled))
+        ids = sorted({id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled})
+        return Reply(events, Cursor(self.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True)
+
+    def _check_open(self) -> None:
+        if not self.epoch:
+            raise Unavailable("database", "not reached yet")

@@ -1,0 +1,114 @@
+"""
+What one chain of polls (or one stream) has, waits for, and is parked as.
+
+This module knows events and cursors. It does not know who hears whom, time, connections or encodings.
+"""
+
+from collections.abc import Callable, Iterable
+
+from feedd.cursor import MAX_IDS, Cursor
+from feedd.event import Event
+
+Listener = Callable[[list[Event], str], None]
+"""Called once with the events, in their order, and the cursor after them."""
+
+
+class Subscription:
+    """
+    What one chain of polls (or one stream) has, waits for, and is parked as.
+
+    :ivar viewer: whose it is.
+    :ivar handle: its short name in a cursor.
+    :ivar issued: the last cursor that was given out, "" before the first.
+    :ivar overflowed: more was pending than may be; only a cold poll can go on.
+    """
+
+    __slots__ = ("_have", "_listener", "_pending", "_settled", "handle", "issued", "overflowed", "viewer")
+
+    def __init__(self, viewer: str, handle: str) -> None:
+        self.viewer = viewer
+        self.handle = handle
+        self.issued = ""
+        self.overflowed = False
+        self._settled = 0
+        self._have: tuple[int, ...] = ()
+        self._pending: dict[int, Event] | None = None
+        self._listener: Listener | None = None
+
+    @property
+    def parked(self) -> bool:
+        """Whether a listener waits."""
+        return self._listener is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether something is pending for an answer."""
+        return bool(self._pending)
+
+    def start(self, settled: int, ids: Iterable[int], events: Iterable[Event]) -> None:
+        """
+        Say what the viewer has, and add what they missed to what was held since the subscription began.
+
+        :param settled: they have every event up to here,
+        :param ids: and these.
+        :param events: what they missed, in any order; one that was held as well counts once.
+        """
+        self._settled = settled
+        self._have = tuple(sorted(ids))
+        had = frozenset(self._have)
+        merged = {event.id: event for event in events} | (self._pending or {})
+        self._pending = {id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)}
+
+    def start_now(self, settled: int, known: Iterable[int]) -> None:
+        """Say that the viewer begins now: what is known counts as seen, but for what was held since the subscription began."""
+        held = self._pending or {}
+        self.start(settled, (id for id in known if id not in held), ())
+
+    def push(self, event: Event, limit: int) -> None:
+        """Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold."""
+        if self.overflowed or 0 < event.id <= self._settled or event.id in self._have:
+            return
+        if self._pending is None:
+            self._pending = {}
+        self._pending[event.id] = event
+        if len(self._pending) > limit:
+            self._pending = None
+            self.overflowed = True
+
+    def retract(self, author: str) -> None:
+        """Drop what is pending from `author`: the viewer does not hear them any more."""
+        if self._pending:
+            self._pending = {id: event for id, event in self._pending.items() if event.author != author}
+
+    def take(self, epoch: str, settled: int) -> tuple[list[Event], str]:
+        """All that is pending, by id (foreign messages first, as they came), and the cursor after it, which is now `issued`."""
+        events = list(self._pending.values()) if self._pending else []
+        self._pending = None
+        if len(events) > 1:
+            events.sort(key=_order)
+        self._settled = settled = max(settled, self._settled)
+        if events or self._have:
+            new = (event.id for event in events)
+            self._have = tuple(sorted(id for id in {*self._have, *new} if id > settled))[-MAX_IDS:]
+        self.issued = Cursor(epoch, settled, self._have, self.handle).text()
+        return events, self.issued
+
+    def park(self, listener: Listener) -> None:
+        """Wait for the next event; a listener that waits already is ended first, with no event and the same cursor."""
+        self.end()
+        self._listener = listener
+
+    def unpark(self) -> Listener | None:
+        """Wait no longer; returns who waited."""
+        listener, self._listener = self._listener, None
+        return listener
+
+    def end(self) -> None:
+        """Answer who is parked with nothing."""
+        listener = self.unpark()
+        if listener is not None:
+            listener([], self.issued)
+
+
+def _order(event: Event) -> int:
+    return event.id if event.id > 0 else 0
