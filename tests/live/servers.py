@@ -1,5 +1,6 @@
 """
-The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loopback ports, with their data in a temporary folder.
+The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loopback ports, with their data in a temporary
+folder.
 
 `rabbitmq()`, `mariadb()` and `memcached()` return the one that all tests share; the classes make a private one for a test
 that stops, kills or freezes it. All end with the process that started them (see `supervisor`). Everything here blocks.

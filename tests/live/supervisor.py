@@ -1,10 +1,10 @@
 """
 Ends what a test run started, whatever ends the run.
 
-This program is started by `Supervisor` below and holds one end of a socket whose other end only its owner has. It starts processes
-at the owner's word. When the socket closes, because the owner ended, crashed or was killed, it kills all of them and whatever they
-had started, and removes the run's folder. It is a subreaper, so that a process that detaches itself becomes its child and
-does not escape. It knows nothing of servers or tests.
+This program is started by `Supervisor` below and holds one end of a socket whose other end only its owner has. It starts
+processes at the owner's word. When the socket closes, because the owner ended, crashed or was killed, it kills all of them
+and whatever they had started, and removes the run's folder. It is a subreaper, so that a process that detaches itself becomes
+its child and does not escape. It knows nothing of servers or tests.
 """
 
 import contextlib
