@@ -87,7 +87,7 @@ class Reading:
         subscription.end()
         if not subscription.ready:
             return Reply([], cursor, subscription)
-        return Reply(*subscription.take(self.epoch, self._log.settled), subscription)
+        return Reply(*self.take(subscription), subscription)
 
     async def cold(self, viewer: str, text: str | None) -> Reply:
         """
@@ -132,19 +132,20 @@ class Reading:
                 return self._some(subscription, cursor, history)
             missed = history.events
         subscription.start(cursor.settled, cursor.ids, missed)
-        return self._take(subscription)
+        return Reply(*self.take(subscription), subscription)
 
-    def _take(self, subscription: Subscription) -> Reply:
+    def take(self, subscription: Subscription) -> tuple[list[Event], str]:
+        """All that is pending, and the cursor after it; of an overflowed subscription nothing, and the last cursor."""
         if subscription.overflowed:
-            return Reply([], "", None)
-        return Reply(*subscription.take(self.epoch, self._log.settled), subscription)
+            return [], subscription.issued
+        return subscription.take(self.epoch, self._log.settled)
 
     def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         """Everything that is known here counts as seen, but for what came in since the subscription began."""
         settled = self._log.settled
         known = self._log.after(settled, (), authors) or []
         subscription.start_now(settled, [event.id for event in known])
-        return self._take(subscription)
+        return Reply(*self.take(subscription), subscription)
 
     def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         return self._begin_now(subscription, authors)._replace(gap=True)

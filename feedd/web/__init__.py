@@ -1,0 +1,1 @@
+"""HTTP: what browsers and the site's own servers see of feedd."""

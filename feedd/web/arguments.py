@@ -1,0 +1,122 @@
+"""
+Bytes of a request -> values, or an error that names the argument.
+
+This module knows how arguments are spelled. It does not know what they are for.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from feedd.cursor import MAX_TEXT, BadCursor
+from feedd.event import is_user
+from feedd.web.errors import BadArgument, BadBody
+
+Arguments = Mapping[bytes, Sequence[bytes]]
+
+_CALLBACK = re.compile(rb"[A-Za-z_$][\w$.]{0,99}\Z", re.ASCII)
+_KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
+
+MAX_ID = 2**63 - 1
+
+Typed = TypeVar("Typed")
+
+
+def one(arguments: Arguments, name: str) -> bytes | None:
+    """The value of `name`, None when it is not there; given twice it is refused."""
+    values = arguments.get(name.encode())
+    if not values:
+        return None
+    if len(values) > 1:
+        raise BadArgument(name, "given more than once")
+    return values[0]
+
+
+def callback(arguments: Arguments) -> bytes | None:
+    """The JSONP function's name: ``[A-Za-z_$][\\w$.]*``, up to 100 characters."""
+    name = one(arguments, "callback")
+    if name is not None and not _CALLBACK.match(name):
+        raise BadArgument("callback", "must be a function's name: [A-Za-z_$][\\w$.]*, up to 100 characters")
+    return name
+
+
+def whole(arguments: Arguments, name: str, low: int, high: int, default: int | None = None) -> int | None:
+    """A whole number from `low` to `high`."""
+    text = one(arguments, name)
+    if text is None:
+        return default
+    if not re.fullmatch(rb"[0-9]{1,19}", text) or not low <= int(text) <= high:
+        raise BadArgument(name, f"must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def seconds(arguments: Arguments, name: str, longest: float) -> float:
+    """A time in seconds, 0 or more, `longest` when it is not there or is longer."""
+    text = one(arguments, name)
+    if text is None:
+        return longest
+    if not re.fullmatch(rb"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        raise BadArgument(name, "must be a number of seconds, 0 or more")
+    return min(float(text), longest)
+
+
+def cursor(arguments: Arguments) -> str | None:
+    """The text of a cursor, still to be parsed; an empty one is malformed, not absent."""
+    text = one(arguments, "cursor")
+    if text is None:
+        return None
+    if len(text) > MAX_TEXT or not text.isascii():
+        raise BadCursor("too long, or not ASCII")
+    return text.decode("ascii")
+
+
+def user(name: str, value: str) -> str:
+    """`value`, when it may be a user."""
+    if not is_user(value):
+        raise BadArgument(name, "must be 1-64 characters of A-Z a-z 0-9 _ -")
+    return value
+
+
+def post_id(text: bytes) -> int | None:
+    """The id in a URL's last segment, None when it cannot be one."""
+    return int(text) if re.fullmatch(rb"[0-9]{1,18}", text) else None
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The Idempotency-Key header: 1-128 visible ASCII characters."""
+    if header is not None and not _KEY.match(header):
+        raise BadArgument("Idempotency-Key", "must be 1-128 visible ASCII characters")
+    return header
+
+
+def body_of(data: bytes, kind: type[Typed]) -> Typed:
+    """
+    The body as `kind`.
+
+    :raises BadArgument: when a field is missing or of the wrong type.
+    :raises BadBody: when it is not JSON at all.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadArgument(*_complaint(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadBody(f"not JSON in UTF-8: {error}") from None
+
+
+def post_body(value: Any) -> bytes:
+    """The JSON text of a post's body, which must be an object."""
+    if not isinstance(value, dict):
+        raise BadArgument("body", "must be an object")
+    return msgspec.json.encode(value)
+
+
+def _complaint(text: str) -> tuple[str, str]:
+    """msgspec's ``Expected `str`, got `int` - at `$.add[0].viewer``` as the argument's name and what is wrong with it."""
+    found = re.fullmatch(r"(.*) - at `\$\.?(.*?)`", text)
+    if found:
+        return found[2] or "body", found[1]
+    missing = re.search(r"missing required field `(\w+)`", text)
+    return (missing[1] if missing else "body"), text

@@ -1,0 +1,86 @@
+"""
+What goes wrong, and which answer says so.
+
+This module holds the one table from an exception to a status and a code. It does not write answers.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from feedd.cursor import BadCursor
+from feedd.event import safe_json
+from feedd.ports import NotFound, NotYours, Unauthorized, Unavailable
+
+
+class BadArgument(Exception):
+    """A query argument or a field of the body is wrong; the text names it."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+
+
+class BadBody(Exception):
+    """The body is not what the endpoint takes."""
+
+
+class TooLarge(Exception):
+    """The body is longer than it may be."""
+
+
+class Forbidden(Exception):
+    """A cookie alone is no proof that the site itself is asking."""
+
+
+class NoSuchMethod(Exception):
+    """The URL exists, but not with this method."""
+
+
+class NoSuchURL(Exception):
+    """There is nothing at this URL."""
+
+
+class Refusal(NamedTuple):
+    """An error as an answer."""
+
+    status: int
+    code: str
+    message: str
+    retry_after_seconds: int | None = None
+
+    def json(self, with_status: bool) -> bytes:
+        """``{"error": {…}}``; a JSONP caller cannot see the status, so `with_status` puts it inside."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if with_status:
+            error["status"] = self.status
+        if self.retry_after_seconds is not None:
+            error["retry_after"] = self.retry_after_seconds
+        return safe_json(msgspec.json.encode({"error": error}))
+
+
+_TABLE: tuple[tuple[type[Exception], int, str], ...] = (
+    (BadArgument, 400, "bad_argument"),
+    (BadCursor, 400, "bad_cursor"),
+    (BadBody, 400, "bad_body"),
+    (Unauthorized, 401, "unauthorized"),
+    (Forbidden, 403, "forbidden"),
+    (NotYours, 403, "not_yours"),
+    (NotFound, 404, "not_found"),
+    (NoSuchURL, 404, "not_found"),
+    (NoSuchMethod, 405, "method_not_allowed"),
+    (TooLarge, 413, "too_large"),
+)
+
+
+def refuse(error: Exception) -> Refusal | None:
+    """The answer that `error` calls for; None when it is nobody's mistake but ours."""
+    if isinstance(error, Unavailable):
+        return Refusal(503, "unavailable", f"{error.part} is away or busy, ask again", error.retry_after_seconds)
+    for kind, status, code in _TABLE:
+        if isinstance(error, kind):
+            message = f"cursor: {error}" if kind is BadCursor else str(error) or (kind.__doc__ or "")
+            return Refusal(status, code, message)
+    return None
+
+
+INTERNAL = Refusal(500, "internal", "Something unexpected happened; it has been logged.")

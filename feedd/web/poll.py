@@ -1,0 +1,107 @@
+"""
+The long poll: answered at once, or parked until an event or its deadline comes.
+
+This module joins a request to a subscription. It does not know where events come from.
+"""
+
+from collections.abc import Callable, Sequence
+
+from feedd.event import Event
+from feedd.hub import Hub
+from feedd.reading import Reading, Reply
+from feedd.web import arguments
+from feedd.web.deadlines import Deadlines
+from feedd.web.endpoint import Answer, Endpoint, Gate, write
+from feedd.web.site import FeedRequest
+
+
+def spell(events: Sequence[Event], cursor: str, degraded: bool = False, more: bool = False, gap: bool = False) -> bytes:
+    """``{"events": […], "cursor": "…"}`` and what else there is to say; the events' bytes are not made again."""
+    flags = (b',"gap":true' if gap else b"") + (b',"more":true' if more else b"")
+    state = b',"state":"degraded"' if degraded else b""
+    return b'{"events":[%s],"cursor":"%s"%s%s}' % (
+        b",".join([event.json for event in events]),
+        cursor.encode("ascii"),
+        flags,
+        state,
+    )
+
+
+class Poll:
+    """A request that waits on a subscription; it is answered exactly once, or its client goes."""
+
+    __slots__ = ("_endpoint", "_request", "_slot", "_subscription")
+
+    def __init__(self, endpoint: "PollEndpoint", request: FeedRequest, reply: Reply, seconds: float) -> None:
+        assert reply.subscription is not None
+        self._endpoint = endpoint
+        self._request: FeedRequest | None = request
+        self._subscription = reply.subscription
+        self._slot = endpoint.deadlines.add(self, seconds)
+        request.when_lost(self.lost)
+        endpoint.hub.park(self._subscription, self.answer)
+
+    def answer(self, events: list[Event], cursor: str) -> None:
+        """Send the events, or none: the listener that the subscription calls."""
+        request, self._request = self._request, None
+        if request is not None:
+            self._endpoint.deadlines.remove(self, self._slot)
+            request.when_lost(None)
+            write(request, Answer(spell(events, cursor, self._endpoint.degraded())))
+
+    def expire(self) -> None:
+        """The time is over: answer with what there is, which is nothing as a rule."""
+        if self._request is not None:
+            self._endpoint.hub.leave(self._subscription)
+            self.answer(*self._endpoint.reading.take(self._subscription))
+
+    def lost(self) -> None:
+        """The client has gone; the subscription lingers for its next poll."""
+        if self._request is not None:
+            self._request = None
+            self._endpoint.deadlines.remove(self, self._slot)
+            self._endpoint.hub.leave(self._subscription)
+
+
+class PollEndpoint(Endpoint):
+    """
+    ``GET /feed/poll``.
+
+    :param degraded: whether events come by the net only.
+    :param hold_seconds: how long a poll is held, give or take a twentieth.
+    :param random: a number from 0 to 1, so that polls that began together do not end together.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        reading: Reading,
+        hub: Hub,
+        deadlines: Deadlines,
+        degraded: Callable[[], bool],
+        hold_seconds: float,
+        random: Callable[[], float],
+    ) -> None:
+        super().__init__(gate, {b"GET": self.get})
+        self.reading = reading
+        self.hub = hub
+        self.deadlines = deadlines
+        self.degraded = degraded
+        self._hold_seconds = hold_seconds
+        self._random = random
+
+    async def get(self, request: FeedRequest) -> Answer | None:
+        """Answer a poll from its subscription, from memory or from the database; else park it."""
+        given = request.args or {}
+        wait = arguments.seconds(given, "wait", self._hold_seconds)
+        cursor = arguments.cursor(given)
+        viewer = await self._gate.user(request)
+        reply = self.reading.hot(viewer, cursor) if cursor is not None else None
+        if reply is None:
+            reply = await self.reading.cold(viewer, cursor)
+        held = wait > 0 and request.method == b"GET" and reply.subscription is not None
+        if reply.events or reply.gap or not held:
+            return Answer(spell(reply.events, reply.cursor, self.degraded(), reply.more, reply.gap))
+        if not request.gone:
+            Poll(self, request, reply, wait * (0.95 + 0.1 * self._random()) if wait > 1 else wait)
+        return None

@@ -1,0 +1,159 @@
+"""
+Connections and requests, bounded in number, size and time.
+
+This module mends twisted.web for a server of long polls. It does not know what is asked for.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from feedd.counters import Counters
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""What any request may send; an endpoint's own limit is lower. 10,000 friendships of the longest names fit."""
+
+
+class FeedRequest(Request):
+    """
+    A request whose body is counted, and whose end is told to one callable.
+
+    :ivar callback: the JSONP function's name, or None.
+    :ivar gone: the client has gone.
+    :ivar received: bytes of the body so far.
+    :ivar too_large: the body was longer than `MAX_BODY_BYTES`; the rest was thrown away.
+    """
+
+    def __init__(self, channel: HTTPChannel, queued: Any = None) -> None:
+        super().__init__(channel)
+        self.callback: bytes | None = None
+        self.gone = False
+        self.too_large = False
+        self.received = 0
+        self._lost: Callable[[], object] | None = None
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a piece of the body, while it is not too long."""
+        self.received += len(data)
+        if self.received > MAX_BODY_BYTES:
+            self.too_large = True
+        else:
+            super().handleContentChunk(data)
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        assert self.content is not None
+        self.content.seek(0)
+        data: bytes = self.content.read()
+        return data
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, as text; bytes beyond ASCII as Latin-1."""
+        value = self.requestHeaders.getRawHeaders(name.encode("ascii"))
+        return value[0].decode("latin-1") if value else None
+
+    def when_lost(self, call: Callable[[], object] | None) -> None:
+        """Call `call` if the client goes before it is answered; the last one told wins."""
+        self._lost = call
+        if self.gone and call is not None:
+            call()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client has gone: cheaper than notifyFinish, whose Deferred always needs an errback."""
+        self.gone = True
+        super().connectionLost(reason)
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            lost()
+
+
+class FeedChannel(HTTPChannel):
+    """One connection: HTTP/1.1 only, because the idle timer of HTTP/2 kills long polls, and no request may take for ever."""
+
+    site: "FeedSite"
+    transport: Any
+    _deadline: Any = None
+
+    def connectionMade(self) -> None:
+        """Notice peers that vanish, and send small answers at once."""
+        super().connectionMade()
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpKeepAlive(True)
+            self.transport.setTcpNoDelay(True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Any byte resets the idle timer of twisted.web; a request as a whole has a time limit of its own."""
+        if self._deadline is None and not self.requests:
+            self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+        super().dataReceived(data)
+
+    def allContentReceived(self) -> None:
+        """The request is complete: its time limit is met."""
+        self._stop_deadline()
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the time limit, and make room for another connection."""
+        self._stop_deadline()
+        self.site.connections -= 1
+        super().connectionLost(reason)
+
+    def _stop_deadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self.site.counters.add("http_slow_requests")
+        self.transport.abortConnection()
+
+
+class FeedSite(Site):
+    """
+    The HTTP server.
+
+    :param idle_seconds: how long a connection may stand with no request.
+    :param request_seconds: how long a request may take to arrive.
+    :param max_connections: past it a new connection is closed at once and counted.
+    """
+
+    protocol: Any = FeedChannel
+    requestFactory: Any = FeedRequest
+
+    def __init__(
+        self,
+        root: IResource,
+        reactor: Any,
+        counters: Counters,
+        max_connections: int,
+        request_seconds: float,
+        idle_seconds: float = 65.0,
+    ) -> None:
+        super().__init__(root, reactor=reactor, timeout=idle_seconds, parsePOSTFormSubmission=False)
+        self.counters = counters
+        self.connections = 0
+        self.request_seconds = request_seconds
+        self._max_connections = max_connections
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A channel for a new connection, None when there are enough."""
+        if self.connections >= self._max_connections:
+            self.counters.add("http_connections_refused")
+            return None
+        self.connections += 1
+        return super().buildProtocol(addr)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may negotiate."""
+        return [b"http/1.1"]
+
+    def log(self, request: Any) -> None:
+        """No access log: a poll a minute of every viewer says nothing, and URLs hold tokens."""
