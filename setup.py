@@ -34,7 +34,6 @@ TEST = [
     "ruff>=0.17.6,<0.18",
     "selenium>=4.51",
     "setuptools>=77",
-    "types-setuptools",
 ]
 
 setup(

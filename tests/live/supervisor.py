@@ -161,7 +161,7 @@ def _die_with_parent() -> None:
 
 def _supervise(connection: socket.socket, folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda number, frame: None)  # unlike SIG_IGN, children do not inherit it
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     children = _Children()
     try:

@@ -1,0 +1,70 @@
+"""The closing line of ``tests/run`` says what trial counted, and success is only said of a success."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.runner import Counts, Screen, count, verdict
+
+
+class CountTests(SynchronousTestCase):
+    """Reading trial's summary."""
+
+    def test_passed(self) -> None:
+        """A summary without failures."""
+        self.assertEqual(count("x ... [OK]\n\nPASSED (successes=12)\n"), Counts(12, 0, 0))
+
+    def test_failed(self) -> None:
+        """Errors and unexpected successes are failures; expected failures did not pass, so they are skipped."""
+        summary = "FAILED (skips=1, expectedFailures=2, failures=4, errors=8, unexpectedSuccesses=16, successes=32)\n"
+        self.assertEqual(count(summary), Counts(32, 28, 3))
+
+    def test_the_last_summary_counts(self) -> None:
+        """What a test printed earlier is not taken for the result."""
+        self.assertEqual(count("PASSED (successes=99)\nFAILED (failures=1)\n"), Counts(0, 1, 0))
+
+    def test_nothing_ran(self) -> None:
+        """Trial says so without numbers."""
+        self.assertEqual(count("Ran 0 tests in 0.000s\n\nPASSED\n"), Counts(0, 0, 0))
+
+    def test_broken_off(self) -> None:
+        """Without a summary something is wrong, and the line says so."""
+        self.assertEqual(count("Segmentation fault\n"), Counts(0, 1, 0))
+
+    def test_line(self) -> None:
+        """Skipped tests are named only when there are any."""
+        self.assertEqual(Counts(3, 0, 0).line(), "3 passed, 0 failed")
+        self.assertEqual(Counts(3, 1, 2).line(), "3 passed, 1 failed, 2 skipped")
+
+
+class VerdictTests(SynchronousTestCase):
+    """What is a success."""
+
+    def test_success(self) -> None:
+        """Tests passed and nothing else happened; a skipped one is fine where a server may be missing."""
+        self.assertEqual(verdict(Counts(3, 0, 0), 0, ci=True), "")
+        self.assertEqual(verdict(Counts(3, 0, 1), 0, ci=False), "")
+
+    def test_no_success(self) -> None:
+        """A failure, a skipped test in CI, a crash after the summary, or no test at all."""
+        self.assertEqual(verdict(Counts(3, 1, 0), 1, ci=False), "there are failures")
+        self.assertEqual(verdict(Counts(3, 0, 1), 0, ci=True), "nothing may be skipped in CI")
+        self.assertEqual(verdict(Counts(3, 0, 0), -11, ci=False), "trial ended with -11")
+        self.assertEqual(verdict(Counts(0, 0, 0), 0, ci=False), "no test ran")
+
+
+class ScreenTests(SynchronousTestCase):
+    """What is shown while the tests run."""
+
+    def test_quiet(self) -> None:
+        """Passing tests are left out, everything else is shown, whole lines only."""
+        shown: list[str] = []
+        screen = Screen(True, shown.append)
+        screen.show("a.b ... [OK]\na.c ... [ERR")
+        self.assertEqual((shown, screen.unfinished), ([], "a.c ... [ERR"))
+        screen.show("OR]\nTraceback\na.d ... ")
+        self.assertEqual((shown, screen.unfinished), (["a.c ... [ERROR]\n", "Traceback\n"], "a.d ... "))
+
+    def test_all(self) -> None:
+        """Named tests are all shown."""
+        shown: list[str] = []
+        Screen(False, shown.append).show("a.b ... [OK]\n")
+        self.assertEqual(shown, ["a.b ... [OK]\n"])
