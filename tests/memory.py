@@ -1,0 +1,264 @@
+"""
+The ports in memory: a log whose transactions become visible late, a friend cache that serves a list until it is told to
+forget it, and a broker that only takes notes.
+
+`MemoryStore` is a faithful model of `feedd.ports.Store`: ids are given out at the insert, rows become visible at the commit,
+a friendship that is being changed is locked until then, and what was pruned is known to have been there.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from feedd.event import Event, safe_json, stored_event
+from feedd.ports import Friendship, History, NotFound, NotYours, Opening, Page, Stored, Unavailable
+
+
+async def at_once() -> None:
+    """The pace of a database that answers immediately."""
+
+
+class Transaction:
+    """Rows that have their ids, and are seen by nobody before `commit`."""
+
+    def __init__(self, store: "MemoryStore") -> None:
+        self.events: list[Event] = []
+        self.pairs: set[tuple[str, str]] = set()
+        self._store = store
+        self._effects: list[Callable[[], object]] = []
+        store.open_transactions.append(self)
+
+    def insert(self, kind: str, author: str, post: int | None, body: bytes) -> Event:
+        """Give out the next id."""
+        store = self._store
+        store.last_id += 1
+        event = stored_event(store.last_id, kind, author, post, body, 1_700_000_000_000 + store.last_id)
+        self.events.append(event)
+        return event
+
+    def effect(self, change: Callable[[], object]) -> None:
+        """Do `change` at the commit."""
+        self._effects.append(change)
+
+    def commit(self) -> list[Event]:
+        """Make the rows visible."""
+        self.rollback()
+        for change in self._effects:
+            change()
+        self._store.rows.update((event.id, event) for event in self.events)
+        return self.events
+
+    def rollback(self) -> None:
+        """Forget the rows; their ids are not given out again."""
+        self._store.open_transactions.remove(self)
+
+
+class MemoryStore:
+    """
+    The tables in memory.
+
+    :ivar rows: the visible rows of ``events``; None for one that nobody can read.
+    :ivar away: every method raises `Unavailable`.
+    :ivar pace: awaited before and after every look at the tables, so that a test can hold a question or its answer back.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = "k1"
+        self.settled = 0
+        self.pruned = 0
+        self.last_id = 0
+        self.away = False
+        self.pace: Callable[[], Awaitable[None]] = at_once
+        self.rows: dict[int, Event | None] = {}
+        self.open_transactions: list[Transaction] = []
+        self.friendships: set[tuple[str, str]] = set()
+        self.posts: dict[int, tuple[str, bytes]] = {}
+        self.asked: Counter[str] = Counter()
+        self._last_post = 0
+        self._keys: dict[tuple[str, str], Stored] = {}
+        self._markers: dict[str, int] = {}
+
+    def begin(self) -> Transaction:
+        """A transaction that somebody else (a PHP page, say) has open."""
+        return Transaction(self)
+
+    def insert_post(self, transaction: Transaction, author: str, body: bytes) -> Event:
+        """A new post within `transaction`."""
+        self._last_post += 1
+        post = self._last_post
+        event = transaction.insert("post", author, post, body)
+        transaction.effect(lambda: self.posts.update({post: (author, body)}))
+        return event
+
+    def locked(self, viewer: str, friend: str) -> bool:
+        """Whether an open transaction is changing this friendship."""
+        return any((viewer, friend) in transaction.pairs for transaction in self.open_transactions)
+
+    def insert_change(self, transaction: Transaction, viewer: str, friend: str) -> Event:
+        """A friendship begun or ended, whichever it is not, within `transaction`; nobody else may change it meanwhile."""
+        pair = (viewer, friend)
+        assert not self.locked(*pair), "a writer would have waited for this row"
+        transaction.pairs.add(pair)
+        ends = pair in self.friendships
+        transaction.effect(lambda: self.friendships.discard(pair) if ends else self.friendships.add(pair))
+        return transaction.insert("unfriend" if ends else "friend", viewer, None, b'{"friend":"%s"}' % friend.encode())
+
+    def prune(self, upto: int) -> None:
+        """Retention: delete the rows up to this id."""
+        self.rows = {id: event for id, event in self.rows.items() if id > upto}
+        self.pruned = max(self.pruned, upto)
+
+    async def open(self, last: int) -> Opening:
+        await self._ask("open")
+        opening = Opening(self.epoch, max(self.settled, self.pruned), self._events()[-last:])
+        await self.pace()
+        return opening
+
+    async def add_post(self, author: str, body: bytes, key: str | None) -> Stored:
+        await self._ask("add_post")
+        if key is not None and (author, key) in self._keys:
+            return self._keys[author, key]._replace(fresh=False)
+        transaction = self.begin()
+        event = self.insert_post(transaction, author, body)
+        transaction.commit()
+        assert event.post is not None
+        stored = Stored(event.post, event, True)
+        if key is not None:
+            self._keys[author, key] = stored
+        await self.pace()
+        return stored
+
+    async def edit_post(self, author: str, post: int, body: bytes) -> Event:
+        await self._ask("edit_post")
+        self._own(author, post)
+        self.posts[post] = (author, body)
+        return self._commit("edit", author, post, body)
+
+    async def delete_post(self, author: str, post: int) -> Event:
+        await self._ask("delete_post")
+        self._own(author, post)
+        del self.posts[post]
+        return self._commit("delete", author, post, b"{}")
+
+    async def change_friends(self, add: Sequence[Friendship], remove: Sequence[Friendship]) -> list[Event]:
+        await self._ask("change_friends")
+        wanted = {(pair.viewer, pair.friend): True for pair in add} | {(pair.viewer, pair.friend): False for pair in remove}
+        events = []
+        for pair, stands in wanted.items():
+            if pair[0] != pair[1] and (pair in self.friendships) != stands:
+                transaction = self.begin()
+                events.append(self.insert_change(transaction, *pair))
+                transaction.commit()
+        return events
+
+    async def friends(self, viewer: str) -> tuple[str, ...]:
+        await self._ask("friends")
+        friends = tuple(sorted(friend for listens, friend in self.friendships if listens == viewer))
+        await self.pace()
+        return friends
+
+    async def mark(self, viewer: str, post: int) -> int:
+        await self._ask("mark")
+        self._markers[viewer] = max(post, self._markers.get(viewer, 0))
+        return self._markers[viewer]
+
+    async def page(self, authors: Collection[str], before: int | None, limit: int, settled: int) -> Page:
+        await self._ask("page")
+        shown = [post for post in sorted(self.posts, reverse=True) if self.posts[post][0] in authors]
+        older = [post for post in shown if before is None or post < before]
+        texts = [b'{"id":%d,"author":"%s","body":%s}' % (p, self.posts[p][0].encode(), self.posts[p][1]) for p in older]
+        ids = tuple(event.id for event in self._events() if event.id > settled and event.author in authors)
+        page = Page([safe_json(text) for text in texts[:limit]], ids, len(older) > limit)
+        await self.pace()
+        return page
+
+    async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
+        await self._ask("events_after")
+        events = [event for event in self._events() if event.id > settled and event.author in authors]
+        highest = max(self.rows, default=self.pruned)
+        history = History(events[:limit], len(events) > limit, self.pruned, highest)
+        await self.pace()
+        return history
+
+    async def ids_after(self, settled: int, limit: int) -> list[int]:
+        await self._ask("ids_after")
+        ids = sorted(id for id in self.rows if id > settled)[:limit]
+        await self.pace()
+        return ids
+
+    async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
+        await self._ask("events_by_id")
+        events = [event for id in sorted(ids) if (event := self.rows.get(id))]
+        await self.pace()
+        return events
+
+    async def save_settled(self, settled: int) -> None:
+        await self._ask("save_settled")
+        self.settled = max(self.settled, settled)
+
+    async def ping(self) -> None:
+        await self._ask("ping")
+
+    async def _ask(self, what: str) -> None:
+        self.asked[what] += 1
+        await self.pace()
+        if self.away:
+            raise Unavailable("database", "away")
+
+    def _events(self) -> list[Event]:
+        return [event for _, event in sorted(self.rows.items()) if event is not None]
+
+    def _own(self, author: str, post: int) -> None:
+        if post not in self.posts:
+            raise NotFound
+        if self.posts[post][0] != author:
+            raise NotYours
+
+    def _commit(self, kind: str, author: str, post: int, body: bytes) -> Event:
+        transaction = self.begin()
+        event = transaction.insert(kind, author, post, body)
+        transaction.commit()
+        return event
+
+
+class MemoryFriends:
+    """Friend lists through a cache that serves a list until it is told to forget it, and is never filled with an older one."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.lists: dict[str, tuple[str, ...]] = {}
+        self._store = store
+        self._forgotten: Counter[str] = Counter()
+
+    async def of(self, viewer: str) -> tuple[str, ...]:
+        if viewer in self.lists:
+            return self.lists[viewer]
+        before = self._forgotten[viewer]
+        friends = await self._store.friends(viewer)
+        if self._forgotten[viewer] == before:
+            self.lists[viewer] = friends
+        return friends
+
+    async def forget(self, viewers: Collection[str]) -> None:
+        for viewer in viewers:
+            self._forgotten[viewer] += 1
+            self.lists.pop(viewer, None)
+
+
+class MemoryBroker:
+    """Takes note of what it is asked to do."""
+
+    up = True
+    trouble = ""
+
+    def __init__(self) -> None:
+        self.followed: set[str] = set()
+        self.published: list[Event] = []
+
+    def follow(self, author: str) -> None:
+        assert author not in self.followed, "followed twice"
+        self.followed.add(author)
+
+    def unfollow(self, author: str) -> None:
+        self.followed.remove(author)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        self.published.extend(events)

@@ -1,0 +1,198 @@
+"""Short ways to make events and the parts of the core, for their tests."""
+
+from collections.abc import Awaitable, Collection, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.counters import Counters
+from feedd.event import Event, make_event
+from feedd.hub import Hub
+from feedd.posting import Posting
+from feedd.reading import Reading
+from feedd.recent import RecentLog
+from feedd.subscription import Subscription
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+
+T = TypeVar("T")
+
+
+def post(id: int, author: str = "bob") -> Event:
+    """A post of `author`."""
+    return make_event(id, "post", author, id + 1000, b'{"text":"hi"}', 1_700_000_000_000)
+
+
+def change(id: int, kind: str, viewer: str, friend: str) -> Event:
+    """`viewer` befriends or unfriends `friend`."""
+    return make_event(id, kind, viewer, None, b'{"friend":"%s"}' % friend.encode(), 1_700_000_000_000)
+
+
+def ids(events: Sequence[Event]) -> list[int]:
+    """Their ids, in their order."""
+    return [event.id for event in events]
+
+
+class Heard:
+    """A listener that remembers what it was called with."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[list[int], str]] = []
+
+    def __call__(self, events: list[Event], cursor: str) -> None:
+        self.answers.append((ids(events), cursor))
+
+    @property
+    def ids(self) -> list[int]:
+        """Of all answers."""
+        return [id for answer, _ in self.answers for id in answer]
+
+
+class Gate:
+    """A pace that holds everybody who comes while it is shut."""
+
+    def __init__(self) -> None:
+        self.shut = False
+        self.waiting: list[Deferred[None]] = []
+
+    def __call__(self) -> Awaitable[None]:
+        done: Deferred[None] = Deferred()
+        if self.shut:
+            self.waiting.append(done)
+        else:
+            done.callback(None)
+        return done
+
+    def step(self) -> None:
+        """Let the first who waits go on."""
+        self.waiting.pop(0).callback(None)
+
+    def open(self) -> None:
+        """Let everybody go on, from now on."""
+        self.shut = False
+        while self.waiting:
+            self.step()
+
+
+class HubCase(SynchronousTestCase):
+    """
+    A hub whose collaborators take notes.
+
+    :ivar woken: how often it asked for a flush.
+    :ivar said: what `recall` answers, by author; None for "too long ago".
+    """
+
+    max_pending = 3
+    max_subscriptions = 5
+
+    def setUp(self) -> None:
+        self.broker = MemoryBroker()
+        self.woken = 0
+        self.forgotten: list[Collection[str]] = []
+        self.said: dict[str, list[Event] | None] = {}
+        self.reported: list[Exception] = []
+        self.hub = Hub(
+            self.broker.follow,
+            self.broker.unfollow,
+            self.wake,
+            self.forgotten.append,
+            self.recall,
+            self.reported.append,
+            "h",
+            max_pending=self.max_pending,
+            max_subscriptions=self.max_subscriptions,
+        )
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def recall(self, since: int, author: str) -> list[Event] | None:
+        said = self.said.get(author, [])
+        return None if said is None else [event for event in said if event.id > since]
+
+    def flush(self, settled: int = 0) -> None:
+        self.hub.flush("k1", settled)
+
+    def subscribe(self, viewer: str, *friends: str, settled: int = 0) -> Subscription:
+        """A subscription that stands at `settled` and is not parked."""
+        subscription = self.hub.open(viewer)
+        self.hub.set_friends(viewer, friends, {})
+        subscription.start(settled, (), ())
+        subscription.take("k1", settled)
+        return subscription
+
+    def park(self, viewer: str, *friends: str, settled: int = 0) -> tuple[Subscription, Heard]:
+        """The same, parked."""
+        subscription, heard = self.subscribe(viewer, *friends, settled=settled), Heard()
+        self.hub.park(subscription, heard)
+        return subscription, heard
+
+    def assert_empty(self) -> None:
+        """Nothing is left of anybody."""
+        self.flush()
+        kept = {name: value for name, value in vars(self.hub).items() if isinstance(value, dict | set) and value}
+        self.assertEqual((kept, self.broker.followed, len(self.hub), self.hub.parked), ({}, set(), 0, 0))
+
+
+class CoreCase(SynchronousTestCase):
+    """One process's core over a store in memory: what the tap wires, without a clock."""
+
+    recent_events = 100
+    max_pending = 200
+    max_subscriptions = 100
+
+    def setUp(self) -> None:
+        self.gate = Gate()
+        self.store = MemoryStore()
+        self.store.pace = self.gate
+        self.friends = MemoryFriends(self.store)
+        self.broker = MemoryBroker()
+        self.reported: list[Exception] = []
+        self.log = RecentLog(self.dispatch, self.recent_events, 0, Counters())
+        self.hub = Hub(
+            self.broker.follow,
+            self.broker.unfollow,
+            lambda: None,
+            self.forget,
+            lambda since, author: self.log.after(since, (), (author,)),
+            self.reported.append,
+            "h",
+            max_pending=self.max_pending,
+            max_subscriptions=self.max_subscriptions,
+        )
+        self.reading = Reading(self.log, self.hub, self.store, self.friends)
+        self.posting = Posting(self.store, self.log, self.broker)
+
+    def dispatch(self, event: Event) -> None:
+        self.hub.dispatch(event)
+
+    def forget(self, viewers: Collection[str]) -> None:
+        self.now(self.friends.forget(viewers))
+
+    def now(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of what needs no waiting."""
+        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+
+    def start(self) -> None:
+        """Read the opening, as a process does when it begins."""
+        opening = self.now(self.store.open(self.recent_events))
+        self.log.fill(opening.settled, opening.events)
+        self.reading.epoch = opening.epoch
+
+    def commit(self, author: str, count: int = 1) -> list[Event]:
+        """Posts that nobody rings the bell for."""
+        transaction = self.store.begin()
+        for _ in range(count):
+            self.store.insert_post(transaction, author, b"{}")
+        return transaction.commit()
+
+    def tick(self) -> None:
+        """Read the new end of the log, as the tail does."""
+        upto = self.now(self.store.ids_after(self.log.settled, 10_000))
+        for event in self.now(self.store.events_by_id(self.log.unknown(upto))):
+            self.log.offer(event)
+        self.log.note_read(0, 0, upto[-1] if upto else 0)
+        self.flush()
+
+    def flush(self) -> None:
+        self.hub.flush(self.reading.epoch, self.log.settled)

@@ -1,0 +1,67 @@
+"""Cursors and their text."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.cursor import MAX_IDS, MAX_TEXT, BadCursor, Cursor, parse_cursor
+
+NAMES = st.text("abcXYZ019", min_size=1, max_size=16)
+IDS = st.sets(st.integers(0, 2**53 - 1), min_size=1, max_size=MAX_IDS + 1)
+
+
+class CursorTests(SynchronousTestCase):
+    """`Cursor.text` and `parse_cursor`."""
+
+    def test_text(self) -> None:
+        """A cursor is spelled epoch, settled, ids and handle."""
+        self.assertEqual(Cursor("k3", 1042, (1044, 1047), "9f2c").text(), "k3.1042.1044.1047~9f2c")
+
+    def test_short_text(self) -> None:
+        """Without ids and handle only epoch and settled are left."""
+        self.assertEqual(Cursor("k3", 0).text(), "k3.0")
+
+    @given(NAMES, IDS, NAMES | st.just(""))
+    def test_round_trip(self, epoch: str, numbers: set[int], handle: str) -> None:
+        """Every cursor survives the way."""
+        settled, *ids = sorted(numbers)
+        cursor = Cursor(epoch, settled, tuple(ids), handle)
+        self.assertEqual(parse_cursor(cursor.text()), cursor)
+
+    def test_longest(self) -> None:
+        """The longest cursor that is ever given out can be read again."""
+        ids = tuple(2**53 - 1 - MAX_IDS + n for n in range(MAX_IDS))
+        text = Cursor("k" * 16, 2**53 - 2 - MAX_IDS, ids, "h" * 32).text()
+        self.assertLess(len(text), MAX_TEXT)
+        self.assertEqual(parse_cursor(text).ids, ids)
+
+    def test_too_many_ids(self) -> None:
+        """Past 200 ids the oldest are left out."""
+        text = Cursor("k3", 1, tuple(range(2, 300))).text()
+        self.assertEqual(parse_cursor(text).ids, tuple(range(100, 300)))
+
+    def test_more_ids_than_ever_given(self) -> None:
+        """A cursor of more ids than feedd gives out is refused."""
+        with self.assertRaises(BadCursor):
+            parse_cursor("k3." + ".".join(map(str, range(MAX_IDS + 2))))
+
+    def test_too_long(self) -> None:
+        """A text longer than any cursor is refused without a look at it."""
+        with self.assertRaises(BadCursor):
+            parse_cursor("k3.1." + "0" * MAX_TEXT + "2")
+
+    def test_malformed(self) -> None:
+        """A cursor cut in half, or of any other form, is refused."""
+        for text in (
+            "", "k3", "k3.", ".1", "k3.1.", "k3.1..2", "k3.-1", "k3.1~", "k3.x", "k 3.1", "k3.1~a~b", "k3.1\n", "k3.1~a\n",
+            "k3.1.2 ",
+            "k3.٣", "k3.1~é", "k3.1~" + "a" * 33, "k" * 17 + ".1", "k3." + "1" * 19, "\0", "k3.+1", "k3.1e3", "k3.0x1",
+        ):  # fmt: skip
+            with self.assertRaises(BadCursor, msg=text):
+                parse_cursor(text)
+
+    def test_ids_that_do_not_ascend(self) -> None:
+        """Ids that repeat, descend or begin below settled are refused."""
+        for text in ("k3.5.5", "k3.5.4", "k3.5.7.6", "k3.5.7.7"):
+            with self.assertRaises(BadCursor, msg=text):
+                parse_cursor(text)
