@@ -11,6 +11,8 @@ import msgspec
 
 KINDS = frozenset({"post", "edit", "delete", "friend", "unfriend", "message"})
 FRIEND_KINDS = frozenset({"friend", "unfriend"})
+MAX_ID = 2**53 - 1
+"""The largest id: what a JavaScript number can tell from its neighbours. A larger one would not fit a cursor either."""
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -127,7 +129,7 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
         wire = msgspec.json.decode(data, type=_Wire)
     except msgspec.ValidationError:
         return None
-    if wire.kind not in KINDS or wire.id < 1 or not is_user(wire.author):
+    if wire.kind not in KINDS or not 1 <= wire.id <= MAX_ID or not is_user(wire.author):
         return None
     if author is not None and wire.author != author:
         raise UnreadableEvent("an event of another author than its exchange")
