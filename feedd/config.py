@@ -143,14 +143,16 @@ def parse_config(text: str) -> Config:
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Whether a Twisted server endpoint string listens where only this machine can reach it."""
+    """
+    Whether a Twisted server endpoint string listens where only this machine can reach it.
+
+    Twisted unescapes the words between the colons, and of an argument that is given twice takes the last.
+    """
     if endpoint.startswith("unix:"):
         return True
-    interface = re.search(r"(?:^|:)interface=((?:\\.|[^:\\])*)", endpoint)
-    if interface is None:
-        return False
-    address = interface[1].replace("\\:", ":")
-    return address == "::1" or re.fullmatch(r"127(\.\d{1,3}){3}", address) is not None
+    words = (re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|[^:\\])+", endpoint))
+    interfaces = [word.removeprefix("interface=") for word in words if word.startswith("interface=")]
+    return bool(interfaces) and all(i == "::1" or re.fullmatch(r"127(\.[0-9]{1,3}){3}", i) for i in interfaces)
 
 
 def _section(name: str, table: Any, mistakes: list[str]) -> _Section:
