@@ -127,7 +127,7 @@ export class Posts {
     if (card.shown !== text) place.textContent = card.shown = text;
     place.classList.toggle("json", !isText(post.body));
     place.classList.toggle("large", isText(post.body) && text.length <= 60 && !text.includes("\n"));
-    card.find(".edited").hidden = !post.edited;
+    card.find(".note").textContent = post.id < 0 ? "live only" : post.edited ? "edited" : "";
     this.#age(card);
   }
 

@@ -45,11 +45,13 @@ class Demo {
   #feed;
   #posts;
   #friends;
+  #other;
   #key = null;
   #unseen = 0;
 
   constructor(me) {
     this.#me = me;
+    this.#other = me === "bob" ? "alice" : "bob";
     this.#feed = new Feed(me, {
       page: (page, startedAt) => this.#page(page, startedAt),
       events: (events) => events.forEach((event) => this.#event(event)),
@@ -85,16 +87,17 @@ class Demo {
       sessionStorage.removeItem("feedd_user");
       location.assign("/");
     });
-    const other = this.#me === "bob" ? "alice" : "bob";
+    byId("other-name").textContent = this.#other;
     const second = byId("second");
-    second.textContent = `Open a second window as ${other}`;
-    second.href = `/?as=${other}`;
-    second.addEventListener("click", (event) => this.#openSecond(event, other));
+    second.textContent = `Open a window as ${this.#other}`;
+    second.href = `/?as=${this.#other}`;
+    second.addEventListener("click", (event) => this.#openSecond(event));
     byId("text").focus({ preventScroll: true });
   }
 
   /** Make the two friends, so that the first post in either window appears in the other. */
-  #openSecond(event, other) {
+  #openSecond(event) {
+    const other = this.#other;
     if (!this.#friends.has(other)) attempt(() => this.#feed.befriend(other));
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -206,8 +209,10 @@ class Demo {
     byId("state-text").textContent = STATES[word];
   }
 
+  /** The invitation is loud until it has been taken. */
   #count() {
     byId("empty").hidden = this.#posts.size > 0;
+    byId("second").classList.toggle("primary", this.#posts.size === 0 || !this.#friends.has(this.#other));
   }
 
   #looked() {
