@@ -1,0 +1,95 @@
+"""
+What MariaDB/MySQL and SQLite do each in its own way, as one interface.
+
+Statements everywhere in this folder have ``?`` for a value (and no other question mark); `Dialect.native` turns them into the
+driver's form. This module knows no driver and no table.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+from twistar.dbconfig.base import InteractionBase
+
+Row = tuple[Any, ...]
+Connection = Any
+
+
+class Dialect(InteractionBase):  # type: ignore[misc]
+    """
+    One kind of database, as twistar's `InteractionBase` and more.
+
+    :cvar name: the folder of its schema.
+    :cvar driver: the DB-API module.
+    :cvar for_update: what locks the rows of a SELECT.
+    :cvar by_index: what makes a SELECT use the index whose name stands for ``{}``.
+    :cvar insert_ignore: an INSERT that passes over rows that exist.
+    :cvar rows_of: what stands before the rows of ``(a, b) IN (… (?, ?), (?, ?))``.
+    :cvar raise_marker: the statement that moves a marker (viewer, post, updated_at) up, never down.
+    :cvar has_meta: a SELECT that finds a row when the table ``meta`` exists.
+    :cvar errors: the base of what the driver raises.
+    :cvar one_writer: the database takes one writing transaction at a time.
+    """
+
+    includeBlankInInsert = False
+
+    name: ClassVar[str]
+    driver: ClassVar[str]
+    for_update: ClassVar[str]
+    by_index: ClassVar[str]
+    insert_ignore: ClassVar[str]
+    rows_of: ClassVar[str]
+    raise_marker: ClassVar[str]
+    has_meta: ClassVar[str]
+    one_writer: ClassVar[bool]
+    errors: ClassVar[tuple[type[Exception], ...]]
+
+    def connect(self, *, patient: bool = False) -> Connection:
+        """A new connection, set up; blocks. `patient`: its statements may take long, as a change of schema may."""
+        raise NotImplementedError
+
+    def ping(self, connection: Connection) -> None:
+        """Return when the connection lives, else raise one of `errors`."""
+
+    def begin(self, connection: Connection, write: bool) -> None:
+        """Begin a transaction."""
+
+    def migration_lock(self, connection: Connection) -> AbstractContextManager[None]:
+        """Hold, while inside, the lock that one process of all has while it changes the schema."""
+        raise NotImplementedError
+
+    def native(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments of the driver's ``execute`` for a statement of ours."""
+        return (statement, values)
+
+    def insert_rows(self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+        """Insert rows into a table that numbers them; returns their ids, in the order of `rows`."""
+        raise NotImplementedError
+
+    def trouble(self, error: Exception) -> str | None:
+        """Why the database is away, hung or refuses us, in words without secrets; None: it is not, the statement is wrong."""
+        raise NotImplementedError
+
+    def may_repeat(self, error: Exception) -> bool:
+        """Whether the transaction lost a race, and has been or can be rolled back and run again."""
+        return False
+
+    def is_duplicate(self, error: Exception) -> bool:
+        """Whether a unique index refused the row."""
+        raise NotImplementedError
+
+    # What twistar builds has ``?`` too, so that there is one place that knows the driver's own form.
+
+    def insertArgsToString(self, vals: dict[str, Any]) -> str:
+        return f"({', '.join('?' * len(vals))})"
+
+    def updateArgsToString(self, args: dict[str, Any]) -> tuple[str, list[Any]]:
+        return ", ".join(f"{name} = ?" for name in self.escapeColNames(args)), list(args.values())
+
+    def whereToString(self, where: list[Any]) -> tuple[str, list[Any]]:
+        return where[0], where[1:]
+
+
+def marks(count: int) -> str:
+    """``?, ?, ?`` for `count` values."""
+    return ", ".join("?" * count)

@@ -1,0 +1,129 @@
+"""
+MariaDB and MySQL, through PyMySQL.
+
+This module is the only one that knows PyMySQL. It knows no table of ours.
+"""
+
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pymysql
+from pymysql.constants import ER
+
+from feedd.store.address import Server
+from feedd.store.dialect import Connection, Dialect, Row, marks
+
+PATIENT_SECONDS = 3600.0
+LOCK_SECONDS = 60
+
+
+class MariaDB(Dialect):
+    """
+    A `Dialect` for MariaDB from 10.5 on and MySQL from 8.0 on.
+
+    No statement takes longer than `query_seconds`: the server ends it a little before that (MariaDB only), and the
+    driver closes the connection then, so that no thread hangs on a frozen server. A lock is waited for half as long.
+    """
+
+    name = "mysql"
+    driver = "pymysql"
+    for_update = " FOR UPDATE"
+    by_index = "FORCE INDEX ({})"
+    insert_ignore = "INSERT IGNORE"
+    # Only MariaDB reads what stands in this comment; there, a list of pairs costs the optimizer 25 times as much. MySQL has no
+    # such trouble, and no such syntax.
+    rows_of = "/*M! VALUES */"
+    raise_marker = (
+        "INSERT INTO markers (viewer, post, updated_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE"
+        " updated_at = IF(VALUES(post) > post, VALUES(updated_at), updated_at), post = GREATEST(post, VALUES(post))"
+    )
+    has_meta = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'meta'"
+    one_writer = False
+    errors = (pymysql.MySQLError,)
+
+    def __init__(self, server: Server, query_seconds: float) -> None:
+        super().__init__()
+        self._server = server
+        self._query_seconds = query_seconds
+
+    def connect(self, *, patient: bool = False) -> Connection:
+        seconds = PATIENT_SECONDS if patient else self._query_seconds
+        server = self._server
+        limits = f"/*M! max_statement_time = {seconds * 0.9}, */ innodb_lock_wait_timeout = {max(1, int(seconds / 2))}"
+        connection = pymysql.connect(
+            host=server.host,
+            port=server.port,
+            user=server.user,
+            password=server.password.encode(),  # a str would have to be Latin-1
+            database=server.database,
+            charset="utf8mb4",
+            sql_mode="STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
+            init_command=f"SET SESSION {limits}",
+            autocommit=False,
+            connect_timeout=self._query_seconds,
+            read_timeout=seconds,
+            write_timeout=seconds,
+            **self._tls(),
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return connection
+
+    def _tls(self) -> dict[str, Any]:
+        """Without this the driver would take TLS when the server offers it, and believe any certificate."""
+        if not self._server.tls:
+            return {"ssl_disabled": True}
+        return {"ssl": ssl.create_default_context(cafile=self._server.ca)}
+
+    def ping(self, connection: Connection) -> None:
+        connection.ping(reconnect=False)
+
+    @contextmanager
+    def migration_lock(self, connection: Connection) -> Iterator[None]:
+        """A lock of the server by name, one name per database; it ends with the connection."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), %s)", (LOCK_SECONDS,))
+            if cursor.fetchone() != (1,):
+                raise pymysql.OperationalError(
+                    ER.LOCK_WAIT_TIMEOUT, "another process has been changing the schema for too long"
+                )
+            yield
+            connection.commit()
+            cursor.execute("DO RELEASE_LOCK(CONCAT('feedd:', SHA1(DATABASE())))")
+
+    def native(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        if not values:
+            return (statement,)
+        return (statement.replace("%", "%%").replace("?", "%s"), tuple(values))
+
+    def insert_rows(self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+        """
+        One INSERT. Its ids follow each other: InnoDB sets them aside together when it knows how many rows there are,
+        whatever ``innodb_autoinc_lock_mode`` says; a cluster steps by more than 1.
+        """
+        (step,) = txn.row("SELECT @@auto_increment_increment")
+        row = f"({marks(len(columns))})"
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(rows))}"
+        txn.execute(statement, [value for row in rows for value in row])
+        first = txn.lastrowid
+        return list(range(first, first + step * len(rows), step))
+
+    def trouble(self, error: Exception) -> str | None:
+        if not isinstance(error, pymysql.OperationalError | pymysql.InterfaceError | pymysql.InternalError):
+            return None
+        number, text = error.args if len(error.args) == 2 else (0, str(error))
+        if number in _WRONG_STATEMENT:
+            return None
+        return f"{text or 'the connection is closed'} ({number})"
+
+    def may_repeat(self, error: Exception) -> bool:
+        return isinstance(error, pymysql.OperationalError) and error.args[:1] in ((ER.LOCK_DEADLOCK,), (ER.LOCK_WAIT_TIMEOUT,))
+
+    def is_duplicate(self, error: Exception) -> bool:
+        return isinstance(error, pymysql.IntegrityError) and error.args[:1] == (ER.DUP_ENTRY,)
+
+
+# The driver calls everything "operational" that it does not know; these are mistakes of a statement all the same.
+_WRONG_STATEMENT = frozenset({ER.BAD_FIELD_ERROR, ER.WRONG_VALUE_COUNT_ON_ROW, ER.NON_UNIQ_ERROR, ER.WRONG_ARGUMENTS})

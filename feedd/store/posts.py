@@ -1,0 +1,128 @@
+"""
+Posts: written with their events, and read as pages.
+
+These functions run in a thread, in one transaction each. They know the table ``posts``, and not who asks.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from feedd.event import Event, UnreadableEvent, check_json, is_user, make_event, safe_json
+from feedd.ports import NotFound, NotYours, Page, Stored
+from feedd.store.dialect import Row, marks
+from feedd.store.keyset import EVENTS, POSTS, falling, first_ids, last_ids, rising, split
+from feedd.store.log import event_of_post, highest_id, json_bytes, write_event
+from feedd.store.models import PostRow
+from feedd.store.transaction import Transaction
+
+MAX_ID = 2**63 - 1
+MAX_IDS = 1_000
+MAX_KEY = 200
+
+
+def stored_key(key: str) -> str:
+    """An Idempotency-Key as it is stored: itself, or a digest of one that is long or not ASCII."""
+    if key.isascii() and len(key) <= MAX_KEY:
+        return key
+    return "blake2b:" + hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+
+
+def add_post(txn: Transaction, author: str, body: bytes, key: str | None, at: int) -> Stored:
+    """Write a post and its event. A `key` that this author has used already fails on the unique index."""
+    row = {"author": author, "body": body.decode(), "created_at": at, "idempotency_key": key}
+    post: int = txn.dialect.insert(PostRow.TABLENAME, row, txn)
+    return Stored(post, write_event(txn, "post", author, post, body, at), True)
+
+
+def first_result(txn: Transaction, author: str, key: str) -> Stored | None:
+    """What `add_post` returned when it was called with this key first; its event has the id 0 when retention deleted it."""
+    row = txn.row("SELECT id, body, created_at FROM posts WHERE author = ? AND idempotency_key = ?", (author, key))
+    if not row:
+        return None
+    post, body, at = row
+    event = event_of_post(txn, author, post, at) or make_event(0, "post", author, post, _body_or_empty(body), at)
+    return Stored(post, event, False)
+
+
+def edit_post(txn: Transaction, author: str, post: int, body: bytes, at: int) -> Event:
+    """Write a new body and its event. Raises `NotFound`, `NotYours`."""
+    _lock_own(txn, author, post)
+    txn.execute("UPDATE posts SET body = ?, edited_at = ? WHERE id = ?", (body.decode(), at, post))
+    return write_event(txn, "edit", author, post, body, at)
+
+
+def delete_post(txn: Transaction, author: str, post: int, at: int) -> Event:
+    """Mark a post as deleted, write its event. Raises `NotFound`, `NotYours`."""
+    _lock_own(txn, author, post)
+    txn.execute("UPDATE posts SET deleted_at = ? WHERE id = ?", (at, post))
+    return write_event(txn, "delete", author, post, b"{}", at)
+
+
+def page(txn: Transaction, authors: Collection[str], before: int | None, limit: int, settled: int) -> tuple[Page, list[int]]:
+    """The newest `limit` posts of `authors` below `before`, and the ids above `settled`; and the ids of unreadable posts."""
+    if before is None or before > MAX_ID:
+        before = (txn.row("SELECT MAX(id) FROM posts")[0] or 0) + 1
+    posts: list[bytes] = []
+    unreadable: list[int] = []
+    more = True
+    while more and len(posts) < limit:
+        wanted = limit - len(posts)
+        ids = last_ids(txn, POSTS, authors, falling(before), wanted + 1)
+        more = len(ids) > wanted
+        for row in _rows(txn, ids[:wanted]):
+            try:
+                posts.append(_post_json(*row))
+            except UnreadableEvent:
+                unreadable.append(row[0])
+        before = ids[wanted - 1] if more else 0
+    seen = first_ids(txn, EVENTS, authors, rising(settled, highest_id(txn)), MAX_IDS)
+    return Page(posts, tuple(seen), more), unreadable
+
+
+def _lock_own(txn: Transaction, author: str, post: int) -> None:
+    """
+    Lock the row of a post, so that the order of its events is the order of its changes.
+
+    A lock on a row that is not there would be a lock on the place of the next post, so it is looked for without one first.
+    """
+    if not 0 < post <= MAX_ID:
+        raise NotFound(f"no post {post}")
+    for lock in ("", txn.dialect.for_update):
+        row = txn.row(f"SELECT author, deleted_at FROM posts WHERE id = ?{lock}", (post,))
+        if not row or row[1] is not None:
+            raise NotFound(f"no post {post}")
+        if row[0] != author:
+            raise NotYours(f"post {post} is somebody else's")
+
+
+def _rows(txn: Transaction, ids: Sequence[int]) -> list[Row]:
+    rows: list[Row] = []
+    for some in split(ids):
+        statement = f"SELECT id, author, body, created_at, edited_at FROM posts WHERE id IN ({marks(len(some))})"
+        rows += sorted(txn.rows(statement, some), reverse=True)
+    return rows
+
+
+def _post_json(id: int, author: Any, body: Any, at: Any, edited: Any) -> bytes:
+    """A post as the page shows it; its row is checked like an event's, since a site may write it."""
+    text = json_bytes(body)
+    check_json(text)
+    if not isinstance(author, str) or not is_user(author) or not isinstance(at, int):
+        raise UnreadableEvent("no such author or time")
+    return b'{"id":%d,"author":"%s","body":%s,"at":%d,"edited":%s}' % (
+        id,
+        author.encode(),
+        safe_json(text),
+        at,
+        b"%d" % edited if isinstance(edited, int) else b"null",
+    )
+
+
+def _body_or_empty(body: Any) -> bytes:
+    try:
+        text = json_bytes(body)
+        check_json(text)
+    except UnreadableEvent:
+        return b"{}"
+    return text
