@@ -45,10 +45,11 @@ class RecentLog:
         """
         Begin with the watermark that the database keeps and the last events before now, ascending; nobody is told of them.
 
+        The watermark may be far behind the first of them; what lies between is in the database only.
         May be called again when the database comes back as another one: what was known is forgotten.
         """
         self.settled = settled
-        self._floor = min(settled, events[0].id - 1) if events else settled
+        self._floor = events[0].id - 1 if events else settled
         for known in (self._ids, self._events, self._above, self._sightings, self._changes):
             known.clear()
         for event in events:
