@@ -133,11 +133,29 @@ class Hub:
         return subscription
 
     def park(self, subscription: Subscription, listener: Listener) -> None:
-        """Let `listener` wait for the subscription's next event; when the subscription has ended it is answered at once."""
+        """
+        Let `listener` wait for the subscription's next event; when the subscription has ended it is answered at once.
+
+        Who waits already is ended first. What is pending already is answered by the next `flush`.
+        """
+        self.end(subscription)
         subscription.park(listener)
         self._idle.pop(subscription, None)
-        if subscription.handle not in self._subscriptions:
-            subscription.end()
+        if not self.holds(subscription):
+            self.end(subscription)
+        elif subscription.ready or subscription.overflowed:
+            self._awake(subscription)
+
+    def holds(self, subscription: Subscription) -> bool:
+        """Whether the subscription is open: what its authors say becomes pending."""
+        return subscription.handle in self._subscriptions
+
+    def end(self, subscription: Subscription) -> None:
+        """Answer who is parked with nothing and the same cursor; what comes is pending for a while."""
+        listener = subscription.unpark()
+        if listener is not None:
+            self._rest(subscription)
+            self._call(listener, [], subscription.issued)
 
     def leave(self, subscription: Subscription) -> None:
         """Nobody waits any more, their connection is gone or their time is over; what comes is pending for a while."""
@@ -156,7 +174,7 @@ class Hub:
             del self._viewers[listens.name]
             for author in tuple(listens.authors):
                 self._unhear(listens, author)
-        self._end(subscription)
+        self.end(subscription)
 
     def close_viewer(self, viewer: str) -> int:
         """End all subscriptions of `viewer`; returns how many there were."""
@@ -203,14 +221,9 @@ class Hub:
         self._ready[subscription] = None
 
     def _rest(self, subscription: Subscription) -> None:
-        if subscription.handle in self._subscriptions:
+        if self.holds(subscription):
             self._idle.pop(subscription, None)
             self._idle[subscription] = self._now
-
-    def _end(self, subscription: Subscription) -> None:
-        listener = subscription.unpark()
-        if listener is not None:
-            self._call(listener, [], subscription.issued)
 
     def _call(self, listener: Listener, events: list[Event], cursor: str) -> None:
         try:

@@ -84,7 +84,7 @@ class Reading:
         subscription = self._hub.find(cursor.rpartition("~")[2], viewer, cursor)
         if subscription is None:
             return None
-        subscription.end()
+        self._hub.end(subscription)
         if not subscription.ready:
             return Reply([], cursor, subscription)
         return Reply(*self.take(subscription), subscription)

@@ -94,20 +94,13 @@ class Subscription:
         return events, self.issued
 
     def park(self, listener: Listener) -> None:
-        """Wait for the next event; a listener that waits already is ended first, with no event and the same cursor."""
-        self.end()
+        """Wait for the next event."""
         self._listener = listener
 
     def unpark(self) -> Listener | None:
         """Wait no longer; returns who waited."""
         listener, self._listener = self._listener, None
         return listener
-
-    def end(self) -> None:
-        """Answer who is parked with nothing."""
-        listener = self.unpark()
-        if listener is not None:
-            listener([], self.issued)
 
 
 def _order(event: Event) -> int:
