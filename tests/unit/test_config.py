@@ -59,7 +59,8 @@ class ParseTests(SynchronousTestCase):
 
     def mistakes(self, text: str) -> list[str]:
         """What is wrong with `text`."""
-        return self.assertRaises(BadConfig, parse_config, text).mistakes
+        error: BadConfig = self.assertRaises(BadConfig, parse_config, text)
+        return error.mistakes
 
     def assert_mistake(self, text: str, *mistakes: str) -> None:
         """Exactly these mistakes are found, each named by how it begins."""
