@@ -1,0 +1,69 @@
+"""
+Which exchange carries an author, and which exchanges we know.
+
+The name is a template: ``{user}`` gives each author an exchange of their own; ``{shard}`` gives them one of `shards`, number
+crc32(author) modulo `shards`, for sites with more authors than a broker likes to have exchanges. A message on a shard says in
+its routing key whose it is. This module knows names; it does not know a broker.
+"""
+
+from collections.abc import Iterator
+from zlib import crc32
+
+from feedd.config import BadConfig
+
+MAX_NAME_BYTES = 255
+LONGEST_USER = 64
+
+
+class Exchanges:
+    """Names exchanges after authors."""
+
+    def __init__(self, template: str, shards: int) -> None:
+        """
+        `template` holds ``{user}`` or ``{shard}``.
+
+        :raises BadConfig: when an exchange could get a name longer than AMQP allows.
+        """
+        if len(template.encode()) + LONGEST_USER > MAX_NAME_BYTES:
+            raise BadConfig(["broker.exchange is too long"])
+        self.sharded = "{shard}" in template
+        self._template = template
+        self._shards = shards
+
+    def of(self, author: str) -> bytes:
+        """The exchange that carries `author`."""
+        if self.sharded:
+            return self._template.replace("{shard}", str(crc32(author.encode()) % self._shards)).encode()
+        return self._template.replace("{user}", author).encode()
+
+
+class Remembered:
+    """The last `limit` names that were added; an older one is forgotten."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._names: dict[bytes, None] = {}
+
+    def add(self, name: bytes) -> None:
+        """Remember `name` as the newest."""
+        self._names.pop(name, None)
+        self._names[name] = None
+        if len(self._names) > self._limit:
+            del self._names[next(iter(self._names))]
+
+    def discard(self, name: bytes) -> None:
+        """Forget `name`."""
+        self._names.pop(name, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._names.clear()
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._names))
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -1,0 +1,62 @@
+"""
+A message from the broker -> an event, or nothing.
+
+The names on the envelope are looked up before the body is read, so a message for nobody here costs next to nothing. This module
+knows messages and events; it does not know connections.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from feedd.amqp.client import Complain
+from feedd.amqp.following import Following
+from feedd.amqp.methods import BASIC
+from feedd.amqp.wire import unpack_properties
+from feedd.event import Event, UnreadableEvent, foreign_message, is_user, parse_event
+
+DEFAULT_EXCHANGE = b""
+
+FIRST_MS = 100_000_000_000
+"""A timestamp is in seconds (AMQP 0-9-1), which reach this number in the year 5138; producers that send milliseconds exist."""
+
+MAX_MS = 1 << 53
+
+
+class Inbox:
+    """Takes each message that arrives; anything that is no event of a followed author is counted and dropped."""
+
+    def __init__(
+        self, following: Following, deliver: Callable[[Event], object], complain: Complain, now_ms: Callable[[], int]
+    ) -> None:
+        self._authors = following.by_name
+        self._sharded = following.exchanges.sharded
+        self._deliver = deliver
+        self._complain = complain
+        self._now_ms = now_ms
+
+    def __call__(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> None:
+        """`header` is the message's property flags and values; see `feedd.amqp.reader`."""
+        author = self._authors.get(routing_key if self._sharded else exchange)
+        if author is None:
+            self._miss(exchange, routing_key)
+            return
+        try:
+            event = parse_event(body, author) or self._foreign(body, author, header)
+        except UnreadableEvent as error:
+            self._complain("amqp_unreadable", f"a message for {author}: {error}")
+            return
+        self._deliver(event)
+
+    def _miss(self, exchange: bytes, routing_key: bytes) -> None:
+        if exchange == DEFAULT_EXCHANGE:
+            return  # the probe's message to ourselves
+        if self._sharded and not is_user(routing_key.decode("ascii", "replace")):
+            self._complain("amqp_unreadable", f"a message on {exchange!r} whose routing key is no author")
+            return
+        self._complain("amqp_unfollowed", f"a message on {exchange!r} that nobody here waits for")
+
+    def _foreign(self, body: bytes, author: str, header: bytes) -> Event:
+        properties: dict[str, Any] = unpack_properties(BASIC, header)
+        at = properties.get("timestamp", 0)
+        at = at if at >= FIRST_MS else at * 1000
+        return foreign_message(body, author, properties.get("message-id", b""), at if 0 < at < MAX_MS else self._now_ms())

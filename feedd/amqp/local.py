@@ -1,0 +1,38 @@
+"""
+The bell of a single process: what is published is heard by the same process.
+
+This module knows no network.
+"""
+
+from collections.abc import Callable, Sequence
+
+from feedd.event import Event
+
+
+class LocalBroker:
+    """
+    `feedd.ports.Broker` without a broker.
+
+    What a process publishes it has already offered to its own log, so what comes back is a repeat, and the log drops it by id.
+    """
+
+    up = True
+    trouble = ""
+
+    def __init__(self, deliver: Callable[[Event], object]) -> None:
+        self._deliver = deliver
+        self._followed: set[str] = set()
+
+    def follow(self, author: str) -> None:
+        """Hear `author` from now on."""
+        self._followed.add(author)
+
+    def unfollow(self, author: str) -> None:
+        """Hear `author` no more."""
+        self._followed.discard(author)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Deliver the events of authors who are followed, at once and in order."""
+        for event in events:
+            if event.author in self._followed:
+                self._deliver(event)

@@ -1,0 +1,52 @@
+"""
+Notices a consumer that has gone mute while its connection lives.
+
+Every few seconds the process sends a message to its own queue. When nothing at all has been delivered for a while, that one
+included, the connection is given up for a new one. This module knows one channel and how to count; it does not know messages.
+"""
+
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from txamqp.content import Content
+
+from feedd.amqp.channel import Channel
+from feedd.amqp.client import Client
+
+PROBE_SECONDS = 3.0
+MUTE_SECONDS = 10.0
+
+
+class Probe:
+    """Tests the consumer of one connection until `stop`."""
+
+    def __init__(self, client: Client, channel: Channel, queue: bytes, clock: IReactorTime) -> None:
+        self._client = client
+        self._channel = channel
+        self._queue = queue
+        self._clock: Any = clock
+        self._seen = client.reader.deliveries
+        self._heard_at = self._clock.seconds()
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Begin, with a first message at once."""
+        self._heard_at = self._clock.seconds()
+        self._loop.start(PROBE_SECONDS).addErrback(lambda failure: self._client.fail(f"probe: {failure.getErrorMessage()}"))
+
+    def stop(self) -> None:
+        """End; may be called again."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def _tick(self) -> None:
+        now, deliveries = self._clock.seconds(), self._client.reader.deliveries
+        # A broker that has blocked us does not read our message, so its silence means nothing.
+        if deliveries != self._seen or self._client.blocked is not None:
+            self._seen, self._heard_at = deliveries, now
+        if now - self._heard_at >= MUTE_SECONDS:
+            self._client.fail("the broker delivers nothing any more")
+        elif self._client.blocked is None:
+            self._channel.send("basic.publish", Content(b"probe"), routing_key=self._queue)
