@@ -100,7 +100,8 @@ class Endpoint(Resource):
             self._preflight(request)
             return NOT_DONE_YET
         answering = Deferred.fromCoroutine(self._answer(request))
-        if request.method in (b"GET", b"HEAD"):
+        # A poll that has been parked meanwhile has said itself what to do when its client goes.
+        if request.method in (b"GET", b"HEAD") and not answering.called:
             request.when_lost(answering.cancel)
         return NOT_DONE_YET
 

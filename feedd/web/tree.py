@@ -1,0 +1,52 @@
+"""
+Which URL is which endpoint.
+
+This module only puts them together.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from feedd.hub import Hub
+from feedd.ports import Store
+from feedd.posting import Posting
+from feedd.reading import Reading
+from feedd.web.backend import FriendshipsEndpoint, SessionsEndpoint
+from feedd.web.endpoint import Endpoint, Folder, Gate, Nothing
+from feedd.web.files import StaticFile
+from feedd.web.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
+from feedd.web.posts import AuthoredPostsEndpoint, PostsEndpoint
+
+
+def make_root(
+    gate: Gate,
+    reading: Reading,
+    posting: Posting,
+    store: Store,
+    hub: Hub,
+    poll: Endpoint,
+    status: Endpoint,
+    files: Mapping[str, bytes],
+) -> Folder:
+    """
+    The whole tree of URLs.
+
+    :param files: static files at the root by name; ``index.html`` is ``/`` itself.
+    """
+    nothing = Nothing(gate)
+    feed = {
+        b"init": InitEndpoint(gate, reading),
+        b"poll": poll,
+        b"posts": PostsEndpoint(gate, posting),
+        b"friends": FriendsEndpoint(gate, reading),
+        b"marker": MarkerEndpoint(gate, store),
+    }
+    api = {
+        b"friendships": FriendshipsEndpoint(gate, posting),
+        b"posts": AuthoredPostsEndpoint(gate, posting),
+        b"sessions": SessionsEndpoint(gate, hub),
+    }
+    root: dict[bytes, Any] = {b"feed": Folder(nothing, feed), b"api": Folder(nothing, api), b"status": status}
+    for name, content in files.items():
+        root[b"" if name == "index.html" else name.encode("ascii")] = StaticFile(name, content)
+    return Folder(nothing, root)

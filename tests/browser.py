@@ -1,0 +1,295 @@
+"""
+A browser and a whole process without sockets: real bytes go in, real bytes come out, time passes when the test says so.
+
+This module knows HTTP as a client sees it. It does not know what any URL answers.
+"""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from http.client import HTTPMessage, parse_headers
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import msgspec
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.counters import Counters
+from feedd.hub import Hub
+from feedd.ports import Credentials, Identity, Unauthorized
+from feedd.posting import Posting
+from feedd.reading import Reading
+from feedd.recent import RecentLog
+from feedd.web.deadlines import Deadlines
+from feedd.web.endpoint import Gate
+from feedd.web.origin import Origins
+from feedd.web.poll import PollEndpoint
+from feedd.web.site import FeedSite
+from feedd.web.status import StatusEndpoint
+from feedd.web.tree import make_root
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+
+SITE = "https://www.example.org"
+KEY = {"Authorization": "Bearer backend-key"}
+LINGER_SECONDS = 60.0
+
+
+class Reply(NamedTuple):
+    """What a browser got: the status, the headers, the body's bytes."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, which must be JSON and nothing else."""
+        return msgspec.json.decode(self.body)
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """The status and the code of an error."""
+        return self.status, self.json["error"]["code"]
+
+    @property
+    def message(self) -> str:
+        """The text of an error."""
+        text: str = self.json["error"]["message"]
+        return text
+
+    def jsonp(self, name: str) -> Any:
+        """The argument of the call to `name`, which must be all that the script does."""
+        start, end = b"/**/%s(" % name.encode(), b");"
+        assert self.body.startswith(start) and self.body.endswith(end), self.body
+        return msgspec.json.decode(self.body[len(start) : -len(end)])
+
+
+class Door:
+    """
+    Who is asking, by name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the cookie ``user=NAME``, which is ambient.
+
+    :ivar waits: when it is not None, each question is held until it fires.
+    """
+
+    def __init__(self) -> None:
+        self.waits: Deferred[None] | None = None
+
+    async def identify(self, credentials: Credentials) -> Identity:
+        if self.waits is not None:
+            await self.waits
+        bearer = (credentials.authorization or b"").removeprefix(b"Bearer ")
+        name = bearer or credentials.token or credentials.name
+        if name:
+            return Identity(name.decode(), False)
+        if credentials.cookie:
+            return Identity(credentials.cookie.rpartition(b"user=")[2].decode(), True)
+        raise Unauthorized("nobody is logged in")
+
+
+class House:
+    """One process, its servers in memory; `hold_seconds` 50, no jitter."""
+
+    def __init__(self, max_subscriptions: int = 1000, max_pending: int = 200, max_connections: int = 100) -> None:
+        self.clock = Clock()
+        self.counters = Counters()
+        self.store, self.broker, self.door = MemoryStore(), MemoryBroker(), Door()
+        self.friends = MemoryFriends(self.store)
+        self.deadlines = Deadlines(self.clock.seconds())
+        self.hub = Hub(
+            follow=self.broker.follow,
+            unfollow=self.broker.unfollow,
+            wake=self._wake,
+            friends_changed=self._friends_changed,
+            recall=lambda since, author: self.log.after(since, (), (author,)),
+            report=self._report,
+            instance="i",
+            max_pending=max_pending,
+            max_subscriptions=max_subscriptions,
+        )
+        self.log = RecentLog(self.hub.dispatch, 100, 0, self.counters)
+        self.reading = Reading(self.log, self.hub, self.store, self.friends)
+        self.posting = Posting(self.store, self.log, self.broker)
+        self.troubles = {"database": "", "broker": "", "cache": ""}
+        gate = Gate(self.door, Origins([SITE]), lambda header: header == KEY["Authorization"].encode())
+        poll = PollEndpoint(
+            gate, self.reading, self.hub, self.deadlines, lambda: bool(self.troubles["broker"]), 50.0, lambda: 0.5
+        )
+        parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
+        status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
+        files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
+        root: Any = make_root(gate, self.reading, self.posting, self.store, self.hub, poll, status, files)
+        self.site = FeedSite(root, self.clock, self.counters, max_connections, request_seconds=15)
+
+    def open(self) -> None:
+        """Reach the database."""
+        self.log.fill(0, [])
+        self.reading.epoch = self.store.epoch
+
+    def flush(self) -> None:
+        """Answer who has something pending."""
+        self.hub.flush(self.reading.epoch, self.log.settled)
+
+    def settle(self) -> None:
+        """Let the net come by: everything in the log so far is settled."""
+        self.log.note_read(self.clock.seconds(), self.clock.seconds(), self.store.last_id)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, with every timer of the process."""
+        for _ in range(int(seconds * 2)):
+            self.clock.advance(0.5)
+            self.deadlines.tick(self.clock.seconds())
+            self.hub.expire(self.clock.seconds(), LINGER_SECONDS)
+        self.clock.advance(seconds % 0.5)
+
+    def _wake(self) -> None:
+        self.clock.callLater(0, self.flush)
+
+    def _friends_changed(self, viewers: Collection[str]) -> None:
+        Deferred.fromCoroutine(self.friends.forget(viewers))
+
+    def _report(self, error: Exception) -> None:
+        raise AssertionError("a listener failed") from error
+
+
+class Browser:
+    """One connection to a site, which keeps it alive; closed as a socket would be, a little after the site has asked for it."""
+
+    def __init__(self, site: FeedSite) -> None:
+        self.wire = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 4242))
+        self.channel = site.buildProtocol(self.wire.getPeer())
+        self.open = self.channel is not None
+        self._methods: list[str] = []
+        if self.open:
+            self.channel.makeConnection(self.wire)
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the site has closed or aborted the connection."""
+        return self.wire.disconnecting
+
+    def send(self, data: bytes) -> None:
+        """These bytes, as they are."""
+        self.channel.dataReceived(data)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """A request; `replies` has the answer when there is one."""
+        self._methods.append(method)
+        self.send(spell(method, path, body, headers))
+
+    def expect(self, *methods: str) -> None:
+        """The methods of requests that were sent as bytes: the answer to a HEAD can be told by nothing else."""
+        self._methods.extend(methods)
+
+    def replies(self) -> list[Reply]:
+        """All that has been answered since the last call."""
+        stream, replies = BytesIO(self.wire.value()), []
+        self.wire.clear()
+        while line := stream.readline():
+            replies.append(_parse(line, stream, self._methods.pop(0)))
+        return replies
+
+    def reply(self) -> Reply:
+        """The one answer since the last call."""
+        (reply,) = self.replies()
+        return reply
+
+    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask, and get the answer, which must be there at once."""
+        self.ask(method, path, body, headers)
+        return self.reply()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """The answer to a GET."""
+        return self.request("GET", path, None, headers)
+
+    def lose(self) -> None:
+        """The connection is gone."""
+        if self.open:
+            self.open = False
+            self.channel.connectionLost(Failure(ConnectionDone()))
+
+
+class WebTestCase(SynchronousTestCase):
+    """A house with alice and bob, who are friends, and a browser; at the end nothing may be left of any request."""
+
+    house: House
+
+    def setUp(self) -> None:
+        self.use(House())
+
+    def use(self, house: House) -> None:
+        """Let `house` be the house of this test."""
+        self.house = house
+        self.browsers: list[Browser] = []
+        house.store.friendships |= {("alice", "bob"), ("bob", "alice")}
+        house.open()
+        self.web = self.browse()
+
+    def browse(self) -> Browser:
+        """Another connection."""
+        self.browsers.append(Browser(self.house.site))
+        return self.browsers[-1]
+
+    def tearDown(self) -> None:
+        house = self.house
+        for browser in self.browsers:
+            browser.lose()
+        house.flush()
+        self.assertEqual(house.site.connections, 0)
+        self.assertEqual(len(house.deadlines), 0)
+        self.assertEqual(house.hub.parked, 0)
+        house.hub.expire(house.clock.seconds() + LINGER_SECONDS, LINGER_SECONDS)
+        self.assertEqual(len(house.hub), 0)
+        self.assertEqual(house.broker.followed, set())
+        house.clock.advance(0)
+        self.assertEqual(house.clock.getDelayedCalls(), [])
+
+    def post(self, author: str, text: str = "hi") -> int:
+        """A post of `author` through another connection; returns its event's id. Who is parked is answered."""
+        body = msgspec.json.encode({"body": {"text": text}})
+        reply = self.browse().request("POST", f"/feed/posts?as={author}", body)
+        self.assertEqual(reply.status, 201, reply.body)
+        self.house.clock.advance(0)
+        event: int = reply.json["event"]
+        return event
+
+    def cursor(self, viewer: str = "bob") -> str:
+        """A cursor of `viewer` that is hot here and stands at the end of the log."""
+        cursor: str = self.browse().get(f"/feed/poll?as={viewer}&wait=0").json["cursor"]
+        return cursor
+
+    def assert_refused(self, reply: Reply, status: int, code: str, *words: str) -> None:
+        """Assert that `reply` is this error, that its text has these words, and that it is fit to be sent."""
+        self.assertEqual(reply.error, (status, code), reply.body)
+        for word in words:
+            self.assertIn(word, reply.message)
+        self.assertNotIn(b"<", reply.body)
+        self.assertEqual(set(reply.json), {"error"})
+        self.assertEqual(reply.headers["Content-Type"], "application/json")
+        self.assertEqual(reply.headers["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(reply.headers["Cache-Control"], "no-store")
+
+
+def spell(method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a request."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: www.example.org"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+
+
+def _parse(line: bytes, stream: BytesIO, method: str) -> Reply:
+    version, status, _ = line.split(b" ", 2)
+    assert version == b"HTTP/1.1", line
+    headers = parse_headers(stream)
+    assert "Transfer-Encoding" not in headers
+    length = 0 if method == "HEAD" or status in (b"204", b"304") else int(headers["Content-Length"])
+    body = stream.read(length)
+    assert len(body) == length
+    return Reply(int(status), headers, body)
