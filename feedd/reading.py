@@ -95,7 +95,8 @@ class Reading:
 
         :param text: the cursor, None to start now.
         :raises feedd.cursor.BadCursor: when `text` is not a cursor.
-        :raises Unavailable: when memory cannot answer and the database is away, or when there are too many subscriptions.
+        :raises Unavailable: when memory cannot answer and the database is away, when there are too many subscriptions, or
+            when this one has been ended meanwhile.
         """
         cursor = parse_cursor(text) if text is not None else None
         self._check_open()
@@ -109,13 +110,17 @@ class Reading:
             except BaseException:
                 self._hub.close(subscription)
                 raise
+            if reply.more:
+                return reply
+            if not self._hub.holds(subscription):  # what was said since has not been held
+                raise Unavailable("hub", "the subscription has ended")
             if not subscription.overflowed:
                 return reply
             self._hub.close(subscription)
         raise Unavailable("hub", "more came in than could be held")
 
     async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
-        viewer = subscription.viewer
+        viewer, settled = subscription.viewer, self._log.settled
         friends = await self.friends_of(viewer)
         self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
         authors = {viewer, *friends}
@@ -129,7 +134,7 @@ class Reading:
             if not history.pruned <= cursor.settled <= history.highest:
                 return self._gap(subscription, authors)
             if history.more:
-                return self._some(subscription, cursor, history)
+                return self._some(subscription, cursor, history, settled)
             missed = history.events
         subscription.start(cursor.settled, cursor.ids, missed)
         return Reply(*self.take(subscription), subscription)
@@ -150,12 +155,16 @@ class Reading:
     def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         return self._begin_now(subscription, authors)._replace(gap=True)
 
-    def _some(self, subscription: Subscription, cursor: Cursor, history: History) -> Reply:
-        """A part of a long history; its cursor names no subscription, and goes no further than what it holds."""
+    def _some(self, subscription: Subscription, cursor: Cursor, history: History, settled: int) -> Reply:
+        """
+        A part of a long history; its cursor names no subscription, and goes no further than what it holds.
+
+        :param settled: the watermark before the history was asked for; what settled meanwhile may not be in it.
+        """
         self._hub.close(subscription)
         events = [event for event in history.events if event.id not in cursor.ids]
         last = history.events[-1].id
-        settled = min(last, max(self._log.settled, cursor.settled))
+        settled = min(last, max(settled, cursor.settled))
         ids = sorted({id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled})
         return Reply(events, Cursor(self.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True)
 
