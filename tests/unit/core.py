@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.counters import Counters
@@ -170,8 +171,18 @@ class CoreCase(SynchronousTestCase):
         self.now(self.friends.forget(viewers))
 
     def now(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The result of what needs no waiting."""
-        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+        """What needs no waiting: its result, or what it raises."""
+        results: list[T] = []
+        failures: list[Failure] = []
+        Deferred.fromCoroutine(coroutine).addCallbacks(results.append, failures.append)
+        for failure in failures:
+            failure.raiseException()
+        self.assertTrue(results, "it waits")
+        return results[0]
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """The result of what the gate may hold."""
+        return Deferred.fromCoroutine(coroutine)
 
     def start(self) -> None:
         """Read the opening, as a process does when it begins."""
