@@ -1,0 +1,280 @@
+"""
+``twistd feedd``: the options, and the wiring of one process.
+
+The only place that knows every part, and the only one that takes the global reactor.
+"""
+
+import random
+import resource
+import secrets
+import time
+from collections.abc import Callable, Collection
+from importlib import resources
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.application.internet import TimerService
+from twisted.application.service import IService, MultiService
+from twisted.application.strports import service as listening_service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python import usage
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from feedd import __version__
+from feedd.amqp.broker import AMQPBroker
+from feedd.amqp.local import LocalBroker
+from feedd.auth.backend import BackendKey
+from feedd.auth.demo import DemoAuth
+from feedd.auth.http import SiteAuth
+from feedd.auth.token import TokenAuth
+from feedd.cache.friends import CachedFriends
+from feedd.cache.local import Load, LocalFriends
+from feedd.cache.ring import make_ring
+from feedd.config import BadConfig, Config, parse_config
+from feedd.counters import Counters
+from feedd.event import Event
+from feedd.hub import Hub
+from feedd.ports import Authenticator, Opening
+from feedd.posting import Posting
+from feedd.reading import Reading
+from feedd.recent import RecentLog
+from feedd.store.opening import Opener
+from feedd.store.sql import SQLStore
+from feedd.store.tail import Tail
+from feedd.web.deadlines import Deadlines
+from feedd.web.endpoint import Gate
+from feedd.web.origin import Origins
+from feedd.web.poll import PollEndpoint
+from feedd.web.site import FeedSite
+from feedd.web.status import StatusEndpoint
+from feedd.web.tree import make_root
+
+_log = Logger()
+
+
+class Options(usage.Options):
+    """What ``twistd feedd`` takes."""
+
+    synopsis = "[options]"
+    longdesc = "A realtime social feed for any website. Without a configuration: SQLite, demo login, http://127.0.0.1:8080/."
+    optParameters: ClassVar = [["config", "c", None, "The configuration, a TOML file."]]
+
+    config: Config
+
+    def postOptions(self) -> None:
+        """Read the configuration, or say everything that is wrong with it."""
+        try:
+            self.config = load_config(self["config"])
+        except BadConfig as error:
+            raise usage.UsageError("\n".join(error.mistakes)) from None
+
+
+def load_config(path: str | None) -> Config:
+    """
+    The configuration in the file at `path`; the embedded default when there is none.
+
+    :raises BadConfig: when it cannot be read or used.
+    """
+    if path is None:
+        return Config()
+    try:
+        return parse_config(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig([f"{path}: {error}"]) from None
+
+
+def read_secret(path: str) -> str:
+    """
+    The stripped content of a secret file, "" when `path` is "".
+
+    :raises BadConfig: when it cannot be read or is empty; the text names the file, never the content.
+    """
+    if not path:
+        return ""
+    try:
+        secret = Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig([f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}"]) from None
+    if not secret:
+        raise BadConfig([f"{path}: empty"])
+    return secret
+
+
+def now_ms() -> int:
+    """The time of day in milliseconds since 1970, UTC."""
+    return int(time.time() * 1000)
+
+
+def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Authenticator:
+    """Who tells who is asking, after ``auth.mode``."""
+    auth = config.auth
+    if auth.mode == "token":
+        return TokenAuth(read_secret(auth.secret_file), auth.cookie, time.time)
+    if auth.mode == "http":
+        return SiteAuth(Agent(reactor, pool=HTTPConnectionPool(reactor)), auth, reactor, counters)
+    return DemoAuth()
+
+
+def make_backend_key(config: Config) -> BackendKey:
+    """What opens ``/api``; in demo mode, which only loopback can reach, it is ``demo``."""
+    if config.auth.mode == "demo" and not config.auth.backend_key_file:
+        return BackendKey(b"demo")
+    return BackendKey(read_secret(config.auth.backend_key_file).encode())
+
+
+def make_store(config: Config, reactor: Any, counters: Counters) -> SQLStore:
+    """The database behind ``store.url``."""
+    return SQLStore(reactor, config.store, read_secret(config.store.password_file), counters, now_ms)
+
+
+def make_broker(
+    config: Config, reactor: Any, counters: Counters, deliver: Callable[[Event], object], changed: Callable[[], None]
+) -> AMQPBroker | LocalBroker:
+    """The bell behind ``broker.url``."""
+    if config.broker.url.startswith("local"):
+        return LocalBroker(deliver)
+    password = read_secret(config.broker.password_file)
+    return AMQPBroker(reactor, config.broker, password, deliver, counters, now_ms, random.random, changed)
+
+
+def make_friends(
+    config: Config, reactor: Any, counters: Counters, load: Load, service: MultiService
+) -> CachedFriends | LocalFriends:
+    """Friend lists, in the cache behind ``cache.url``; its connections become a part of `service`."""
+    if config.cache.url.startswith("local"):
+        return LocalFriends(load, config.cache, reactor, counters)
+    ring = make_ring(reactor, config.cache, counters)
+    ring.setServiceParent(service)
+    return CachedFriends(ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode())
+
+
+class Process:
+    """
+    One process: every part, put together.
+
+    The log hands events to the hub and the hub asks the broker to follow authors, who hands events to the log: the ring is
+    closed here, by methods that look the next part up when they are called.
+    """
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self.config = config
+        self.reactor = reactor
+        self.service = MultiService()
+        self.counters = Counters()
+        self.store = make_store(config, reactor, self.counters)
+        self.friends = make_friends(config, reactor, self.counters, self.store.friends, self.service)
+        self.broker = make_broker(config, reactor, self.counters, self._deliver, self._broker_changed)
+        self.hub = Hub(
+            follow=self.broker.follow,
+            unfollow=self.broker.unfollow,
+            wake=self._wake,
+            friends_changed=self._friends_changed,
+            recall=self._recall,
+            report=self._report,
+            instance=secrets.token_hex(3),
+            now=time.monotonic(),
+            max_pending=config.poll.max_pending,
+            max_subscriptions=config.poll.max_subscriptions,
+        )
+        self.log = RecentLog(self.hub.dispatch, config.poll.recent_events, self.store.settle_seconds, self.counters)
+        self.reading = Reading(self.log, self.hub, self.store, self.friends)
+        self.posting = Posting(self.store, self.log, self.broker)
+        self.tail = Tail(reactor, time.monotonic, self.store, self.log, config.store.tail_seconds, self.degraded, self.counters)
+        self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
+
+    def degraded(self) -> bool:
+        """Whether events come by the net only."""
+        return not self.broker.up
+
+    def database_trouble(self) -> str:
+        """Why the database is away; "" when it is there."""
+        return self.opener.trouble or self.tail.trouble
+
+    def _deliver(self, event: Event) -> None:
+        self.log.offer(event)
+
+    def _broker_changed(self) -> None:
+        self.tail.poke()
+
+    def _wake(self) -> None:
+        self.reactor.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self.hub.flush(self.reading.epoch, self.log.settled)
+
+    def _recall(self, since: int, author: str) -> list[Event] | None:
+        return self.log.after(since, (), (author,))
+
+    def _friends_changed(self, viewers: Collection[str]) -> None:
+        forgetting = Deferred.fromCoroutine(self.friends.forget(viewers))
+        forgetting.addErrback(lambda failure: _log.failure("friend lists were not forgotten", failure=failure))
+
+    def _report(self, error: Exception) -> None:
+        _log.error("a listener failed: {error!r}", error=error)
+
+    def _opened(self, opening: Opening) -> None:
+        self.log.fill(opening.settled, opening.events)
+        self.reading.epoch = opening.epoch
+        self.tail.setServiceParent(self.service)
+
+
+def make_site(process: Process) -> FeedSite:
+    """The HTTP side of a process; also what ticks for it."""
+    config, reactor = process.config, process.reactor
+    authenticator = make_authenticator(config, reactor, process.counters)
+    gate = Gate(authenticator, Origins(config.http.allowed_origins), make_backend_key(config).allows)
+    deadlines = Deadlines(time.monotonic())
+    poll = PollEndpoint(
+        gate, process.reading, process.hub, deadlines, process.degraded, config.poll.hold_seconds, random.random
+    )
+    parts = {
+        "database": process.database_trouble,
+        "broker": lambda: process.broker.trouble,
+        "cache": lambda: process.friends.trouble,
+    }
+    status = StatusEndpoint(gate, parts, process.hub, process.counters, __version__)
+    files = demo_files() if config.auth.mode == "demo" else {}
+    root = make_root(gate, process.reading, process.posting, process.store, process.hub, poll, status, files)
+
+    def expire() -> None:
+        process.hub.expire(time.monotonic(), config.poll.linger_seconds)
+
+    TimerService(1.0, expire).setServiceParent(process.service)
+    TimerService(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic())).setServiceParent(process.service)
+    return FeedSite(root, reactor, process.counters, config.http.max_connections, config.http.request_seconds)
+
+
+def demo_files() -> dict[str, bytes]:
+    """The files of the demo page, by name."""
+    folder = resources.files("feedd") / "client"
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith((".html", ".css", ".js", ".svg"))}
+
+
+def build(config: Config, reactor: Any) -> MultiService:
+    """The service of a whole process, not started."""
+    process = Process(config, reactor)
+    site = make_site(process)
+    for part in (process.store, process.broker, process.opener):
+        if IService.providedBy(part):
+            part.setServiceParent(process.service)
+    for endpoint in config.http.listen:
+        listening_service(endpoint, site, reactor=reactor).setServiceParent(process.service)
+    return process.service
+
+
+def makeService(options: Options) -> MultiService:
+    """What twistd runs."""
+    from twisted.internet import reactor
+
+    _raise_file_limit()
+    try:
+        return build(options.config, reactor)
+    except BadConfig as error:
+        raise SystemExit("\n".join(error.mistakes)) from None
+
+
+def _raise_file_limit() -> None:
+    """A poll is an open file: take as many as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
