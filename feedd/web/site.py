@@ -89,10 +89,15 @@ class FeedChannel(HTTPChannel):
             self.transport.setTcpNoDelay(True)
 
     def dataReceived(self, data: bytes) -> None:
-        """Any byte resets the idle timer of twisted.web; a request as a whole has a time limit of its own."""
-        if self._deadline is None and not self.requests:
-            self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+        """
+        Any byte resets the idle timer of twisted.web; a request as a whole has a time limit of its own.
+
+        It is set after the read, because a read may end one request and begin the next.
+        """
         super().dataReceived(data)
+        begun = not self._handlingRequest and (self.requests or self._buffer)
+        if begun and self._deadline is None:
+            self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
 
     def allContentReceived(self) -> None:
         """The request is complete: its time limit is met."""
