@@ -89,8 +89,8 @@ def _judge(part: str, layer: int, name: str) -> Iterator[str]:
 def _judge_own(part: str, layer: int, name: str) -> Iterator[str]:
     other = part_of(name)
     other_layer = layer_of(other)
-    if other == "tap" and part != "tap":
-        yield "nobody imports tap"
+    if other_layer == 3 and other != part and (part, other) != ("cli", "tap"):
+        yield f"nobody imports {other}"  # but the other commands, which wire the same parts
     elif other_layer is not None and other != part and (other_layer > layer or other_layer == layer == 2):
         yield f"{part} (layer {layer}) may not know {other} (layer {other_layer})"
 
