@@ -104,6 +104,12 @@ class FeedChannel(HTTPChannel):
         self._stop_deadline()
         super().allContentReceived()
 
+    def loseConnection(self) -> None:
+        """Close when all has been sent; a peer that does not take it is waited for as long as an idle one."""
+        super().loseConnection()
+        if self._abortingCall is None:
+            self._abortingCall = self.callLater(self.site.timeOut, self.forceAbortClient)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the time limit, and make room for another connection."""
         self._stop_deadline()

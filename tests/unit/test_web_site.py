@@ -180,6 +180,14 @@ class TimeTests(WebTestCase):
         self.house.advance(2)
         self.assertTrue(self.web.dropped)
 
+    def test_answer_not_taken(self) -> None:
+        """A peer that does not take the last answer of its connection is not waited for without end."""
+        self.web.get("/feed/init?as=bob", {"Connection": "close"})
+        self.house.advance(64)
+        self.assertFalse(self.web.wire.disconnected)
+        self.house.advance(2)
+        self.assertTrue(self.web.wire.disconnected)
+
 
 class SizeTests(WebTestCase):
     """A body may be so long and no longer."""
