@@ -18,8 +18,6 @@ from feedd.web.errors import INTERNAL, Forbidden, NoSuchMethod, NoSuchURL, Refus
 from feedd.web.origin import Origins
 from feedd.web.site import FeedRequest
 
-MAX_BODY_BYTES = 65_536
-
 
 class Answer(NamedTuple):
     """A JSON document and its status."""
@@ -80,10 +78,12 @@ class Endpoint(Resource):
     A URL that answers JSON, or JSONP to a GET with ``callback``.
 
     A subclass fills `methods`; HEAD is a GET without its body, OPTIONS says what there is.
+
+    :cvar max_body_bytes: how long a body may be; None: as long as the site says.
     """
 
     isLeaf = True
-    max_body_bytes = MAX_BODY_BYTES
+    max_body_bytes: int | None = None
     _log = Logger()
 
     def __init__(self, gate: Gate, methods: Mapping[bytes, Method]) -> None:
@@ -128,8 +128,9 @@ class Endpoint(Resource):
             raise NoSuchMethod
         if request.method in (b"GET", b"HEAD"):
             request.callback = arguments.callback(request.args or {})
-        if request.too_large or request.received > self.max_body_bytes:
-            raise TooLarge(f"the body may have {self.max_body_bytes} bytes")
+        limit = self.max_body_bytes or request.site.max_body_bytes
+        if request.too_large or request.received > limit:
+            raise TooLarge(f"the body may have {limit} bytes")
         return await method(request)
 
     def _refuse(self, request: FeedRequest, refusal: Refusal) -> Answer:

@@ -17,7 +17,7 @@ from twisted.web.server import Request, Site
 from feedd.counters import Counters
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-"""What any request may send; an endpoint's own limit is lower. 10,000 friendships of the longest names fit."""
+"""What the site's own servers may send. 10,000 friendships of the longest names fit."""
 
 
 class FeedRequest(Request):
@@ -27,8 +27,11 @@ class FeedRequest(Request):
     :ivar callback: the JSONP function's name, or None.
     :ivar gone: the client has gone.
     :ivar received: bytes of the body so far.
-    :ivar too_large: the body was longer than `MAX_BODY_BYTES`; the rest was thrown away.
+    :ivar too_large: the body was longer than any request's may be; the rest was thrown away.
     """
+
+    channel: Any
+    site: Any
 
     def __init__(self, channel: HTTPChannel, queued: Any = None) -> None:
         super().__init__(channel)
@@ -41,7 +44,7 @@ class FeedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece of the body, while it is not too long."""
         self.received += len(data)
-        if self.received > MAX_BODY_BYTES:
+        if self.received > max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
             self.too_large = True
         else:
             super().handleContentChunk(data)
@@ -134,6 +137,7 @@ class FeedSite(Site):
     :param idle_seconds: how long a connection may stand with no request.
     :param request_seconds: how long a request may take to arrive.
     :param max_connections: past it a new connection is closed at once and counted.
+    :param max_body_bytes: how long a request's body may be, where its endpoint has no limit of its own.
     """
 
     protocol: Any = FeedChannel
@@ -147,11 +151,13 @@ class FeedSite(Site):
         max_connections: int,
         request_seconds: float,
         idle_seconds: float = 65.0,
+        max_body_bytes: int = 65_536,
     ) -> None:
         super().__init__(root, reactor=reactor, timeout=idle_seconds, parsePOSTFormSubmission=False)
         self.counters = counters
         self.connections = 0
         self.request_seconds = request_seconds
+        self.max_body_bytes = max_body_bytes
         self._max_connections = max_connections
 
     def buildProtocol(self, addr: IAddress | None) -> Any:

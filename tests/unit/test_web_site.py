@@ -215,6 +215,11 @@ class SizeTests(WebTestCase):
         self.assertEqual(self.house.store.posts, {})
         self.assertEqual(self.web.get("/feed/init?as=bob").status, 200)
 
+    def test_limit_is_a_setting(self) -> None:
+        """The limit is the site's, also where it is more than any request may send otherwise."""
+        self.house.site.max_body_bytes = 4 * MAX_BODY_BYTES
+        self.assertEqual(self.web.request("POST", "/feed/posts?as=bob", self.post_of(3 * MAX_BODY_BYTES)).status, 201)
+
     def test_backend(self) -> None:
         """The site's own servers may send more, but not without end."""
         path = "/api/friendships"
