@@ -1,0 +1,126 @@
+"""
+Several memcached servers as one.
+
+A key lives on one server of the ring, also while that server is away: a remap would leave old lists behind on the server that
+stood in. The ring is libmemcached's weighted ketama (PHP: ``Memcached::OPT_LIBKETAMA_COMPATIBLE``), so that a site with the
+same list of servers finds the same keys in the same places. This module does not know what the values mean.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IReactorTime
+from uhashring import HashRing
+
+from feedd.cache.connection import Item
+from feedd.cache.server import Lease, Server
+from feedd.config import Cache
+from feedd.counters import Counters
+
+DEFAULT_PORT = 11211
+
+_KEY = re.compile(rb"[\x21-\x7e]{1,250}\Z")
+_PLACE = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?\Z")
+
+
+def checked_key(text: str) -> bytes:
+    """
+    The key for `text`: the text itself where memcached allows it, else a hash of it.
+
+    Source of the rule: memcached's protocol.txt, at most 250 bytes, no space, no control. A line break in a key would begin a
+    second command.
+    """
+    key = text.encode("utf-8", "surrogatepass")
+    return key if _KEY.match(key) else b"feedd:" + hashlib.sha256(key).hexdigest().encode()
+
+
+def places_in(url: str) -> list[tuple[str, int]]:
+    """
+    Host and port of each server of ``memcached://host:port,host:port``; a port left out is 11211.
+
+    :raises ValueError: with a sentence that names the part that is wrong.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme != "memcached":
+        raise ValueError("cache.url must start with memcached://")
+    places = [_place(text) for text in rest.rstrip("/").split(",")]
+    if len(set(places)) < len(places):
+        raise ValueError("cache.url names a server twice")
+    return places
+
+
+def node_name(host: str, port: int) -> str:
+    """What libmemcached calls a server on its ring."""
+    return host if port == DEFAULT_PORT else f"{host}:{port}"
+
+
+def make_ring(reactor: IReactorTime, settings: Cache, counters: Counters) -> "Ring":
+    """
+    The servers that ``settings.url`` names, not connected yet.
+
+    :param reactor: connects, resolves names and tells the time.
+    :raises ValueError: when the URL is none.
+    """
+    servers = []
+    for host, port in places_in(settings.url):
+        endpoint = HostnameEndpoint(reactor, host, port, timeout=settings.timeout_seconds)
+        servers.append(Server(node_name(host, port), endpoint, reactor, settings, counters))  # type: ignore[arg-type]
+    return Ring(servers)
+
+
+class Ring(MultiService):
+    """Reads, leases and deletions, each at the server of its key; no method ever raises."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        super().__init__()
+        self._servers = {server.address: server for server in servers}
+        self._ring = HashRing(list(self._servers), hash_fn="ketama")
+        for server in servers:
+            server.setServiceParent(self)
+
+    @property
+    def up(self) -> bool:
+        """Whether every server can be asked now."""
+        return all(server.up for server in self._servers.values())
+
+    @property
+    def trouble(self) -> str:
+        """Which servers cannot, in a few words; "" when up."""
+        away = [address for address, server in self._servers.items() if not server.up]
+        return f"memcached {', '.join(away)} away" if away else ""
+
+    async def read(self, key: bytes) -> Item | None:
+        """What is there for `key`, or None when that cannot be said."""
+        return await self.server_of(key).read(key)
+
+    async def lease(self, key: bytes, mark: bytes, seconds: int, over: bytes) -> Lease | None:
+        """The right to fill `key` within `seconds`, or None; `over` is the number of the value to replace, b"" for none."""
+        return await self.server_of(key).lease(key, mark, seconds, over)
+
+    async def fill(self, lease: Lease, value: bytes, seconds: int) -> bool:
+        """Put `value` where `lease` is still in place; whether it was."""
+        return await self.server_of(lease.key).fill(lease, value, seconds)
+
+    async def forget(self, keys: Collection[bytes]) -> None:
+        """Delete `keys`, now where the server is there, else before it is read again."""
+        shares: dict[str, list[bytes]] = {}
+        for key in keys:
+            shares.setdefault(self.server_of(key).address, []).append(key)
+        deletions = [Deferred.fromCoroutine(self._servers[address].forget(share)) for address, share in shares.items()]
+        await gatherResults(deletions, consumeErrors=True)
+
+    def server_of(self, key: bytes) -> Server:
+        """Where `key` lives, whether that server is there or not."""
+        return self._servers[self._ring.get_node(key.decode("ascii"))]
+
+
+def _place(text: str) -> tuple[str, int]:
+    match = _PLACE.match(text)
+    port = int(match["port"] or DEFAULT_PORT) if match else 0
+    if match is None or not 0 < port < 65_536:
+        raise ValueError(f"cache.url: {text!r} is not of the form host:port")
+    return match["v6"] or match["host"], port
