@@ -24,6 +24,7 @@ class FeedRequest(Request):
     """
     A request whose body is counted, and whose end is told to one callable.
 
+    :ivar body: the whole body, once the request is complete.
     :ivar callback: the JSONP function's name, or None.
     :ivar gone: the client has gone.
     :ivar received: bytes of the body so far.
@@ -31,10 +32,12 @@ class FeedRequest(Request):
     """
 
     channel: Any
+    content: Any
     site: Any
 
     def __init__(self, channel: HTTPChannel, queued: Any = None) -> None:
         super().__init__(channel)
+        self.body = b""
         self.callback: bytes | None = None
         self.gone = False
         self.too_large = False
@@ -49,13 +52,10 @@ class FeedRequest(Request):
         else:
             super().handleContentChunk(data)
 
-    @property
-    def body(self) -> bytes:
-        """The whole body."""
-        assert self.content is not None
-        self.content.seek(0)
-        data: bytes = self.content.read()
-        return data
+    def process(self) -> None:
+        """Read the body while it is there: twisted.web closes it when the client goes, and a post is committed all the same."""
+        self.body = self.content.read()
+        super().process()
 
     def header(self, name: str) -> str | None:
         """The first value of a header, as text; bytes beyond ASCII as Latin-1."""
