@@ -48,7 +48,7 @@ def write_friend_events(txn: Transaction, changes: Sequence[tuple[str, str, byte
 
 def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
     """What a process starts from; and the ids of unreadable rows."""
-    epoch, settled = str(_meta(txn, "epoch")), int(_meta(txn, "settled"))
+    epoch, settled = str(_meta(txn, "epoch")), max(int(_meta(txn, "settled")), int(_meta(txn, "pruned")))
     rows: list[Row] = []
     before = highest_id(txn) + 1
     while len(rows) < last:

@@ -1,0 +1,140 @@
+"""What every `feedd.ports.Store` does, continued: the log, and the page that goes with it."""
+
+import json
+import re
+
+from feedd.ports import Page
+from tests.contracts.store import Contract, pairs
+
+CROWD = [f"nobody{number}" for number in range(1_200)]
+
+
+def shown(page: Page) -> list[int]:
+    """The bodies of a page of numbered posts."""
+    return [json.loads(post)["body"] for post in page.posts]
+
+
+class LogContract(Contract):
+    """The log."""
+
+    async def test_an_empty_log(self) -> None:
+        """There is an epoch that fits a cursor, and nothing else."""
+        opening = await self.store.open(10)
+        self.assertTrue(re.fullmatch("[A-Za-z0-9]{1,16}", opening.epoch), opening.epoch)
+        self.assertEqual((opening.settled, opening.events), (0, []))
+        history = await self.store.events_after(0, ["ann"], 10)
+        self.assertEqual(history, ([], False, 0, 0))
+        self.assertEqual(await self.store.ids_after(0, 10), [])
+        self.assertEqual(await self.store.page(["ann"], None, 10, 0), ([], (), False))
+
+    async def test_the_opening(self) -> None:
+        """The epoch stays; the last events come in their order."""
+        epoch = (await self.store.open(1)).epoch
+        stored = [one.event for one in await self.posted("ann", 3) + await self.posted("bob", 2)]
+        opening = await self.store.open(3)
+        self.assertEqual((opening.epoch, opening.events), (epoch, stored[-3:]))
+        self.assertEqual((await self.store.open(100)).events, stored)
+
+    async def test_settled_moves_up_only(self) -> None:
+        """Numbers are compared as numbers."""
+        found = []
+        for settled in (9, 10, 7, 100, 99):
+            await self.store.save_settled(settled)
+            found.append((await self.store.open(1)).settled)
+        self.assertEqual(found, [9, 10, 10, 100, 100])
+
+    async def test_ids(self) -> None:
+        """All ids above the settled one, of all authors, ascending, up to the limit."""
+        ids = [one.event.id for one in await self.posted("ann", 3) + await self.posted("bob", 3)]
+        self.assertEqual(await self.store.ids_after(0, 100), ids)
+        self.assertEqual(await self.store.ids_after(ids[1], 2), ids[2:4])
+        self.assertEqual(await self.store.ids_after(ids[-1], 2), [])
+
+    async def test_events_by_id(self) -> None:
+        """Ascending, whatever the order of the question; what is not there is left out."""
+        events = [one.event for one in await self.posted("ann", 3)]
+        ids = [event.id for event in events]
+        self.assertEqual(await self.store.events_by_id([*ids[::-1], 10**6]), events)
+        self.assertEqual(await self.store.events_by_id([]), [])
+        self.assertEqual(await self.store.events_by_id(range(10**6, 10**6 + 1_200)), [])
+
+    async def test_events_after(self) -> None:
+        """Those of some authors above the settled one, ascending; others' are not there, but count for the highest."""
+        ann = [one.event for one in await self.posted("ann", 2)]
+        bob = [one.event for one in await self.posted("bob", 2)]
+        ann += [one.event for one in await self.posted("ann", 1)]
+        (last,) = [one.event for one in await self.posted("Ann", 1)]
+        self.assertEqual(await self.store.events_after(0, ["ann"], 10), (ann, False, 0, last.id))
+        self.assertEqual(await self.store.events_after(0, ["bob", "eve"], 10), (bob, False, 0, last.id))
+        self.assertEqual(await self.store.events_after(ann[1].id, {"bob", "ann"}, 10), ([*bob, ann[2]], False, 0, last.id))
+        self.assertEqual(await self.store.events_after(last.id, ["ann"], 10), ([], False, 0, last.id))
+        self.assertEqual(await self.store.events_after(0, [], 10), ([], False, 0, last.id))
+
+    async def test_events_after_is_cut_at_the_limit(self) -> None:
+        """It says whether more follows; to go on from the last one misses none."""
+        events = [
+            one.event for pair in zip(await self.posted("ann", 5), await self.posted("bob", 5), strict=True) for one in pair
+        ]
+        events.sort(key=lambda event: event.id)
+        found, settled, more = [], 0, True
+        while more:
+            history = await self.store.events_after(settled, ["ann", "bob", *CROWD], 4)
+            self.assertLessEqual(len(history.events), 4)
+            found += history.events
+            settled, more = history.events[-1].id, history.more
+        self.assertEqual(found, events)
+        self.assertFalse((await self.store.events_after(0, ["ann"], 5)).more)
+
+    async def test_friend_events_are_in_the_log(self) -> None:
+        """They are their viewer's."""
+        (event,) = await self.store.change_friends(pairs("ann-bob"), [])
+        self.assertEqual((await self.store.events_after(0, ["ann"], 9)).events, [event])
+        self.assertEqual((await self.store.events_after(0, ["bob"], 9)).events, [])
+
+    async def test_ping(self) -> None:
+        """It returns."""
+        self.assertIsNone(await self.store.ping())  # type: ignore[func-returns-value]
+
+
+class PageContract(Contract):
+    """Pages of posts."""
+
+    async def test_the_newest_first(self) -> None:
+        """A page has the newest posts of the authors asked for."""
+        await self.posted("ann", 3)
+        await self.store.add_post("bob", b"100", None)
+        await self.store.add_post("eve", b"200", None)
+        page = await self.store.page(["bob", "ann", *CROWD], None, 3, 0)
+        self.assertEqual((shown(page), page.more), ([100, 2, 1], True))
+        self.assertEqual(shown(await self.store.page(["eve"], None, 3, 0)), [200])
+
+    async def test_page_after_page(self) -> None:
+        """All posts, each once, whatever the size; the last page says that it is the last."""
+        await self.posted("ann", 7)
+        for size in (1, 2, 3, 7, 8):
+            found: list[int] = []
+            before, more = None, True
+            while more:
+                page = await self.store.page(["ann"], before, size, 0)
+                found += shown(page)
+                before, more = json.loads(page.posts[-1])["id"], page.more
+            self.assertEqual(found, [6, 5, 4, 3, 2, 1, 0])
+
+    async def test_before_everything_or_behind_it(self) -> None:
+        """A bound that no post has is a bound all the same."""
+        await self.posted("ann", 2)
+        self.assertEqual(await self.store.page(["ann"], 1, 5, 0), ([], (1, 2), False))
+        self.assertEqual(shown(await self.store.page(["ann"], 10**30, 5, 0)), [1, 0])
+
+    async def test_the_ids_that_go_with_it(self) -> None:
+        """The page names the events above the settled one, of its authors only, so that the first poll repeats none."""
+        ann = [one.event.id for one in await self.posted("ann", 3)]
+        bob = [one.event.id for one in await self.posted("bob", 2)]
+        self.assertEqual((await self.store.page(["ann"], None, 1, ann[0])).ids, tuple(ann[1:]))
+        self.assertEqual((await self.store.page(["ann", "bob"], None, 1, 0)).ids, (*ann, *bob))
+        self.assertEqual((await self.store.page(["ann"], None, 1, ann[-1])).ids, ())
+
+    async def test_nobody(self) -> None:
+        """A page of no authors is empty."""
+        await self.posted("ann", 1)
+        self.assertEqual(await self.store.page([], None, 5, 0), ([], (), False))

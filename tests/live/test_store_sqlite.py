@@ -1,0 +1,149 @@
+"""The store on SQLite, with its threads and a file."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from feedd.config import Store as Settings
+from feedd.ports import Unavailable
+from feedd.store.sql import make_dialect
+from tests.contracts.store import FriendContract, PostContract, together
+from tests.contracts.store_log import LogContract, PageContract
+from tests.contracts.store_sql import SQL, BoundContract, MigrationContract, SiteContract
+
+ROOT = Path(__file__).parents[2]
+_POSTER = """
+import sys, time
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from feedd.config import Store
+from feedd.counters import Counters
+from feedd.store.sql import SQLStore
+
+async def post():
+    store = SQLStore(reactor, Store(url=sys.argv[1]), "", Counters(), lambda: int(time.time() * 1000))
+    store.startService()
+    await store.prepare()
+    while True:
+        stored = await store.add_post("ann", b"%d" % time.time_ns(), None)
+        print(stored.post, flush=True)
+
+reactor.callWhenRunning(lambda: Deferred.fromCoroutine(post()))
+reactor.run()
+"""
+
+
+class SQLite(SQL):
+    """A file of its own for each test."""
+
+    def new_url(self) -> str:
+        return f"sqlite:{os.path.abspath(self.mktemp())}"
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> None:
+        connection = self.connection()
+        with connection:
+            connection.execute(statement, values)
+        connection.close()
+
+    def connection(self) -> sqlite3.Connection:
+        """A connection past feedd."""
+        return sqlite3.connect(self.url.removeprefix("sqlite:"))
+
+
+class SQLiteStoreTests(SQLite, PostContract, FriendContract, LogContract, PageContract, TestCase):
+    """The contract of every store."""
+
+
+class SQLiteRowTests(SQLite, SiteContract, MigrationContract, TestCase):
+    """Rows of a site, and the schema."""
+
+
+class SQLiteBoundTests(SQLite, BoundContract, TestCase):
+    """Bounds."""
+
+
+class SQLiteTests(SQLite, TestCase):
+    """What only SQLite does."""
+
+    async def test_ids_settle_at_once(self) -> None:
+        """One transaction writes at a time, so ids become visible in order."""
+        self.assertEqual(self.started(settle_seconds=9.0).settle_seconds, 0.0)
+
+    async def test_ids_are_not_given_out_again(self) -> None:
+        """Not even when the newest rows are deleted."""
+        await self.posted("ann", 2)
+        self.write("DELETE FROM posts")
+        self.write("DELETE FROM events")
+        (stored,) = await self.posted("ann", 1)
+        self.assertEqual((stored.post, stored.event.id), (3, 3))
+
+    async def test_it_survives_a_power_cut(self) -> None:
+        """Commits are written through to the disk, and the log is written ahead."""
+        connection = make_dialect(Settings(url=self.url), "").connect()
+        self.addCleanup(connection.close)
+        found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode", "foreign_keys")]
+        self.assertEqual(found, [2, "wal", 1])
+
+    async def test_a_writer_keeps_nobody_from_reading(self) -> None:
+        """While another process writes, posts wait, and then say that they cannot; reads go on."""
+        store = await self.reached(query_seconds=0.3)
+        await store.add_post("ann", b"1", None)
+        other = self.connection()
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        (posting,) = together([store.add_post("ann", b"2", None)])
+        self.assertEqual(await store.ids_after(0, 10), [1])
+        error = await self.refused(Unavailable, posting)
+        self.assertIn("locked", error.why)
+        other.rollback()
+        self.assertEqual((await store.add_post("ann", b"2", None)).post, 2)
+
+    async def test_what_is_not_text(self) -> None:
+        """SQLite takes anything into any column; such rows are left out and do not hide their neighbours."""
+        self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', CAST(X'22ff22' AS TEXT))")
+        self.write("INSERT INTO events (kind, author, payload, created_at) VALUES ('post', 'ann', '1', 'now')")
+        self.write("INSERT INTO events (kind, author, payload, post) VALUES ('post', X'616e6e', '1', 'x')")
+        self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', X'2262797465732022')")
+        await self.posted("ann", 1)
+        events = await self.store.events_by_id([1, 2, 3, 4, 5])
+        self.assertEqual([json.loads(event.json)["body"] for event in events], ["bytes ", 0])
+
+    async def test_a_folder_that_is_not_there(self) -> None:
+        """Is said, and healed when somebody makes it."""
+        folder = Path(self.mktemp()).absolute()
+        store = self.started(url=f"sqlite:{folder}/feedd.sqlite")
+        error = await self.refused(Unavailable, store.prepare())
+        self.assertIn("unable to open", error.why)
+        folder.mkdir()
+        await store.prepare()
+        await store.ping()
+
+    async def test_a_committed_post_survives_kill_9(self) -> None:
+        """Every post that was reported as stored is there afterwards, and the file is sound."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", _POSTER, self.url],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        assert process.stdout is not None
+        reported = [int(process.stdout.readline())]
+        time.sleep(0.3)
+        process.send_signal(signal.SIGKILL)
+        reported += [int(line) for line in process.stdout.read().split()]
+        process.wait()
+        process.stdout.close()
+        page = await self.store.page(["ann"], None, 10_000, 0)
+        stored = {json.loads(post)["id"] for post in page.posts}
+        self.assertGreater(len(reported), 5)
+        self.assertLessEqual(set(reported), stored)
+        self.assertEqual(len(await self.store.ids_after(0, 5_000)), len(stored))
