@@ -4,14 +4,16 @@ What the site's own servers ask: friendships, and the end of a user's sessions.
 This module checks what they send. It does not know what follows from it.
 """
 
+from typing import Any
+
 import msgspec
 
 from feedd.hub import Hub
 from feedd.ports import Friendship
 from feedd.posting import Posting
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Gate
-from feedd.web.errors import BadArgument, NoSuchURL
+from feedd.web.endpoint import Answer, Endpoint, Gate, Nothing
+from feedd.web.errors import BadArgument
 from feedd.web.site import MAX_BODY_BYTES, FeedRequest
 
 MAX_PAIRS = 10_000
@@ -42,25 +44,29 @@ class FriendshipsEndpoint(Endpoint):
         return Answer(b'{"changed":%d}' % len(events))
 
 
+class SessionsFolder(Nothing):
+    """``/api/sessions``, and below it the users one by one."""
+
+    def __init__(self, gate: Gate, hub: Hub) -> None:
+        super().__init__(gate)
+        self._hub = hub
+
+    def getChild(self, path: bytes, request: Any) -> Endpoint:
+        """The sessions of the user whom the next segment names."""
+        return SessionsEndpoint(self._gate, self._hub, path)
+
+
 class SessionsEndpoint(Endpoint):
     """``DELETE /api/sessions/<user>``: the user's parked polls and streams in this process end now."""
 
-    isLeaf = False
-
-    def __init__(self, gate: Gate, hub: Hub, user: bytes | None = None) -> None:
-        super().__init__(gate, {b"DELETE": self.delete} if user is not None else {})
+    def __init__(self, gate: Gate, hub: Hub, user: bytes) -> None:
+        super().__init__(gate, {b"DELETE": self.delete})
         self._hub = hub
         self._user = user
-
-    def getChild(self, path: bytes, request: object) -> "SessionsEndpoint":
-        """The sessions of the user whom the next segment names."""
-        return SessionsEndpoint(self._gate, self._hub, path) if self._user is None else SessionsEndpoint(self._gate, self._hub)
 
     async def delete(self, request: FeedRequest) -> Answer:
         """End them; answers how many there were."""
         self._gate.check_backend(request)
-        if self._user is None:
-            raise NoSuchURL
         user = arguments.user("user", self._user.decode("latin-1"))
         return Answer(b'{"ended":%d}' % self._hub.close_viewer(user))
 

@@ -96,7 +96,7 @@ class Endpoint(Resource):
     def render(self, request: Any) -> int:
         """Answer `request`, now or later."""
         self._allow_origin(request)
-        if request.method == b"OPTIONS" and self._methods:
+        if request.method == b"OPTIONS" and self._is_there(request):
             self._preflight(request)
             return NOT_DONE_YET
         answering = Deferred.fromCoroutine(self._answer(request))
@@ -121,7 +121,7 @@ class Endpoint(Resource):
             write(request, answer)
 
     async def _call(self, request: FeedRequest) -> Answer | None:
-        if not self._methods or (self.isLeaf and any(request.postpath or ())):
+        if not self._is_there(request):
             raise NoSuchURL
         method = self._methods.get(request.method)
         if method is None:
@@ -132,6 +132,9 @@ class Endpoint(Resource):
         if request.too_large or request.received > limit:
             raise TooLarge(f"the body may have {limit} bytes")
         return await method(request)
+
+    def _is_there(self, request: FeedRequest) -> bool:
+        return bool(self._methods) and not (self.isLeaf and any(request.postpath or ()))
 
     def _refuse(self, request: FeedRequest, refusal: Refusal) -> Answer:
         if refusal.status == 405:

@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from feedd.ports import NotFound
 from feedd.posting import Posting
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Gate
+from feedd.web.endpoint import Answer, Endpoint, Gate, Nothing
 from feedd.web.site import FeedRequest
 
 
@@ -35,7 +34,8 @@ class PostsEndpoint(Endpoint):
 
     def getChild(self, path: bytes, request: Any) -> Any:
         """The post whose id is the next segment."""
-        return PostEndpoint(self._gate, self._posting, path)
+        id = arguments.post_id(path)
+        return PostEndpoint(self._gate, self._posting, id) if id is not None else Nothing(self._gate)
 
     async def post(self, request: FeedRequest) -> Answer:
         """Publish a post of the user who asks."""
@@ -47,28 +47,23 @@ class PostsEndpoint(Endpoint):
 class PostEndpoint(Endpoint):
     """``PATCH`` and ``DELETE /feed/posts/<id>``: the author's own only."""
 
-    def __init__(self, gate: Gate, posting: Posting, id: bytes) -> None:
+    def __init__(self, gate: Gate, posting: Posting, id: int) -> None:
         super().__init__(gate, {b"PATCH": self.patch, b"DELETE": self.delete})
         self._posting = posting
-        self._id = arguments.post_id(id)
+        self._id = id
 
     async def patch(self, request: FeedRequest) -> Answer:
         """Give the post a new body."""
         author = await self._gate.user(request)
         body = arguments.post_body(arguments.body_of(request.body, _Post).body)
-        event = await self._posting.edit(author, self._post(), body)
+        event = await self._posting.edit(author, self._id, body)
         return Answer(b'{"event":%d}' % event.id)
 
     async def delete(self, request: FeedRequest) -> Answer:
         """Take the post back."""
         author = await self._gate.user(request)
-        event = await self._posting.delete(author, self._post())
+        event = await self._posting.delete(author, self._id)
         return Answer(b'{"event":%d}' % event.id)
-
-    def _post(self) -> int:
-        if self._id is None:
-            raise NotFound("no post has such an id")
-        return self._id
 
 
 class AuthoredPostsEndpoint(Endpoint):

@@ -11,7 +11,7 @@ from feedd.hub import Hub
 from feedd.ports import Store
 from feedd.posting import Posting
 from feedd.reading import Reading
-from feedd.web.backend import FriendshipsEndpoint, SessionsEndpoint
+from feedd.web.backend import FriendshipsEndpoint, SessionsFolder
 from feedd.web.endpoint import Endpoint, Folder, Gate, Nothing
 from feedd.web.files import StaticFile
 from feedd.web.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
@@ -44,7 +44,7 @@ def make_root(
     api = {
         b"friendships": FriendshipsEndpoint(gate, posting),
         b"posts": AuthoredPostsEndpoint(gate, posting),
-        b"sessions": SessionsEndpoint(gate, hub),
+        b"sessions": SessionsFolder(gate, hub),
     }
     root: dict[bytes, Any] = {b"feed": Folder(nothing, feed), b"api": Folder(nothing, api), b"status": status}
     for name, content in files.items():
