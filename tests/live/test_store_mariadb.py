@@ -9,7 +9,8 @@ import pymysql
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from feedd.ports import Unavailable
+from feedd.ports import NotFound, Unavailable
+from feedd.store import posts
 from feedd.store.transaction import Transaction
 from tests.contracts.store import FriendContract, PostContract, body_of, pairs, together
 from tests.contracts.store_log import LogContract, PageContract
@@ -81,8 +82,6 @@ class OverlapTests(MariaDB, TestCase):
         await self.posted("ann")
 
         def page_in_between(txn: Transaction) -> Any:
-            from feedd.store import posts
-
             txn.row("SELECT 1 FROM meta LIMIT 1")
             self.write("INSERT INTO posts (author, body) VALUES ('ann', '1')")
             self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', '1')")
@@ -101,13 +100,21 @@ class OverlapTests(MariaDB, TestCase):
         (post,) = (await self.store.page(["ann"], None, 1, 0)).posts
         self.assertIn(b'"body":%d,' % body_of(last), post)
 
+    async def test_a_post_that_is_being_deleted(self) -> None:
+        """Cannot be edited any more: the edit waits, and finds it gone."""
+        (stored,) = await self.posted("ann")
+        site = self.other()
+        site.execute("UPDATE posts SET deleted_at = 1 WHERE id = %s", (stored.post,))
+        (editing,) = together([self.store.edit_post("ann", stored.post, b"1")])
+        await self.pause(0.3)
+        site.connection.commit()
+        await self.refused(NotFound, editing)
+
     async def test_to_look_for_a_missing_post_blocks_nobody(self) -> None:
         """No lock is taken on the place where the next post will be."""
 
         def look(txn: Transaction) -> None:
-            from feedd.store import posts
-
-            with self.assertRaises(posts.NotFound):
+            with self.assertRaises(NotFound):
                 posts.edit_post(txn, "ann", 1, b"1", 0)
             self.write("INSERT INTO posts (author, body) VALUES ('bob', '1')")
 

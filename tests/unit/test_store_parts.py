@@ -1,0 +1,128 @@
+"""The parts of the store that need no database: addresses, statements, windows."""
+
+import os
+from itertools import pairwise
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.config import BadConfig
+from feedd.store.address import File, Server, parse_address
+from feedd.store.keyset import GROWTH, WINDOW, falling, rising, split
+from feedd.store.mariadb import MariaDB
+from feedd.store.migrate import statements
+from feedd.store.posts import stored_key
+from feedd.store.sqlite import SQLite
+
+SERVER = Server("db", 3306, "feedd", "", "feed", False, None)
+
+
+class AddressTests(SynchronousTestCase):
+    """``store.url``."""
+
+    def test_a_file(self) -> None:
+        """Relative to where the daemon was started, or absolute."""
+        self.assertEqual(parse_address("sqlite:feedd.sqlite", ""), File(os.path.abspath("feedd.sqlite")))
+        self.assertEqual(parse_address("sqlite:/var/lib/a%20b", "unused"), File("/var/lib/a%20b"))
+
+    def test_a_server(self) -> None:
+        """The port has a default; names and passwords may be written with percent signs."""
+        self.assertEqual(parse_address("mysql://feedd@db/feed", ""), SERVER)
+        self.assertEqual(
+            parse_address("mysqls://a%40b:p%2Fw%3A@[::1]:3307/my%20feed?ca=/etc/ca.pem", ""),
+            Server("::1", 3307, "a@b", "p/w:", "my feed", True, "/etc/ca.pem"),
+        )
+
+    def test_the_password_of_the_file_wins(self) -> None:
+        """Over the one in the URL, as it is."""
+        address = parse_address("mysql://feedd:url@db/feed", "fi%6Ce")
+        self.assertEqual(address, SERVER._replace(password="fi%6Ce"))
+
+    def test_what_cannot_be_used(self) -> None:
+        """Is said, without the password."""
+        for url in (
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:file:x?mode=memory",
+            "postgres://feedd:geheim@db/feed",
+            "mysql://feedd:geheim@db",
+            "mysql://feedd:geheim@db/",
+            "mysql://feedd:geheim@db/a/b",
+            "mysql://feedd:geheim@db:port/feed",
+            "mysql://feedd:geheim@db:99999/feed",
+            "mysql://:geheim@db/feed",
+            "mysql://feedd:geheim@/feed",
+            "mysql://feedd:geheim@db/feed?sslmode=none",
+        ):
+            error = self.assertRaises(BadConfig, parse_address, url, "geheim2")
+            self.assertIn("store.url", str(error))
+            self.assertNotIn("geheim", str(error))
+
+    def test_the_password_is_not_shown(self) -> None:
+        """Not even in a traceback."""
+        self.assertEqual(repr(SERVER._replace(password="geheim")), "<feedd at db:3306/feed>")
+
+
+class StatementTests(SynchronousTestCase):
+    """Statements."""
+
+    def test_values_in_the_drivers_form(self) -> None:
+        """PyMySQL wants %s, and every other percent sign twice, but only where there are values."""
+        dialect = MariaDB(SERVER, 1.0)
+        self.assertEqual(dialect.native("a LIKE '%' AND b = ?", [1]), ("a LIKE '%%' AND b = %s", (1,)))
+        self.assertEqual(dialect.native("a LIKE '%'", ()), ("a LIKE '%'",))
+        self.assertEqual(SQLite(File("x"), 1.0).native("a = '%' AND b = ?", (1,)), ("a = '%' AND b = ?", (1,)))
+
+    def test_twistar_writes_the_same_form(self) -> None:
+        """What it builds for an INSERT, an UPDATE and a WHERE has the question marks that everything here has."""
+        dialect = MariaDB(SERVER, 1.0)
+        self.assertEqual(dialect.insertArgsToString({"a": 1, "b": 2}), "(?, ?)")
+        self.assertEqual(dialect.updateArgsToString({"a": 1, "b": 2}), ("`a` = ?, `b` = ?", [1, 2]))
+        self.assertEqual(dialect.whereToString(["a = ?", 1]), ("a = ?", [1]))
+        self.assertFalse(dialect.includeBlankInInsert)
+
+    def test_a_file_of_statements(self) -> None:
+        """Each ends with a semicolon at a line's end; comments and empty lines are nothing."""
+        text = "-- a; comment;\nCREATE a (\n  b  -- c\n);\n\n-- more\nCREATE ';x';\n"
+        self.assertEqual(list(statements(text)), ["CREATE a (\n  b  -- c\n)", "CREATE ';x'"])
+
+    def test_keys(self) -> None:
+        """A plain key is stored as it is; a long or odd one as a digest, one for each."""
+        self.assertEqual(stored_key("a" * 200), "a" * 200)
+        odd = ["a" * 201, "a" * 202, "é", "e\u0301", "\udc80"]
+        self.assertEqual(len({stored_key(key) for key in odd}), len(odd))
+        self.assertTrue(all(len(stored_key(key)) <= 200 for key in odd))
+
+
+class WindowTests(SynchronousTestCase):
+    """The windows in which ids are looked for."""
+
+    def check(self, spans: list[tuple[int, int]]) -> None:
+        """They meet without gap or overlap, and grow."""
+        for (_, upto), (above, _) in pairwise(spans):
+            self.assertEqual(upto, above)
+        self.assertTrue(all(above < upto for above, upto in spans))
+
+    def test_rising(self) -> None:
+        """From the first id above to the highest, each once."""
+        self.assertEqual(list(rising(5, 5)), [])
+        self.assertEqual(list(rising(7, 5)), [])
+        self.assertEqual(list(rising(5, 6)), [(5, 6)])
+        spans = list(rising(5, 10**9))
+        self.check(spans)
+        self.assertEqual((spans[0], spans[1][1] - spans[1][0], spans[-1][1]), ((5, 5 + WINDOW), WINDOW * GROWTH, 10**9))
+        self.assertLess(len(spans), 10)
+
+    def test_falling(self) -> None:
+        """From the id below down to 1, each once."""
+        self.assertEqual(list(falling(1)), [])
+        self.assertEqual(list(falling(0)), [])
+        self.assertEqual(list(falling(2)), [(0, 1)])
+        spans = list(falling(10**9))
+        self.check(spans[::-1])
+        self.assertEqual((spans[0], spans[-1][0]), ((10**9 - 1 - WINDOW, 10**9 - 1), 0))
+        self.assertLess(len(spans), 10)
+
+    def test_pieces(self) -> None:
+        """A list in pieces, the last one shorter."""
+        self.assertEqual(list(split([1, 2, 3, 4, 5], 2)), [[1, 2], [3, 4], [5]])
+        self.assertEqual(list(split([], 2)), [])
