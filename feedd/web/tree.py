@@ -13,7 +13,7 @@ from feedd.posting import Posting
 from feedd.reading import Reading
 from feedd.web.backend import FriendshipsEndpoint, SessionsFolder
 from feedd.web.endpoint import Endpoint, Folder, Gate, Nothing
-from feedd.web.files import StaticFile
+from feedd.web.files import FileEndpoint
 from feedd.web.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
 from feedd.web.posts import AuthoredPostsEndpoint, PostsEndpoint
 
@@ -48,5 +48,5 @@ def make_root(
     }
     root: dict[bytes, Any] = {b"feed": Folder(nothing, feed), b"api": Folder(nothing, api), b"status": status}
     for name, content in files.items():
-        root[b"" if name == "index.html" else name.encode("ascii")] = StaticFile(name, content)
+        root[b"" if name == "index.html" else name.encode("ascii")] = FileEndpoint(gate, name, content)
     return Folder(nothing, root)
