@@ -108,9 +108,9 @@ class Endpoint(Resource):
     async def _answer(self, request: FeedRequest) -> None:
         try:
             answer = await self._call(request)
-        except CancelledError:
-            return
         except Exception as error:
+            if request.gone and isinstance(error, CancelledError):
+                return
             refusal = refuse(error)
             if refusal is None:
                 self._log.failure("{method} {path} failed", method=request.method, path=request.path)

@@ -29,7 +29,7 @@ class PostTests(PostsTestCase):
 
     def test_text_of_any_kind(self) -> None:
         """A body comes out as it went in, whatever is in it."""
-        value = {
+        value: Any = {
             "text": "héllo 😀 \u2028\u2029 </script> \"'\\ \x00 \r\n",
             "deep": [[{}]],
             "": None,
