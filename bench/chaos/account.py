@@ -1,0 +1,222 @@
+"""
+Judges the diaries by the log: what was lost, doubled, disordered, foreign or altered, and how late each delivery was.
+
+This module knows rows, diaries and windows of faults. It knows no server and no clock.
+"""
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from bench.chaos.faults import EVERYBODY, NOBODY, Window
+from bench.chaos.people import People
+from bench.chaos.viewer import Diary, Given
+from bench.chaos.writer import SETTLE_SECONDS, Commit
+
+AFTERMATH_SECONDS = 5.0
+"""A delivery that is under way this long after a fault is put down to it."""
+CALM_SECONDS = 8.0
+"""A fickle friend's event is owed when the friendship stood so long after it, and after the faults that held it up."""
+QUIET = "(quiet)"
+NEVER = (0, "unfriend")
+
+
+class Row(NamedTuple):
+    """A row of `events`; `form` as in `Given`, `at` in seconds since 1970."""
+
+    id: int
+    author: str
+    kind: str
+    form: str
+    at: float
+
+
+class Complaint(NamedTuple):
+    """Something that must not be."""
+
+    kind: str
+    viewer: str
+    id: int
+    text: str
+
+
+class Delivery(NamedTuple):
+    """
+    One event that reached one viewer.
+
+    :ivar window: the fault that it is put down to, or `QUIET`.
+    :ivar late: seconds after its commit, or after the end of a fault that excuses it.
+    :ivar raw: seconds after its commit.
+    :ivar written: by the writer that only INSERTs, so that only the net can find it.
+    """
+
+    window: str
+    late: float
+    raw: float
+    written: bool
+
+
+class Truth:
+    """
+    What happened.
+
+    :param rows: the whole log.
+    :param first: the last id when all viewers had loaded their page.
+    :param commits: when the writer's events were committed.
+    :param windows: the faults, in their order.
+    """
+
+    def __init__(
+        self, people: People, rows: Sequence[Row], commits: Mapping[int, Commit], windows: Sequence[Window], first: int = 0
+    ) -> None:
+        self.people = people
+        self.rows = {row.id: row for row in rows}
+        self.commits = commits
+        self.windows = windows
+        self.first = first
+        self._changes: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+        for row in rows:
+            if row.kind in ("friend", "unfriend"):
+                self._changes[row.author, friend_in(row.form)].append((row.id, row.kind))
+
+    def committed(self, id: int) -> float:
+        """When event `id` was committed, as far as is known."""
+        commit = self.commits.get(id)
+        return commit.at if commit is not None else self.rows[id].at
+
+    def beyond(self, id: int) -> bool:
+        """Whether the writer's transaction may have taken longer than feedd asks."""
+        commit = self.commits.get(id)
+        return commit is not None and commit.held > SETTLE_SECONDS
+
+    def owed(self, viewer: str) -> set[int]:
+        """The ids that `viewer` must have been given."""
+        stable = {viewer, *self.people.stable[viewer]}
+        rows = [row for row in self.rows.values() if row.id > self.first]
+        owed = {row.id for row in rows if row.author in stable}
+        for partner in self.people.partners(viewer):
+            owed.update(row.id for row in rows if row.author == partner and self._firmly(viewer, row))
+        return owed
+
+    def _firmly(self, viewer: str, row: Row) -> bool:
+        """Whether the fickle friendship stood at the event, and until it must have been delivered."""
+        changes = self._changes[viewer, row.author]
+        place = bisect_left(changes, (row.id, ""))
+        if place == 0 or changes[place - 1][1] != "friend":
+            return False
+        return place == len(changes) or self.rows[changes[place][0]].at > self._healed(self.committed(row.id)) + CALM_SECONDS
+
+    def _healed(self, moment: float) -> float:
+        """The end of the last fault that may have held up what was committed at `moment`."""
+        return max([moment, *(window.end for window in self.windows if window.start <= moment + CALM_SECONDS)])
+
+    def delivery(self, given: Given) -> Delivery:
+        """How late it was, and which fault it is put down to."""
+        commit = self.committed(given.id)
+        due, name = commit, QUIET
+        for window in self.windows:
+            if window.start < given.at and commit < window.end + AFTERMATH_SECONDS:
+                name = window.name
+                if any(_excuses(excuse, given, commit) for excuse in window.excuses):
+                    due = max(due, min(window.end, given.at))
+        return Delivery(name, max(0.0, given.at - due), max(0.0, given.at - commit), given.id in self.commits)
+
+
+def judge(truth: Truth, diaries: Iterable[Diary], acknowledged: Mapping[int, str]) -> list[Complaint]:
+    """Everything that must not be."""
+    found = [
+        Complaint("vanished", "", id, f"the post {key} was answered with 201, and is not in the log")
+        for id, key in acknowledged.items()
+        if id not in truth.rows
+    ]
+    for diary in diaries:
+        found += _lost(truth, diary)
+        found += _doubled(diary)
+        found += _foreign(truth, diary)
+        found += _altered(truth, diary)
+        found += [Complaint("disordered", diary.name, ids[0], f"{ids}") for ids in diary.disordered]
+        found += [Complaint("gap", diary.name, 0, f"at {at:.3f}") for at in diary.gaps]
+    return found
+
+
+def friend_in(form: str) -> str:
+    """The friend that the form of a ``friend`` or ``unfriend`` names."""
+    friend: str = json.loads(form)[3]["friend"]
+    return friend
+
+
+def _excuses(excuse: str, given: Given, commit: float) -> bool:
+    if excuse in (EVERYBODY, NOBODY):
+        return excuse == EVERYBODY
+    return given.used[int(excuse)] >= commit
+
+
+def _lost(truth: Truth, diary: Diary) -> list[Complaint]:
+    missing = truth.owed(diary.name) - {given.id for given in diary.given}
+    return [
+        Complaint("lost beyond S" if truth.beyond(id) else "lost", diary.name, id, _about(truth, id)) for id in sorted(missing)
+    ]
+
+
+def _about(truth: Truth, id: int) -> str:
+    row, commit = truth.rows[id], truth.commits.get(id)
+    how = f"written, held {commit.held:.2f} s" if commit else "through feedd"
+    near = [window.name for window in truth.windows if window.start - 1 < truth.committed(id) < window.end + AFTERMATH_SECONDS]
+    return f"{row.kind} of {row.author}, committed {truth.committed(id):.3f}, {how}, {', '.join(near) or QUIET}"
+
+
+def _doubled(diary: Diary) -> list[Complaint]:
+    """The chain of the answers that were taken is unbroken, so no id may come twice in it."""
+    seen: dict[int, Given] = {}
+    found = []
+    for given in diary.given:
+        if given.id in seen:
+            first = seen[given.id]
+            found.append(Complaint("doubled", diary.name, given.id, f"at {first.at:.3f} and {given.at:.3f}"))
+        seen[given.id] = given
+    return found
+
+
+def _foreign(truth: Truth, diary: Diary) -> list[Complaint]:
+    """
+    Events of a stranger, or of a fickle friend after the `unfriend` was given.
+
+    An answer that ends a friendship may hold what was said before; one that begins it, what was said before that.
+    """
+    friends = {diary.name, *truth.people.stable[diary.name]}
+    partners = truth.people.partners(diary.name)
+    standing: dict[str, tuple[int, str]] = {}
+    found = []
+    for _, grouped in groupby(diary.given, key=lambda given: given.answer):
+        suspects = []
+        for given in grouped:
+            _follow(standing, diary.name, given)
+            if given.author not in friends and standing.get(given.author, NEVER)[1] == "unfriend":
+                suspects.append(given)
+        for given in suspects:
+            if given.author not in partners:
+                found.append(Complaint("foreign", diary.name, given.id, f"of {given.author}, a stranger"))
+            elif standing.get(given.author, NEVER)[1] == "unfriend":
+                found.append(Complaint("foreign", diary.name, given.id, f"of {given.author}, no friend any more"))
+    return found
+
+
+def _follow(standing: dict[str, tuple[int, str]], viewer: str, given: Given) -> None:
+    """Bring the newest friend change of each other user up to date."""
+    if given.author == viewer and given.kind in ("friend", "unfriend"):
+        other = friend_in(given.form)
+        standing[other] = max(standing.get(other, NEVER), (given.id, given.kind))
+
+
+def _altered(truth: Truth, diary: Diary) -> list[Complaint]:
+    found = []
+    for given in diary.given:
+        row = truth.rows.get(given.id)
+        if row is None:
+            found.append(Complaint("invented", diary.name, given.id, given.form))
+        elif row.form != given.form:
+            found.append(Complaint("altered", diary.name, given.id, f"{row.form} became {given.form}"))
+    return found

@@ -1,0 +1,204 @@
+"""
+One run from start to verdict.
+
+This module joins the parts of the bench. What they do, they know themselves.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.request import urlopen
+
+import pymysql
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThread
+
+from bench.chaos import report
+from bench.chaos.account import Row, Truth, judge
+from bench.chaos.faults import Window, catalogue, happen, plan
+from bench.chaos.load import Load
+from bench.chaos.people import make_people
+from bench.chaos.viewer import Viewer
+from bench.chaos.world import World
+from bench.chaos.writer import Writer
+
+VIEWERS, FRIENDS, FICKLE = 50, 6, 12
+FIRST_QUIET_SECONDS = 10.0
+QUIET_SECONDS = 7.0
+LOAD_END_SECONDS = 40.0
+DRAIN_SECONDS = 60.0
+LAG_STEP_SECONDS = 0.05
+
+
+class Options(NamedTuple):
+    """What the command line says. `rate` and `written` are acts per second."""
+
+    seed: int
+    seconds: float
+    faults: Sequence[str]
+    rate: float
+    written: float
+
+
+class Run:
+    """The world, the people and what they do."""
+
+    def __init__(self, reactor: Any, options: Options) -> None:
+        self.options = options
+        self.world = World(reactor)
+        self.windows: list[Window] = []
+        self.notes: dict[str, Any] = {}
+        self._reactor = reactor
+        self._rng = random.Random(options.seed)
+        self._people = make_people(VIEWERS, FRIENDS, FICKLE, self._rng)
+        self._lag = Lag(reactor)
+        self._first = 0
+
+    async def document(self) -> dict[str, Any]:
+        """Run, and report."""
+        await self.world.start()
+        load = Load(self.world, self._people, random.Random(self._rng.random()), self.options.rate)
+        writer = Writer(self.world, self._people, random.Random(self._rng.random()), self.options.written)
+        viewers = [Viewer(self.world, name, random.Random(self._rng.random())) for name in self._people.names]
+        await load.befriend(self._people.stable_pairs())
+        watching = [Deferred.fromCoroutine(viewer.run()) for viewer in viewers]
+        try:
+            await self._everybody(viewers, 0)
+            self._first = max(row.id for row in await self._rows())
+            await self._act(load, writer)
+            await self._drain(viewers)
+            return await self._judge(load, writer, viewers)
+        finally:
+            writer.close()
+            for viewer in viewers:
+                viewer.stop()
+            for each in watching:
+                each.addErrback(lambda failure: self.notes.setdefault("a viewer failed", failure.getTraceback()))
+
+    async def _act(self, load: Load, writer: Writer) -> None:
+        acting = [Deferred.fromCoroutine(each.run()) for each in (load, writer)]
+        self._lag.start()
+        until = self._reactor.seconds() + self.options.seconds
+        await deferLater(self._reactor, min(FIRST_QUIET_SECONDS, self.options.seconds))
+        for faults in plan(catalogue(self.world), self.options.faults, self._rng):
+            if self._reactor.seconds() >= until:
+                break
+            print("+".join(fault.name for fault in faults), flush=True)
+            self.windows.append(await happen(self._reactor, faults, self._rng))
+            await deferLater(self._reactor, QUIET_SECONDS)
+        load.stop()
+        writer.stop()
+        for each in acting:
+            await each
+        self.notes["worst lag of the bench itself, ms"] = report.milliseconds(self._lag.stop())
+        limit = self._reactor.seconds() + LOAD_END_SECONDS
+        while (load.under_way or writer.under_way) and self._reactor.seconds() < limit:
+            await deferLater(self._reactor, 0.05)
+        self.notes["acts that never succeeded"] = load.under_way
+
+    async def _drain(self, viewers: Sequence[Viewer]) -> None:
+        """Wait until every viewer's cursor says that they have everything."""
+        for viewer in viewers:
+            viewer.hurry(1.0)
+        newest = max(row.id for row in await self._rows())
+        self.notes["viewers that never caught up"] = await self._everybody(viewers, newest)
+
+    async def _everybody(self, viewers: Sequence[Viewer], id: int) -> int:
+        """Wait until all have settled `id`, but not for ever; returns how many have not."""
+        limit = self._reactor.seconds() + DRAIN_SECONDS
+        while (behind := sum(viewer.settled < id for viewer in viewers)) and self._reactor.seconds() < limit:
+            await deferLater(self._reactor, 0.1)
+        return behind
+
+    async def _judge(self, load: Load, writer: Writer, viewers: Sequence[Viewer]) -> dict[str, Any]:
+        rows = await self._rows()
+        truth = Truth(self._people, rows, writer.commits, self.windows, self._first)
+        diaries = [viewer.diary for viewer in viewers]
+        complaints = judge(truth, diaries, load.acknowledged)
+        deliveries = [truth.delivery(given) for diary in diaries for given in diary.given if given.id in truth.rows]
+        errors: Counter[str] = sum((diary.errors for diary in diaries), Counter())
+        self.notes |= {
+            "answers": sum(diary.answers for diary in diaries),
+            "answers thrown away, their events given again": sum(diary.repeats for diary in diaries),
+            "degraded answers": sum(diary.degraded for diary in diaries),
+            "slowest error of a poll, s": round(max(diary.slowest for diary in diaries), 2),
+            "slowest answer to an act, s": round(load.slowest, 2),
+            "acts left out": load.skipped,
+            "acts refused": load.refused[:10],
+            "writer's commits": len(writer.commits),
+            "writer's failures": writer.failed,
+            "writer's commits beyond S": sum(truth.beyond(id) for id in writer.commits),
+        }
+        statuses = [await deferToThread(_status, feedd.url) for feedd in self.world.feedds]
+        return {
+            "seed": self.options.seed,
+            "seconds": self.options.seconds,
+            "viewers": len(viewers),
+            "events": sum(row.id > self._first for row in rows),
+            "given": len(deliveries),
+            "verdict": report.verdict(complaints),
+            "lateness": report.latenesses(deliveries, self.windows),
+            "windows": [window._asdict() for window in self.windows],
+            "viewers_errors": dict(errors),
+            "load_errors": dict(load.errors),
+            "notes": self.notes,
+            "statuses": statuses,
+            "complaints": [complaint._asdict() for complaint in complaints],
+        }
+
+    async def _rows(self) -> list[Row]:
+        rows: list[Row] = await deferToThread(_read_log, self.world.mariadb.port, self.world.database.rpartition("/")[2])
+        return rows
+
+
+class Lag:
+    """How late the bench's own reactor is, which no server can be blamed for."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._worst = 0.0
+        self._last = 0.0
+        self._loop = LoopingCall(self._look)
+        self._loop.clock = reactor
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._last = self._reactor.seconds()
+        self._loop.start(LAG_STEP_SECONDS, now=False).addErrback(lambda failure: None)
+
+    def stop(self) -> float:
+        """The worst lag, in seconds."""
+        self._loop.stop()
+        return self._worst
+
+    def _look(self) -> None:
+        now = self._reactor.seconds()
+        self._worst = max(self._worst, now - self._last - LAG_STEP_SECONDS)
+        self._last = now
+
+
+def _read_log(port: int, database: str) -> list[Row]:
+    """The truth."""
+    connection = pymysql.connect(
+        host="127.0.0.1", port=port, user="feedd", database=database, connect_timeout=10, read_timeout=30
+    )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id, kind, author, post, payload, created_at FROM events ORDER BY id")
+            return [_row(*row) for row in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def _row(id: int, kind: str, author: str, post: int | None, payload: str, at: int) -> Row:
+    form = json.dumps([kind, author, post, json.loads(payload)], sort_keys=True)
+    return Row(id, author, kind, form, at / 1000)
+
+
+def _status(url: str) -> Mapping[str, Any]:
+    with urlopen(f"{url}/status", timeout=5) as response:
+        status: Mapping[str, Any] = json.load(response)
+    return status

@@ -1,0 +1,138 @@
+"""
+A site's own writer: it only INSERTs posts and events, commits late, and sometimes rolls back.
+
+It talks to the database directly, in threads, and knows nothing of feedd. It keeps the promise that feedd asks of a writer:
+COMMIT within `SETTLE_SECONDS` after the INSERT, as far as the database lets it.
+"""
+
+import json
+import random
+import threading
+import time
+from typing import Any, NamedTuple
+
+import pymysql
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from bench.chaos.people import People
+from bench.chaos.world import World
+
+SETTLE_SECONDS = 5.0
+LATEST_SECONDS = 3.0
+ROLLED_BACK = 0.1
+THREADS = 12
+STATEMENT_SECONDS = 60
+_MS = 1000
+
+
+class Commit(NamedTuple):
+    """
+    When the writer knew that an event was committed, in seconds since 1970.
+
+    :ivar held: the longest time that may have passed between INSERT and COMMIT.
+    """
+
+    at: float
+    held: float
+
+
+class Writer:
+    """
+    Writes `rate` times a second.
+
+    :ivar commits: by event id.
+    :ivar failed: transactions that the database did not take, or did not confirm.
+    """
+
+    def __init__(self, world: World, people: People, rng: random.Random, rate: float) -> None:
+        self.commits: dict[int, Commit] = {}
+        self.failed = 0
+        self.under_way = 0
+        self._reactor = world.reactor
+        self._database = {"host": world.mariadb.host, "port": world.mariadb.port, "user": "feedd"}
+        self._database["database"] = world.database.rpartition("/")[2]
+        self._people = people
+        self._rng = rng
+        self._rate = rate
+        self._running = False
+        self._pool = ThreadPool(1, THREADS)
+        self._local = threading.local()
+
+    async def run(self) -> None:
+        """Write until `stop`."""
+        self._running = True
+        self._pool.start()
+        while self._running:
+            await deferLater(self._reactor, self._rng.expovariate(self._rate))
+            if self.under_way < THREADS and self._running:
+                self._start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._running = False
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool.started:
+            self._pool.stop()
+
+    def _start(self) -> None:
+        self.under_way += 1
+        author, hold = self._rng.choice(self._people.names), self._rng.uniform(0.0, LATEST_SECONDS)
+        commit, text = self._rng.random() >= ROLLED_BACK, f"written {self._rng.random():.6f}"
+        writing: Deferred[None] = deferToThreadPool(
+            self._reactor, self._pool, self._transact, author, json.dumps({"text": text}), hold, commit
+        )
+        writing.addErrback(self._fail)
+        writing.addBoth(self._done)
+
+    def _fail(self, failure: Any) -> None:
+        failure.trap(pymysql.Error, OSError)
+        self.failed += 1
+
+    def _done(self, result: object) -> object:
+        self.under_way -= 1
+        return result
+
+    def _transact(self, author: str, body: str, hold: float, commit: bool) -> None:
+        connection = self._connection()
+        try:
+            with connection.cursor() as cursor:
+                now = int(time.time() * _MS)
+                cursor.execute("INSERT INTO posts (author, body, created_at) VALUES (%s, %s, %s)", (author, body, now))
+                began = time.time()
+                cursor.execute(
+                    "INSERT INTO events (kind, author, post, payload, created_at) VALUES ('post', %s, %s, %s, %s)",
+                    (author, cursor.lastrowid, body, now),
+                )
+                id = cursor.lastrowid
+            time.sleep(hold)
+            if commit:
+                self._commit(connection, id, began)
+            else:
+                connection.rollback()
+        except BaseException:
+            self._local.connection = None
+            connection.close()
+            raise
+
+    def _commit(self, connection: Any, id: int, began: float) -> None:
+        try:
+            connection.commit()
+        finally:  # an error does not mean that it did not happen
+            self.commits[id] = Commit(time.time(), time.time() - began)
+
+    def _connection(self) -> Any:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = pymysql.connect(
+                **self._database,
+                autocommit=False,
+                connect_timeout=5,
+                read_timeout=STATEMENT_SECONDS,
+                write_timeout=STATEMENT_SECONDS,
+            )
+        return connection
