@@ -21,6 +21,9 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 MAX_ID = 2**63 - 1
 
+MAX_DEPTH = 100
+"""Of a post's body. A JSON reader gives up at some depth, each at another and on a stack of another height; far from all."""
+
 Typed = TypeVar("Typed")
 
 
@@ -107,10 +110,21 @@ def body_of(data: bytes, kind: type[Typed]) -> Typed:
 
 
 def post_body(value: Any) -> bytes:
-    """The JSON text of a post's body, which must be an object."""
+    """The JSON text of a post's body, which must be an object and nested at most `MAX_DEPTH` deep."""
     if not isinstance(value, dict):
         raise BadArgument("body", "must be an object")
+    if _is_deeper(value, MAX_DEPTH):
+        raise BadArgument("body", f"nested more than {MAX_DEPTH} deep")
     return msgspec.json.encode(value)
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether objects and arrays are nested more than `depth` deep in `value`, which is one; level by level."""
+    level = [value]
+    for _ in range(depth):
+        insides = (outer.values() if isinstance(outer, dict) else outer for outer in level)
+        level = [inner for inside in insides for inner in inside if isinstance(inner, dict | list)]
+    return bool(level)
 
 
 def _complaint(text: str) -> tuple[str, str]:

@@ -41,6 +41,12 @@ class PostTests(PostsTestCase):
         self.assertEqual(answer.json["events"][0]["body"], value)
         self.assertEqual(self.web.get("/feed/init?as=bob").json["posts"][0]["body"], value)
 
+    def test_deep(self) -> None:
+        """A body may be nested 100 deep, itself counted."""
+        self.assertEqual(
+            self.web.request("POST", "/feed/posts?as=bob", b'{"body":{"a":%s%s}}' % (b"[" * 99, b"]" * 99)).status, 201
+        )
+
     def test_key_repeated(self) -> None:
         """A repeated Idempotency-Key gets the first answer, and nobody is told again."""
         key = {"Idempotency-Key": "k" * 128}
