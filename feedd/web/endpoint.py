@@ -121,13 +121,13 @@ class Endpoint(Resource):
             write(request, answer)
 
     async def _call(self, request: FeedRequest) -> Answer | None:
+        if request.method in (b"GET", b"HEAD"):
+            request.callback = arguments.callback(request.args or {})
         if not self._is_there(request):
             raise NoSuchURL
         method = self._methods.get(request.method)
         if method is None:
             raise NoSuchMethod
-        if request.method in (b"GET", b"HEAD"):
-            request.callback = arguments.callback(request.args or {})
         limit = self.max_body_bytes or request.site.max_body_bytes
         if request.too_large or request.received > limit:
             raise TooLarge(f"the body may have {limit} bytes")
@@ -143,9 +143,7 @@ class Endpoint(Resource):
             request.setHeader(b"WWW-Authenticate", b"Bearer")
         if refusal.retry_after_seconds is not None:
             request.setHeader(b"Retry-After", b"%d" % refusal.retry_after_seconds)
-        # A script tag sees no status, and no body either unless the status is 200.
-        jsonp = request.callback is not None
-        return Answer(refusal.json(with_status=jsonp), 200 if jsonp else refusal.status)
+        return Answer(refusal.json(with_status=request.callback is not None), refusal.status)
 
     def _allow_origin(self, request: FeedRequest) -> None:
         """CORS for exactly the allowed origins (Fetch standard, 3.2)."""
@@ -202,10 +200,11 @@ def write(request: FeedRequest, answer: Answer) -> None:
     if request.gone:
         return
     if request.callback is None:
-        kind, body = b"application/json", answer.json
+        status, kind, body = answer.status, b"application/json", answer.json
     else:
-        kind, body = b"application/javascript; charset=utf-8", b"/**/%s(%s);" % (request.callback, answer.json)
-    request.setResponseCode(answer.status)
+        # A script tag sees no status, and no body either unless the status is 200.
+        status, kind, body = 200, b"application/javascript; charset=utf-8", b"/**/%s(%s);" % (request.callback, answer.json)
+    request.setResponseCode(status)
     request.setHeader(b"Content-Type", kind)
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.setHeader(b"Cache-Control", b"no-store")
