@@ -1,0 +1,170 @@
+"""
+Browsers of a small world: they poll, lose answers, come back with old cursors, and check every answer.
+
+What can be said about one answer by itself is checked here; that nothing is missing at the end, by the machine.
+"""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+
+from feedd.cursor import MAX_IDS, Cursor, parse_cursor
+from feedd.event import Event
+from feedd.ports import Unavailable
+from feedd.reading import Reply
+from feedd.subscription import Subscription
+from tests.model import Process, World
+
+
+class Stand(NamedTuple):
+    """Where a browser stands: its cursor, and what it had received when it got it."""
+
+    cursor: str | None
+    got: frozenset[int] = frozenset()
+    before: frozenset[int] = frozenset()
+
+
+class Poll:
+    """One poll of a browser to a process. `answer` is None until it has been answered."""
+
+    def __init__(self, browser: "Browser", process: Process, stand: Stand, wait: bool) -> None:
+        self.browser = browser
+        self.process = process
+        self.stand = stand
+        self.answer: Stand | None = None
+        self.gap = False
+        self.more = False
+        self.failed = False
+        self._wait = wait
+        self._parked: Subscription | None = None
+        process.polls.append(self)
+        hot = process.reading.hot(browser.viewer, stand.cursor) if stand.cursor is not None else None
+        if hot is not None:
+            self._reply(hot)
+        else:
+            self._task = process.spawn(process.reading.cold(browser.viewer, stand.cursor))
+            self._task.addCallbacks(self._reply, self._fail)
+
+    def expire(self) -> None:
+        """Its deadline has come."""
+        if self._parked is not None and self.answer is None:
+            self.process.hub.leave(self._parked)
+            self._listen(*self.process.reading.take(self._parked))
+
+    def lost(self) -> None:
+        """Its connection has gone, and the process notices."""
+        if self.answer is not None or self.failed:
+            return
+        if self._parked is not None:
+            self.process.hub.leave(self._parked)
+        else:
+            self._task.cancel()
+        self.failed = True
+
+    def _fail(self, failure: Failure) -> None:
+        failure.trap(Unavailable, CancelledError)
+        self.failed = True
+
+    def _reply(self, reply: Reply) -> None:
+        self.gap, self.more = reply.gap, reply.more
+        if reply.events or reply.gap or not self._wait or reply.subscription is None:
+            self._listen(reply.events, reply.cursor)
+        else:
+            self._parked = reply.subscription
+            self.process.hub.park(reply.subscription, self._listen)
+
+    def _listen(self, events: list[Event], text: str) -> None:
+        assert self.answer is None, "answered twice"
+        check_answer(self, events, parse_cursor(text))
+        before = self.stand.before
+        if self.stand.cursor is None or self.gap:
+            before = frozenset(self.process.world.events)
+        self.answer = Stand(text, self.stand.got.union(event.id for event in events), before)
+
+
+class Browser:
+    """A page that a viewer has open: its stand, the stands before, and the poll that it waits for."""
+
+    def __init__(self, viewer: str) -> None:
+        self.viewer = viewer
+        self.stand = Stand(None)
+        self.history: list[Stand] = []
+        self.poll: Poll | None = None
+        self.started = False
+        self.lost_place = False
+
+    def ask(self, process: Process, wait: bool) -> None:
+        """Poll; whatever was asked before is not waited for any more."""
+        self.poll = Poll(self, process, self.stand, wait)
+
+    def load(self, process: Process) -> None:
+        """Load the page anew; when the database cannot be reached, it stays as it is."""
+
+        def loaded(page: Any) -> None:
+            cursor = parse_cursor(page.cursor)
+            check_cursor(process.world, cursor)
+            before = {id for id in process.world.events if id <= cursor.settled} | set(cursor.ids)
+            self.history, self.poll = [], None
+            self.move(Stand(page.cursor, frozenset(), frozenset(before)))
+
+        process.spawn(process.reading.page(self.viewer, None, 9)).addCallbacks(
+            loaded, lambda failure: failure.trap(Unavailable, CancelledError)
+        )
+
+    def receive(self) -> None:
+        """Take the answer that is there."""
+        poll, self.poll = self.poll, None
+        assert poll is not None and poll.answer is not None
+        self.move(poll.answer)
+        self.lost_place = poll.gap
+
+    def move(self, stand: Stand) -> None:
+        """Stand here now."""
+        self.history.append(stand)
+        self.stand, self.started, self.lost_place = stand, True, False
+
+
+def check_cursor(world: World, cursor: Cursor) -> None:
+    """A cursor never says that its viewer has what may still appear."""
+    late = [event.id for transaction in world.store.open_transactions for event in transaction.events]
+    assert all(id > cursor.settled for id in late), f"{late} may still appear, and the cursor is {cursor}"
+
+
+def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
+    """All that can be said about one answer by itself."""
+    world, stand, viewer = poll.process.world, poll.stand, poll.browser.viewer
+    check_cursor(world, cursor)
+    ids = [event.id for event in events]
+    assert ids == sorted(set(ids)), f"{ids} do not ascend"
+    assert all(id <= cursor.settled or id in cursor.ids or len(cursor.ids) == MAX_IDS for id in ids), f"{ids} not in {cursor}"
+    sent = parse_cursor(stand.cursor) if stand.cursor is not None else None
+    if sent is not None:
+        other = sent.epoch != world.store.epoch
+        assert not poll.gap or other or sent.settled < world.store.pruned, f"a gap after {sent}"
+        assert poll.gap or not other, f"no gap after {sent}"
+        forgotten = sent.ids[0] if len(sent.ids) == MAX_IDS else 0
+        again = [id for id in ids if id <= sent.settled or id in sent.ids or (id in stand.got and id >= forgotten)]
+        assert not again, f"{again} again after {sent}"
+        assert poll.gap or cursor.settled >= sent.settled, f"back from {sent} to {cursor}"
+    check_strangers(world, viewer, stand.got, events)
+
+
+def check_strangers(world: World, viewer: str, got: Collection[int], events: list[Event]) -> None:
+    """Once an unfriend has been delivered, nothing of the removed friend is, unless they are friends again."""
+    ended: dict[str, int] = {}
+    for id in sorted(got):
+        _follow(ended, viewer, world.events[id])
+    for event in events:
+        _follow(ended, viewer, event)
+        friends = event.author == viewer or world.is_friend(viewer, event.author)
+        assert friends or event.author not in ended, f"{event} after the unfriend {ended[event.author]}"
+
+
+def _follow(ended: dict[str, int], viewer: str, event: Event) -> None:
+    if event.author == viewer and event.friend is not None:
+        if event.kind == "unfriend":
+            ended[event.friend] = event.id
+        else:
+            ended.pop(event.friend, None)

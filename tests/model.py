@@ -1,0 +1,260 @@
+"""
+A small world around the core: several processes over one log, and a broker that loses and reorders.
+
+The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``tests/browsers.py``. It knows what really happened, and so what a browser must have seen.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from feedd.counters import Counters
+from feedd.event import FRIEND_KINDS, Event
+from feedd.hub import Hub
+from feedd.ports import Unavailable
+from feedd.reading import Reading
+from feedd.recent import RecentLog
+from tests.memory import MemoryFriends, MemoryStore, Transaction
+
+RECENT = 16
+MAX_PENDING = 8
+LINGER = 10.0
+
+
+class Expiring(Protocol):
+    """What has a deadline."""
+
+    def expire(self) -> None:
+        """It has come."""
+
+
+class Gate:
+    """A database that answers whoever it likes, when it likes: a pace that can be shut."""
+
+    def __init__(self) -> None:
+        self.shut = False
+        self.waiting: list[Deferred[None]] = []
+
+    def __call__(self) -> Awaitable[None]:
+        done: Deferred[None] = Deferred()
+        if self.shut:
+            self.waiting.append(done)
+        else:
+            done.callback(None)
+        return done
+
+    def step(self, index: int) -> None:
+        """Let one of those who wait go on."""
+        self.waiting.pop(index % len(self.waiting)).callback(None)
+
+    def open(self) -> None:
+        """Let everybody go on, from now on."""
+        self.shut = False
+        while self.waiting:
+            self.step(0)
+
+
+class World:
+    """
+    The clock, the database, the cache and the broker that all processes share.
+
+    :ivar bells: messages on their way to a process.
+    :ivar born: for each event ever visible the step at which its id was given out.
+    :ivar since: for each friendship that stands the step at which it was committed.
+    """
+
+    def __init__(self, settle_seconds: float) -> None:
+        self.now = 0.0
+        self.settle_seconds = settle_seconds
+        self.gate = Gate()
+        self.store = MemoryStore()
+        self.store.pace = self.gate
+        self.friends = MemoryFriends(self.store)
+        self.bells: list[tuple[Process, Event]] = []
+        self.processes: list[Process] = []
+        self.born: dict[int, int] = {}
+        self.events: dict[int, Event] = {}
+        self.since: dict[tuple[str, str], int] = {}
+        self._deadlines: dict[Transaction, float] = {}
+        self._inserted: dict[Transaction, int] = {}
+        self._steps = 0
+        self._started = 0
+
+    def start(self) -> "Process":
+        """A new process."""
+        self._started += 1
+        process = Process(self, f"p{self._started}x")
+        self.processes.append(process)
+        return process
+
+    def begin(self, fill: Callable[[Transaction], object]) -> Transaction:
+        """An open transaction; `fill` inserts its rows now."""
+        self._steps += 1
+        transaction = self.store.begin()
+        fill(transaction)
+        self._deadlines[transaction] = self.now + self.settle_seconds
+        self._inserted[transaction] = self._steps
+        return transaction
+
+    def commit(self, transaction: Transaction) -> list[Event]:
+        """Make it visible, which nobody is told."""
+        self._steps += 1
+        events = transaction.commit()
+        for event in events:
+            self.events[event.id] = event
+            self.born[event.id] = self._inserted[transaction]
+            if event.friend is not None:
+                pair = (event.author, event.friend)
+                self.since.pop(pair, None) if event.kind == "unfriend" else self.since.update({pair: self._steps})
+        return events
+
+    def ring(self, events: Collection[Event]) -> None:
+        """Publish: a message is on its way to every process that follows the author now."""
+        self.bells += [(process, event) for event in events for process in self.processes if event.author in process.followed]
+
+    def advance(self, seconds: float, commit: bool) -> None:
+        """Let time go by; whoever must have committed by then has, or has rolled back."""
+        for transaction in tuple(self.store.open_transactions):
+            if self._deadlines[transaction] <= self.now + seconds:
+                self.commit(transaction) if commit else transaction.rollback()
+        self.now += seconds
+        for process in self.processes:
+            process.flush()
+            process.hub.expire(self.now, LINGER)
+
+    def end_polls(self) -> None:
+        """Let every deadline come, and the linger time after it."""
+        for process in self.processes:
+            for poll in process.polls:
+                poll.expire()
+        self.advance(0, True)
+        self.advance(LINGER, True)
+
+    def is_friend(self, viewer: str, friend: str) -> bool:
+        """Whether the friendship stands in the database."""
+        return (viewer, friend) in self.since
+
+    def due(self, viewer: str) -> set[int]:
+        """What `viewer` must have seen in the end: their own events, and those that a friend wrote as their friend."""
+        return {
+            id
+            for id, event in self.events.items()
+            if event.author == viewer or self.since.get((viewer, event.author), len(self.born) + self._steps) < self.born[id]
+        }
+
+
+class Process:
+    """One process: a core, its tail, and its place in the world."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.followed: set[str] = set()
+        self.woken = False
+        self.ticking = False
+        self.seen: set[int] = set()
+        self.errors: list[Exception] = []
+        self.polls: list[Expiring] = []
+        self._tasks: list[Deferred[Any]] = []
+        self.hub = Hub(
+            self.followed.add,
+            self.followed.remove,
+            self._wake,
+            self._friends_changed,
+            lambda since, author: self.log.after(since, (), (author,)),
+            self.errors.append,
+            name,
+            now=world.now,
+            max_pending=MAX_PENDING,
+        )
+        self.log = RecentLog(self._dispatch, RECENT, world.settle_seconds, Counters())
+        self.reading = Reading(self.log, self.hub, world.store, world.friends)
+        self._open()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        """Run it until the process ends."""
+        task: Deferred[Any] = Deferred.fromCoroutine(coroutine)
+        self._tasks.append(task)
+        return task
+
+    def kill(self) -> None:
+        """End as a crash does: nobody is told anything."""
+        self.world.processes.remove(self)
+        self.world.bells = [bell for bell in self.world.bells if bell[0] is not self]
+        for task in self._tasks:
+            task.addErrback(lambda failure: None)
+            task.cancel()
+
+    def tick(self, limit: int) -> None:
+        """Read the new end of the log, unless that goes on already."""
+        if not self.ticking:
+            self.ticking = True
+            self.spawn(self._tick(limit)).addErrback(lambda failure: failure.trap(Unavailable, CancelledError))
+
+    def flush(self) -> None:
+        """Answer, as the next turn of the reactor does."""
+        while self.woken:
+            self.woken = False
+            self.hub.flush(self.reading.epoch, self.log.settled)
+
+    def save(self) -> None:
+        """Write down what is settled."""
+        self.spawn(self.world.store.save_settled(self.log.settled)).addErrback(lambda failure: None)
+
+    def check(self) -> None:
+        """Nothing that is settled can still appear, and all of it has been let through."""
+        settled = self.log.settled
+        late = [event.id for transaction in self.world.store.open_transactions for event in transaction.events]
+        assert all(id > settled for id in late), f"{late} may still appear, settled {settled}"
+        unseen = {id for id in self.world.store.rows if self._opened < id <= settled} - self.seen
+        assert not unseen, f"settled {settled} without {sorted(unseen)[:9]}"
+        assert not self.errors, self.errors
+
+    def _open(self) -> None:
+        """
+        Read the opening.
+
+        Friend changes that are not settled may have been committed by a process that died before it had forgotten the lists.
+        """
+        gate, self.world.store.pace = self.world.store.pace, Gate()
+        away, self.world.store.away = self.world.store.away, False
+        Deferred.fromCoroutine(self.world.store.open(RECENT)).addCallback(self._opening)
+        self.world.store.pace, self.world.store.away = gate, away
+        changed = {
+            event.author for event in self.world.events.values() if event.id > self._opened and event.kind in FRIEND_KINDS
+        }
+        self._friends_changed(changed)
+
+    def _opening(self, opening: Any) -> None:
+        self._opened: int = opening.settled
+        self.log.fill(opening.settled, opening.events)
+        self.reading.epoch = opening.epoch
+        self.seen.update(event.id for event in opening.events)
+
+    async def _tick(self, limit: int) -> None:
+        try:
+            started, after = self.world.now, self.log.settled
+            while True:
+                ids = await self.world.store.ids_after(after, limit)
+                ended = self.world.now
+                unknown = self.log.unknown(ids)
+                events = await self.world.store.events_by_id(unknown)
+                for event in events:
+                    self.log.offer(event)
+                self.log.missing(sorted(set(unknown).difference(event.id for event in events)))
+                after = ids[-1] if ids else after
+                self.log.note_read(started, ended, after)
+                if len(ids) < limit or limit % 2:  # an odd limit cuts the read, an even one reads on
+                    return
+        finally:
+            self.ticking = False
+
+    def _wake(self) -> None:
+        self.woken = True
+
+    def _dispatch(self, event: Event) -> None:
+        self.seen.add(event.id)
+        self.hub.dispatch(event)
+
+    def _friends_changed(self, viewers: Collection[str]) -> None:
+        Deferred.fromCoroutine(self.world.friends.forget(viewers))
