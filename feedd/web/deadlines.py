@@ -6,6 +6,10 @@ This module knows seconds and slots. It does not know what expires.
 
 from typing import Protocol
 
+from twisted.logger import Logger
+
+_log = Logger()
+
 
 class Expiring(Protocol):
     """Something with a deadline."""
@@ -47,9 +51,17 @@ class Deadlines:
         while self._slot < until:
             self._slot += 1
             for item in self._slots.pop(self._slot, ()):
-                item.expire()
+                _expire(item)
             if not self._slots:
                 self._slot = until
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
+
+
+def _expire(item: Expiring) -> None:
+    """One that fails keeps no other waiting, and does not stop the timer that ticks."""
+    try:
+        item.expire()
+    except Exception:
+        _log.failure("a deadline failed")
