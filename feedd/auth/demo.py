@@ -1,0 +1,23 @@
+"""
+Who is asking, in the demo: whoever they say. The configuration refuses this where others than this machine can connect.
+"""
+
+from feedd.auth.credentials import cookie_value
+from feedd.event import is_user
+from feedd.ports import Credentials, Identity, Unauthorized
+
+COOKIE = "feedd_user"
+
+
+class DemoAuth:
+    """`feedd.ports.Authenticator` that believes ``as=alice`` in the query, else the cookie ``feedd_user``."""
+
+    async def identify(self, credentials: Credentials) -> Identity:
+        """The user that is named. Raises `Unauthorized` when none is, or what is named is no user."""
+        name = credentials.name or cookie_value(credentials.cookie, COOKIE)
+        if not name:
+            raise Unauthorized(f"say who you are: as=alice, or the cookie {COOKIE}")
+        user = name.decode("ascii", "replace")
+        if not is_user(user):
+            raise Unauthorized("not a user: 1-64 characters of A-Z a-z 0-9 _ -")
+        return Identity(user, ambient=not credentials.name)

@@ -1,0 +1,201 @@
+"""
+Who is asking, by the site's own session: the request's cookies are sent to a URL of the site, which says whose they are.
+
+This module knows one URL and what it may answer. It does not know what the cookies mean, and keeps hashes of them only.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IAgent
+
+from feedd.config import Auth
+from feedd.counters import Counters
+from feedd.event import is_user
+from feedd.ports import Credentials, Identity, Unauthorized, Unavailable
+
+MAX_BODY_BYTES = 16_384
+REFUSED_SECONDS = 1.0
+"""How long a no is remembered, at most: who logs in must not wait for it."""
+
+
+class Limits(NamedTuple):
+    """
+    What the site and this process bear.
+
+    :ivar requests: to the site at the same time.
+    :ivar remembered: answers of the site.
+    """
+
+    requests: int = 100
+    remembered: int = 20_000
+
+
+class _Answer(msgspec.Struct):
+    user: str
+
+
+class SiteAuth:
+    """`feedd.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, 4xx and anything else does not."""
+
+    def __init__(
+        self,
+        agent: IAgent,
+        settings: Auth,
+        clock: IReactorTime,
+        counters: Counters,
+        limits: Limits = Limits(),  # noqa: B008
+    ) -> None:
+        """
+        :param agent: makes the requests; it may pool connections, but must not keep cookies or follow redirects.
+        """
+        self._agent = agent
+        self._settings = settings
+        self._clock = clock
+        self._now: Callable[[], float] = cast(Any, clock).seconds
+        self._counters = counters
+        self._limits = limits
+        self._known: dict[bytes, tuple[str | None, float]] = {}
+        self._asking: dict[bytes, deque[Deferred[str | None]]] = {}
+
+    async def identify(self, credentials: Credentials) -> Identity:
+        """Whom the site knows by these cookies. Raises `Unauthorized`, or `Unavailable` when the site cannot be asked."""
+        if not credentials.cookie:
+            raise Unauthorized("no cookie")
+        key = hashlib.blake2b(credentials.cookie, digest_size=32).digest()
+        user, expires = self._known.get(key, (None, 0.0))
+        if expires <= self._now():
+            self._known.pop(key, None)
+            user = await self._asked(key, credentials.cookie)
+        if user is None:
+            raise Unauthorized("the site knows nobody by these cookies")
+        return Identity(user, ambient=True)
+
+    async def _asked(self, key: bytes, cookie: bytes) -> str | None:
+        """What the site says; one request for all who offer the same cookies at the same time."""
+        waiting = self._asking.get(key)
+        begin = waiting is None
+        if waiting is None:
+            if len(self._asking) >= self._limits.requests:
+                self._counters.add("auth_busy")
+                raise Unavailable("site", "too many logins are being checked")
+            waiting = self._asking[key] = deque()
+        waiter: Deferred[str | None] = Deferred(waiting.remove)
+        waiting.append(waiter)
+        if begin:
+            # A request of its own: an asker who goes away must not take it along.
+            Deferred.fromCoroutine(self._answer(key, cookie))
+        return await waiter
+
+    async def _answer(self, key: bytes, cookie: bytes) -> None:
+        result: str | Failure | None
+        try:
+            result = await self._ask(cookie)
+            self._remember(key, result)
+        except Exception:
+            result = Failure()
+        waiting = self._asking.pop(key)
+        while waiting:
+            waiting.popleft().callback(result)  # a Failure starts the errbacks
+
+    def _remember(self, key: bytes, user: str | None) -> None:
+        seconds = self._settings.cache_seconds
+        if seconds <= 0:
+            return
+        if len(self._known) >= self._limits.remembered:
+            self._counters.add("auth_evictions")
+            del self._known[next(iter(self._known))]
+        self._known[key] = user, self._now() + (seconds if user else min(seconds, REFUSED_SECONDS))
+
+    async def _ask(self, cookie: bytes) -> str | None:
+        """The user; None when the site lets nobody in. Raises `Unavailable` when it does not answer properly."""
+        self._counters.add("auth_requests")
+        request = Deferred.fromCoroutine(self._request(cookie))
+        try:
+            status, body = await request.addTimeout(self._settings.timeout_seconds, self._clock, _too_late)
+        except TimeoutError:
+            raise self._unavailable(f"no answer within {self._settings.timeout_seconds:g} s") from None
+        except Exception as error:
+            raise self._unavailable(f"{_cause(error)} while asking it") from None
+        if status >= 500:
+            raise self._unavailable(f"it answered {status}")
+        return self._user_in(body) if status == 200 else None
+
+    async def _request(self, cookie: bytes) -> tuple[int, bytes]:
+        # A client of its own for each request: it keeps the cookies that an answer sets, and would send them with the next one.
+        response = await HTTPClient(self._agent).get(
+            self._settings.url,
+            headers={"Cookie": cookie, "Accept": "application/json"},
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._clock,
+        )
+        body = _Body()
+        response.deliverBody(body)
+        return response.code, await body.whole
+
+    def _user_in(self, body: bytes) -> str | None:
+        try:
+            user = msgspec.json.decode(body, type=_Answer).user
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            user = ""
+        if is_user(user):
+            return user
+        self._counters.add("auth_unreadable")
+        return None
+
+    def _unavailable(self, why: str) -> Unavailable:
+        self._counters.add("auth_unavailable")
+        return Unavailable("site", why)
+
+
+class _Body(Protocol):
+    """Collects a body; of one that is longer than `MAX_BODY_BYTES` nothing. Cancelling `whole` drops the connection."""
+
+    def __init__(self) -> None:
+        self.whole: Deferred[bytes] = Deferred(self._drop)
+        self._parts: list[bytes] = []
+        self._bytes = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.whole.called:
+            return
+        self._bytes += len(data)
+        self._parts.append(data)
+        if self._bytes > MAX_BODY_BYTES:
+            self.whole.callback(b"")
+            self._drop(None)
+
+    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008
+        if self.whole.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.whole.callback(b"".join(self._parts))
+        else:
+            self.whole.errback(reason)
+
+    def _drop(self, _: object) -> None:
+        transport: Any = self.transport
+        if transport is not None:
+            transport.loseConnection()
+
+
+def _too_late(_: object, seconds: float) -> Failure:
+    """What a time limit makes of a result; a cancelled request ends in errors of other kinds than Twisted's own would turn."""
+    return Failure(TimeoutError(seconds, "Deferred"))
+
+
+def _cause(error: Exception) -> str:
+    """The name of what went wrong; the texts of these errors hold addresses at best."""
+    reasons = getattr(error, "reasons", None)
+    return type(reasons[0].value if reasons else error).__name__

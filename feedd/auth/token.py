@@ -1,0 +1,154 @@
+"""
+Who is asking, by a signed token (JWT, RFC 7519).
+
+HS256 over a shared secret, or RS256 when the secret file holds a public key: one algorithm for one key, never the one that the
+token asks for. This module does not know files; a key is the content of one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
+from jwt.exceptions import InvalidSubjectError
+
+from feedd.auth.credentials import bearer, cookie_value
+from feedd.event import is_user
+from feedd.ports import Credentials, Identity, Unauthorized
+
+MIN_SECRET_BYTES = 32
+"""RFC 7518 section 3.2: as long as the hash's output."""
+
+MIN_RSA_BITS = 2048
+"""RFC 7518 section 3.3."""
+
+MAX_TOKEN_BYTES = 4096
+MAX_REMEMBERED = 20_000
+
+_LAST_SECOND = 100_000_000_000
+"""Times from the year 5138 on are none: somebody wrote milliseconds."""
+
+_OPTIONS = {"require": ["exp", "sub"], "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+"""Times are compared here, with the clock that the constructor took."""
+
+
+class TokenAuth:
+    """`feedd.ports.Authenticator` by tokens: from ``Authorization: Bearer``, else the query, else a cookie."""
+
+    def __init__(self, key: str | bytes, cookie: str, now: Callable[[], float], remembered: int = MAX_REMEMBERED) -> None:
+        """
+        :param key: a secret of 32 bytes or more, or an RSA public key in PEM; white space around it does not count.
+        :param cookie: the name of the cookie.
+        :param now: seconds since 1970.
+        :param remembered: how many verified tokens cost no second verification; over it the one known longest goes.
+        :raises ValueError: when the key is none, or too weak; the text does not hold it.
+        """
+        self._key, self._algorithm = _usable(_stripped(key))
+        self._cookie = cookie
+        self._now = now
+        self._remembered = remembered
+        self._verified: dict[bytes, tuple[str, float]] = {}
+
+    async def identify(self, credentials: Credentials) -> Identity:
+        """The token's user. Raises `Unauthorized`; a wrong token is not made good by another one elsewhere in the request."""
+        token, ambient = bearer(credentials.authorization) or credentials.token, False
+        if not token:
+            token, ambient = cookie_value(credentials.cookie, self._cookie), True
+        if not token:
+            raise Unauthorized("no token")
+        return Identity(self._user(token), ambient)
+
+    def _user(self, token: bytes) -> str:
+        known = self._verified.get(token)
+        if known is None:
+            known = self._verify(token)
+            self._remember(token, known)
+        user, expires = known
+        if expires <= self._now():
+            self._verified.pop(token, None)
+            raise Unauthorized("the token has expired")
+        return user
+
+    def _remember(self, token: bytes, known: tuple[str, float]) -> None:
+        if len(self._verified) >= self._remembered:
+            del self._verified[next(iter(self._verified))]
+        self._verified[token] = known
+
+    def _verify(self, token: bytes) -> tuple[str, float]:
+        """The token's user and the second of its end."""
+        if len(token) > MAX_TOKEN_BYTES:
+            raise Unauthorized(f"a token has {MAX_TOKEN_BYTES} bytes at most")
+        claims = self._claims(token)
+        if not is_user(claims["sub"]):
+            raise Unauthorized("the token's sub is not a user: 1-64 characters of A-Z a-z 0-9 _ -")
+        if "nbf" in claims and _second(claims, "nbf") > self._now():
+            raise Unauthorized("the token is not valid yet")
+        return claims["sub"], _second(claims, "exp")
+
+    def _claims(self, token: bytes) -> dict[str, Any]:
+        try:
+            return jwt.decode(token, self._key, algorithms=[self._algorithm], options=_OPTIONS)  # type: ignore[arg-type]
+        except jwt.InvalidSignatureError:
+            why = "the token is not signed with our key"
+        except jwt.InvalidAlgorithmError:
+            why = f"the token is not signed with {self._algorithm}"
+        except jwt.MissingRequiredClaimError as error:
+            why = f"the token has no {error.claim}"
+        except InvalidSubjectError:
+            why = "the token's sub is not a text"
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            why = "the token cannot be read"
+        raise Unauthorized(why)
+
+
+def make_token(key: str | bytes, user: str, expires: int) -> str:
+    """
+    A token for `user` that ends at the second `expires` (since 1970), signed with HS256.
+
+    :raises ValueError: when the key cannot sign, or there can be no such user.
+    """
+    secret, algorithm = _usable(_stripped(key))
+    if algorithm != "HS256":
+        raise ValueError("a public key cannot sign; tokens come from who has the private one")
+    if not is_user(user):
+        raise ValueError("not a user: 1-64 characters of A-Z a-z 0-9 _ -")
+    return jwt.encode({"sub": user, "exp": expires}, secret, algorithm=algorithm)
+
+
+def _stripped(key: str | bytes) -> bytes:
+    return (key.encode() if isinstance(key, str) else key).strip()
+
+
+def _usable(key: bytes) -> tuple[Any, str]:
+    """The key as PyJWT takes it, and the one algorithm that goes with it."""
+    if key.startswith(b"-----BEGIN"):
+        return _public_key(key), "RS256"
+    if len(key) < MIN_SECRET_BYTES:
+        raise ValueError(f"the token secret has {len(key)} bytes; HS256 needs {MIN_SECRET_BYTES} or more")
+    try:
+        return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key), "HS256"
+    except jwt.InvalidKeyError:
+        raise ValueError(
+            "the token secret is a key of another kind; it takes a random text, or an RSA public key in PEM"
+        ) from None
+
+
+def _public_key(pem: bytes) -> RSAPublicKey:
+    try:
+        key = RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
+    except (jwt.InvalidKeyError, ValueError, TypeError):
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("the token secret is in PEM, but not an RSA public key")
+    if key.key_size < MIN_RSA_BITS:
+        raise ValueError(f"the RSA key has {key.key_size} bits; RS256 needs {MIN_RSA_BITS} or more")
+    return key
+
+
+def _second(claims: dict[str, Any], name: str) -> float:
+    """A NumericDate; neither NaN, which is never over, nor a text."""
+    value = claims[name]
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LAST_SECOND:
+        return float(value)
+    raise Unauthorized(f"the token's {name} is not a number of seconds")

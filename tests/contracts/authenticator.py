@@ -1,0 +1,57 @@
+"""
+What every implementation of `feedd.ports.Authenticator` promises.
+
+An implementation's test case says with which credentials it lets ``alice`` in, and which it refuses.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from feedd.ports import Authenticator, Credentials, Identity, Unauthorized
+
+
+class Case(Protocol):
+    """
+    What the contract asks of a test case.
+
+    :ivar good: credentials of ``alice`` that a foreign page could not send.
+    :ivar ambient: credentials of ``alice`` in a cookie.
+    :ivar bad: credentials that name nobody, each holding the text ``SECRET`` where it holds any.
+    """
+
+    good: Sequence[Credentials]
+    ambient: Sequence[Credentials]
+    bad: Sequence[Credentials]
+
+    def authenticator(self) -> Authenticator: ...
+    def ask(self, authenticator: Authenticator, credentials: Credentials) -> Deferred[Identity]: ...
+    def successResultOf(self, deferred: Deferred[Any]) -> Any: ...
+    def failureResultOf(self, deferred: Deferred[Any], *kinds: type[BaseException]) -> Any: ...
+    def assertEqual(self, first: object, second: object) -> None: ...
+    def assertNotIn(self, member: object, container: Any) -> None: ...
+
+
+class AuthenticatorContract:
+    """Mix into a test case that is a `Case`."""
+
+    def test_lets_in(self: Case) -> None:
+        """Good credentials say who is asking, at first and again; only a cookie is ambient."""
+        authenticator = self.authenticator()
+        for ambient, offered in ((False, self.good), (True, self.ambient)):
+            for credentials in [*offered, *offered]:
+                self.assertEqual(self.successResultOf(self.ask(authenticator, credentials)), Identity("alice", ambient))
+
+    def test_refuses(self: Case) -> None:
+        """Everything else is refused, at first and again, and the text does not hold what was offered."""
+        authenticator = self.authenticator()
+        for credentials in [Credentials(), *self.bad, *self.bad]:
+            failure = self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
+            self.assertNotIn("SECRET", str(failure.value))
+
+    def test_nobody(self: Case) -> None:
+        """Empty credentials are none, wherever they stand."""
+        authenticator = self.authenticator()
+        for credentials in Credentials(b""), Credentials(token=b""), Credentials(name=b""), Credentials(cookie=b""):
+            self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
