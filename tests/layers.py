@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 VENDORS = {
     "autobahn": "web",
+    "cryptography": "auth",
     "jwt": "auth",
     "pymysql": "store",
     "sqlite3": "store",

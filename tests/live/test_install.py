@@ -58,16 +58,17 @@ def pip(*arguments: str | Path) -> None:
 
 
 class InstalledFeedd(Feedd):
-    """The daemon of an installation, started in an empty folder."""
+    """The daemon of an installation, run in an empty folder with everything but its port by default."""
 
     def __init__(self, python: Path) -> None:
-        super().__init__()
-        self._python = python
+        super().__init__("# the embedded default\n")
+        self._python = str(python)
 
     def _launch(self) -> int:
-        arguments = ["--nodaemon", "--pidfile=", f"--rundir={self.folder}", "feedd", "--config", "feedd.toml"]
+        (self.folder / "run").mkdir()
+        arguments = ["--nodaemon", "feedd", "--config", "../feedd.toml"]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return self._run([str(self._python), "-c", _TWISTD, *arguments], environment)
+        return self._run(["env", f"--chdir={self.folder}/run", self._python, "-c", _TWISTD, *arguments], environment)
 
 
 def data_files(package: Path) -> set[str]:
@@ -95,11 +96,12 @@ class Installed(SynchronousTestCase):
             self.assertEqual(run(self.python, *which, cwd=where), run(sys.executable, *which, cwd=self.elsewhere))
         package = run(self.python, "-c", "import feedd; print(feedd.__path__[0])", cwd=self.elsewhere).strip()
         self.assertEqual(data_files(Path(package)), data_files(ROOT / "feedd"))
-        self.assertTrue((self.python.parent / "feedd").exists())
+        self.assertIn("feedd", run(self.python.parent / "feedd", "--help", cwd=self.elsewhere))
         server = InstalledFeedd(self.python).start()
         self.addCleanup(server.kill)
         with urllib.request.urlopen(f"{server.url}/status", timeout=5) as response:
-            self.assertTrue(json.load(response))
+            self.assertTrue(json.load(response)["ready"])
+        self.assertTrue((server.folder / "run" / "feedd.sqlite").exists())
 
 
 class WheelTests(Installed):
