@@ -2,32 +2,8 @@
 
 from twisted.internet.defer import Deferred
 
-from tests.browser import KEY, LINGER_SECONDS, Browser, House, Reply, WebTestCase
-
-
-class PollTestCase(WebTestCase):
-    """A house in which bob polls."""
-
-    def park(self, cursor: str, wait: str = "", viewer: str = "bob") -> Browser:
-        """A poll that is parked."""
-        browser = self.browse()
-        browser.ask("GET", f"/feed/poll?as={viewer}&cursor={cursor}{wait}")
-        self.assertEqual(browser.replies(), [])
-        return browser
-
-    def poll(self, cursor: str, wait: str = "&wait=0") -> Reply:
-        """The answer to a poll that does not wait."""
-        return self.browse().get(f"/feed/poll?as=bob&cursor={cursor}{wait}")
-
-    def cold_cursor(self) -> str:
-        """A cursor that names no subscription here, and whose answer takes a look at the friends in the database."""
-        self.house.friends.lists.clear()
-        return "k1.0"
-
-    def ids(self, reply: Reply) -> list[int]:
-        """The ids of the events in an answer."""
-        self.assertEqual(reply.status, 200, reply.body)
-        return [event["id"] for event in reply.json["events"]]
+from tests.browser import KEY, House
+from tests.polls import PollTestCase
 
 
 class EventTests(PollTestCase):
@@ -226,68 +202,6 @@ class EndTests(PollTestCase):
         reply = browser.reply()
         self.assertEqual((self.ids(reply), reply.json["cursor"]), ([], cursor))
         self.assertEqual(self.ids(self.poll(cursor)), [1, 2, 3])
-
-
-class LostTests(PollTestCase):
-    """The client goes before it is answered."""
-
-    def test_parked_hot(self) -> None:
-        """A poll that was parked at once is forgotten, and what comes then is pending for the next one."""
-        cursor = self.cursor()
-        self.park(cursor).lose()
-        self.assertEqual(self.house.hub.parked, 0)
-        self.assertEqual(len(self.house.deadlines), 0)
-        event = self.post("alice")
-        self.assertEqual(self.ids(self.poll(cursor)), [event])
-
-    def test_parked_cold(self) -> None:
-        """So is one that was parked after a look at the database."""
-        door = Deferred[None]()
-        self.house.door.waits = door
-        browser = self.park(self.cold_cursor())
-        door.callback(None)
-        self.assertEqual(self.house.hub.parked, 1)
-        browser.lose()
-        self.assertEqual(self.house.hub.parked, 0)
-        self.assertEqual(len(self.house.deadlines), 0)
-
-    def test_lingers(self) -> None:
-        """The subscription is kept for the linger time, not longer."""
-        self.park(self.cursor()).lose()
-        self.house.advance(LINGER_SECONDS - 1)
-        self.assertEqual(len(self.house.hub), 1)
-        self.house.advance(2)
-        self.assertEqual(len(self.house.hub), 0)
-
-    def test_while_logging_in(self) -> None:
-        """A client that goes while it is being asked who it is leaves nothing."""
-        self.house.door.waits = Deferred()
-        self.park(self.cold_cursor()).lose()
-        self.assertEqual(len(self.house.hub), 0)
-
-    def test_while_reading(self) -> None:
-        """A client that goes while the database is asked leaves no subscription."""
-        cursor, pace = self.cold_cursor(), Deferred[None]()
-        self.house.store.pace = lambda: pace
-        browser = self.park(cursor)
-        self.assertEqual(len(self.house.hub), 1)
-        browser.lose()
-        self.assertEqual(len(self.house.hub), 0)
-
-    def test_while_reading_at_last(self) -> None:
-        """Also when the friends are known and only the history is missing."""
-        self.post("alice")
-        self.house.log.fill(1, [])
-        self.post("alice")
-        paces = [Deferred[None](), Deferred[None]()]
-        held = list(paces)
-        self.house.friends.lists["bob"] = ("alice",)
-        self.house.store.pace = lambda: held.pop(0)
-        browser = self.park("k1.0")
-        paces[0].callback(None)
-        self.assertEqual(self.house.store.asked["events_after"], 1)
-        browser.lose()
-        self.assertEqual(len(self.house.hub), 0)
 
 
 class ColdTests(PollTestCase):
