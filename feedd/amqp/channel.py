@@ -17,9 +17,8 @@ from txamqp.client import ChannelClosed, Closed, ConnectionClosed
 from txamqp.content import Content
 from txamqp.message import Message
 from txamqp.protocol import AMQChannel
-from txamqp.spec import Method, pythonize
 
-from feedd.amqp.methods import METHODS
+from feedd.amqp.methods import METHODS, SIGNATURES
 from feedd.amqp.wire import Unpackable, pack_content, pack_method, pack_properties
 
 
@@ -77,7 +76,7 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
         :raises Unpackable: when they have no AMQP form.
         """
         method = METHODS[name]
-        args = [fields.pop(pythonize(field.name), Method.DEFAULTS[field.type]) for field in method.fields]
+        args = [fields.pop(argument, default) for argument, default in SIGNATURES[name]]
         if fields:
             raise Unpackable(f"{name} has no {', '.join(fields)}")
         return self._pack(method, args, content)

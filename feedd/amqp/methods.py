@@ -8,7 +8,7 @@ bytes or connections. Source: the AMQP 0-9-1 specification and RabbitMQ's extend
 
 from typing import Any, NamedTuple
 
-from txamqp.spec import Class, Constant, Field, Method, Spec
+from txamqp.spec import Class, Constant, Field, Method, Spec, pythonize
 
 FRAME_METHOD = 1
 FRAME_HEADER = 2
@@ -191,3 +191,9 @@ BASIC: Any = SPEC.classes.byname["basic"]
 
 METHODS: dict[str, Any] = {f"{klass.name}.{method.name}": method for klass in SPEC.classes for method in klass.methods}
 """Every method by its name in the specification, for example ``exchange.declare``."""
+
+SIGNATURES: dict[str, tuple[tuple[str, Any], ...]] = {
+    name: tuple((pythonize(field.name), Method.DEFAULTS[field.type]) for field in method.fields)
+    for name, method in METHODS.items()
+}
+"""The arguments of every method as Python spells them, each with its default."""

@@ -5,7 +5,8 @@ Every few seconds the process sends a message to its own queue. When nothing at 
 included, the connection is given up for a new one. This module knows one channel and how to count; it does not know messages.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -14,7 +15,7 @@ from txamqp.content import Content
 from feedd.amqp.channel import Channel
 from feedd.amqp.client import Client
 
-PROBE_SECONDS = 3.0
+PROBE_SECONDS = 2.0
 MUTE_SECONDS = 10.0
 
 
@@ -25,15 +26,15 @@ class Probe:
         self._client = client
         self._channel = channel
         self._queue = queue
-        self._clock: Any = clock
+        self._seconds: Callable[[], float] = cast(Any, clock).seconds
         self._seen = client.reader.deliveries
-        self._heard_at = self._clock.seconds()
+        self._heard_at = self._seconds()
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
 
     def start(self) -> None:
         """Begin, with a first message at once."""
-        self._heard_at = self._clock.seconds()
+        self._heard_at = self._seconds()
         self._loop.start(PROBE_SECONDS).addErrback(lambda failure: self._client.fail(f"probe: {failure.getErrorMessage()}"))
 
     def stop(self) -> None:
@@ -42,7 +43,7 @@ class Probe:
             self._loop.stop()
 
     def _tick(self) -> None:
-        now, deliveries = self._clock.seconds(), self._client.reader.deliveries
+        now, deliveries = self._seconds(), self._client.reader.deliveries
         # A broker that has blocked us does not read our message, so its silence means nothing.
         if deliveries != self._seen or self._client.blocked is not None:
             self._seen, self._heard_at = deliveries, now

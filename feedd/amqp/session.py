@@ -53,8 +53,7 @@ class Session(Listener):
         self._topology = Topology(self.client, queue, self._following.needs, self._as_it_is, self._complain)
         self._publisher = Publisher(self.client, self._following.exchanges, self._topology, self._complain)
         await self._publisher.open()
-        for exchange in self._following.needed():
-            self._topology.look_at(exchange)
+        self._topology.look_at(*self._following.needed())
         await self._topology.settled()
         self._probe = Probe(self.client, channel, queue, self._clock)
         self._probe.start()

@@ -3,7 +3,8 @@ Declares, binds and unbinds: makes the broker's exchanges and bindings what this
 
 Work goes out in batches, pipelined without answers, with one answered call behind each batch as a barrier. When the broker
 refuses something it closes the channel without a word on the rest; then the batch is repeated one by one, on a fresh channel
-after each refusal, so that it costs nobody else. This module knows exchanges and one queue; it does not know authors or messages.
+after each refusal, so that it costs nobody else. This module knows exchanges and one queue; it does not know authors or
+messages.
 """
 
 from collections.abc import Callable
@@ -67,9 +68,9 @@ class Topology:
         self._working: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
 
-    def look_at(self, exchange: bytes) -> None:
-        """Bind or unbind `exchange`, soon, as `needs` then says."""
-        self._unsettled[exchange] = None
+    def look_at(self, *exchanges: bytes) -> None:
+        """Bind or unbind `exchanges`, soon, as `needs` then says."""
+        self._unsettled.update(dict.fromkeys(exchanges))
         self.wake()
 
     def declare(self, exchange: bytes) -> bool:

@@ -146,6 +146,8 @@ def _pack_fields(fields: Any, args: Sequence[Any]) -> bytes:
 
 def _pack_bits(bits: Sequence[Any]) -> bytes:
     """Neighbouring bits share octets, the first of them in the lowest bit."""
+    if not bits:
+        return b""
     number = sum(1 << place for place, bit in enumerate(bits) if bit)
     return number.to_bytes((len(bits) + 7) // 8, "little")
 
