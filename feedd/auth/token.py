@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidSubjectError
 
@@ -134,12 +133,13 @@ def _usable(key: bytes) -> tuple[Any, str]:
         ) from None
 
 
-def _public_key(pem: bytes) -> RSAPublicKey:
+def _public_key(pem: bytes) -> Any:
+    key: Any
     try:
         key = RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
     except (jwt.InvalidKeyError, ValueError, TypeError):
         key = None
-    if not isinstance(key, RSAPublicKey):
+    if key is None or hasattr(key, "sign"):  # a private key would do, but has no business here
         raise ValueError("the token secret is in PEM, but not an RSA public key")
     if key.key_size < MIN_RSA_BITS:
         raise ValueError(f"the RSA key has {key.key_size} bits; RS256 needs {MIN_RSA_BITS} or more")

@@ -63,7 +63,7 @@ class Case(Protocol):
 
 def start(friends: Friends, viewer: str) -> Deferred[tuple[str, ...]]:
     """Begin to ask."""
-    return Deferred.fromCoroutine(friends.of(viewer))  # type: ignore[arg-type]
+    return Deferred.fromCoroutine(friends.of(viewer))
 
 
 def contract(test: Callable[[Any, Loader, Friends], Coroutine[Deferred[Any], Any, None]]) -> Callable[[Case], Any]:
@@ -199,7 +199,7 @@ class FriendsContract:
         """Who asks while `forget` is still under way gets the new list already."""
         await friends.of("ann")
         load.lists["ann"] = ("bob",)
-        forgotten = Deferred.fromCoroutine(friends.forget(["ann"]))  # type: ignore[arg-type]
+        forgotten = Deferred.fromCoroutine(friends.forget(["ann"]))
         self.assertEqual(await friends.of("ann"), ("bob",))
         await forgotten
 

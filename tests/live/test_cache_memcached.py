@@ -46,7 +46,7 @@ class LiveCase(TestCase):
         """The ring and the friend lists of a process of their own."""
         url = "memcached://" + ",".join(f"127.0.0.1:{port}" for port in ports)
         settings = Cache(url=url, friends_key=self.prefix + "{user}", timeout_seconds=0.5)
-        ring = make_ring(reactor, settings, self.counters)  # type: ignore[arg-type]
+        ring = make_ring(reactor, settings, self.counters)
         ring.startService()
         self.addCleanup(ring.stopService)
         return ring, CachedFriends(ring, load or self.load, settings, self.counters, lambda: os.urandom(8).hex().encode())
@@ -58,7 +58,7 @@ class LiveCase(TestCase):
         for _ in range(int(WAIT_SECONDS / 0.02)):
             if true():
                 return
-            await deferLater(reactor, 0.02)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.02)
         raise AssertionError("it took too long")
 
 
@@ -153,9 +153,9 @@ class Faults(LiveCase):
         self.on_well = [viewer for viewer in viewers if viewer not in self.on_sick]
 
     async def seconds(self, work: Awaitable[Any]) -> float:
-        begun: float = reactor.seconds()  # type: ignore[attr-defined]
+        begun: float = reactor.seconds()
         await work
-        return float(reactor.seconds() - begun)  # type: ignore[attr-defined]
+        return float(reactor.seconds() - begun)
 
     async def ask(self, viewers: list[str]) -> int:
         """Ask for all; how many loads it took."""

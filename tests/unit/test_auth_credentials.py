@@ -110,4 +110,4 @@ class Demo(AuthenticatorContract, SynchronousTestCase):
         return DemoAuth()
 
     def ask(self, authenticator: Authenticator, credentials: Credentials) -> Deferred[Identity]:
-        return Deferred.fromCoroutine(authenticator.identify(credentials))  # type: ignore[arg-type]
+        return Deferred.fromCoroutine(authenticator.identify(credentials))

@@ -92,7 +92,7 @@ class SiteCase(SynchronousTestCase):
         return self.ask(auth or self.auth, Credentials(cookie=b"session=" + session))
 
     def ask(self, authenticator: Authenticator, credentials: Credentials) -> Deferred[Identity]:
-        begun = Deferred.fromCoroutine(authenticator.identify(credentials))  # type: ignore[arg-type]
+        begun = Deferred.fromCoroutine(authenticator.identify(credentials))
         self.agent.flush()
         return begun
 
@@ -234,7 +234,7 @@ class Answers(SiteCase):
         def breaks(request: Request) -> int:
             request.setHeader("content-length", "17")
             request.write(b'{"user"')
-            request.transport.loseConnection()  # type: ignore[union-attr]
+            request.transport.loseConnection()
             return NOT_DONE_YET
 
         self.site.answer = breaks

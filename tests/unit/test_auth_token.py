@@ -62,7 +62,7 @@ class TokenCase(SynchronousTestCase):
         return TokenAuth(key, "feedd_token", lambda: self.seconds, remembered)
 
     def ask(self, authenticator: Authenticator, credentials: Credentials) -> Deferred[Identity]:
-        return Deferred.fromCoroutine(authenticator.identify(credentials))  # type: ignore[arg-type]
+        return Deferred.fromCoroutine(authenticator.identify(credentials))
 
     def user(self, auth: TokenAuth, token: bytes) -> str:
         identity: Identity = self.successResultOf(self.ask(auth, Credentials(token=token)))
