@@ -12,6 +12,7 @@ from typing import Any
 import pymysql
 from pymysql.constants import ER
 
+from feedd.config import BadConfig
 from feedd.store.address import Server
 from feedd.store.dialect import Connection, Dialect, Row, marks
 
@@ -44,9 +45,13 @@ class MariaDB(Dialect):
     errors = (pymysql.MySQLError,)
 
     def __init__(self, server: Server, query_seconds: float) -> None:
+        """
+        :raises BadConfig: when the file of the CA cannot be used.
+        """
         super().__init__()
         self._server = server
         self._query_seconds = query_seconds
+        self._tls = _tls(server)
 
     def connect(self, *, patient: bool = False) -> Connection:
         seconds = PATIENT_SECONDS if patient else self._query_seconds
@@ -65,17 +70,11 @@ class MariaDB(Dialect):
             connect_timeout=self._query_seconds,
             read_timeout=seconds,
             write_timeout=seconds,
-            **self._tls(),
+            **self._tls,
         )
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return connection
-
-    def _tls(self) -> dict[str, Any]:
-        """Without this the driver would take TLS when the server offers it, and believe any certificate."""
-        if not self._server.tls:
-            return {"ssl_disabled": True}
-        return {"ssl": ssl.create_default_context(cafile=self._server.ca)}
 
     def ping(self, connection: Connection) -> None:
         connection.ping(reconnect=False)
@@ -123,6 +122,16 @@ class MariaDB(Dialect):
 
     def is_duplicate(self, error: Exception) -> bool:
         return isinstance(error, pymysql.IntegrityError) and error.args[:1] == (ER.DUP_ENTRY,)
+
+
+def _tls(server: Server) -> dict[str, Any]:
+    """Without this the driver would take TLS when the server offers it, and believe any certificate."""
+    if not server.tls:
+        return {"ssl_disabled": True}
+    try:
+        return {"ssl": ssl.create_default_context(cafile=server.ca)}
+    except OSError as error:
+        raise BadConfig([f"store.url: the CA {server.ca} cannot be used: {error}"]) from None
 
 
 # The driver calls everything "operational" that it does not know; these are mistakes of a statement all the same.

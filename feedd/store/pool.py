@@ -101,7 +101,7 @@ class Pool(adbapi.ConnectionPool):
         return self.run(lambda transaction: interaction(transaction, *args, **kw))
 
     async def finish(self) -> None:
-        """Begin nothing any more, wait for what has begun (no longer than the time limits allow), end the threads."""
+        """Accept nothing any more, wait for what was accepted (no longer than the time limits allow), end the threads."""
         self._closing = True
         if self._under_way:
             self._quiet = Deferred()
@@ -180,14 +180,14 @@ class Pool(adbapi.ConnectionPool):
             raise Unavailable(PART, "others change the same rows") from None
 
     def _attempt(self, job: _Job, work: Callable[[Transaction], T]) -> T:
-        self._check_wanted(job, self._closing)
+        self._check_wanted(job)
         connection = self.connectionFactory(self)
         try:
             self.dialect.begin(connection, self._write)
             transaction: Transaction = self.transactionFactory(self, connection)
             result = work(transaction)
             transaction.close()
-            self._check_wanted(job, False)
+            self._check_wanted(job)
             transaction.check_age(self._commit_seconds)
             connection.commit()
         except BaseException:
@@ -195,9 +195,9 @@ class Pool(adbapi.ConnectionPool):
             raise
         return result
 
-    def _check_wanted(self, job: _Job, closing: bool) -> None:
+    def _check_wanted(self, job: _Job) -> None:
         """A caller that was told "nothing was stored" must not find it stored later."""
-        if job.dropped or closing:
+        if job.dropped:
             raise Unavailable(PART, "nobody waits for it any more")
 
     def _undo(self, connection: Any) -> None:

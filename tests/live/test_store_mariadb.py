@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pymysql
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from feedd.ports import NotFound, Unavailable
@@ -43,14 +42,8 @@ class MariaDB(SQL):
     def other(self) -> Any:
         """A cursor past feedd, in a transaction of its own; ``.connection.commit()`` commits it."""
         connection = connect(self.url)
-        self.addCleanup(connection.close)
+        self.addCleanup(lambda: connection.open and connection.close())
         return connection.cursor()
-
-    async def pause(self, seconds: float) -> None:
-        """Let the reactor run for a while."""
-        from twisted.internet import reactor
-
-        await deferLater(reactor, seconds, lambda: None)
 
 
 class MariaDBStoreTests(MariaDB, PostContract, FriendContract, LogContract, PageContract, TestCase):
@@ -164,6 +157,19 @@ class OverlapTests(MariaDB, TestCase):
         site.connection.rollback()
         await self.store.edit_post("ann", stored.post, b"2")
         self.assertEqual(len(await self.store.ids_after(0, 10)), 3)
+
+    async def test_a_migration_waits_for_another(self) -> None:
+        """One process at a time changes the schema of a database."""
+        self.url = self.new_url()
+        other = self.other()
+        other.execute("SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), 0)")
+        store = self.started()
+        (preparing,) = together([store.prepare()])
+        await self.pause(0.5)
+        self.assertNoResult(preparing)
+        other.connection.close()
+        await preparing
+        await store.ping()
 
 
 class ConnectionTests(MariaDB, TestCase):

@@ -107,6 +107,29 @@ class SQLiteTests(SQLite, TestCase):
         other.rollback()
         self.assertEqual((await store.add_post("ann", b"2", None)).post, 2)
 
+    async def test_two_processes_write(self) -> None:
+        """A transaction that will write does not begin as one that reads; it would be refused when it wants to write."""
+        (stored,) = await self.posted("ann")
+        other = await self.reached()
+        edits = [store.edit_post("ann", stored.post, b"1") for _ in range(25) for store in (self.store, other)]
+        self.assertEqual(sorted([(await edit).id for edit in together(edits)]), list(range(2, 52)))
+
+    async def test_a_migration_waits_for_another(self) -> None:
+        """And then finds nothing to do, or goes on."""
+        self.url = self.new_url()
+        make_dialect(Settings(url=self.url), "").connect().close()
+        other = self.connection()
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE something (id)")
+        store = self.started(query_seconds=0.5)
+        (preparing,) = together([store.prepare()])
+        await self.pause(0.3)
+        self.assertNoResult(preparing)
+        other.commit()
+        await preparing
+        await store.ping()
+
     async def test_what_is_not_text(self) -> None:
         """SQLite takes anything into any column; such rows are left out and do not hide their neighbours."""
         self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', CAST(X'22ff22' AS TEXT))")

@@ -2,6 +2,7 @@
 
 import os
 from itertools import pairwise
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -60,6 +61,21 @@ class AddressTests(SynchronousTestCase):
     def test_the_password_is_not_shown(self) -> None:
         """Not even in a traceback."""
         self.assertEqual(repr(SERVER._replace(password="geheim")), "<feedd at db:3306/feed>")
+
+
+class TLSTests(SynchronousTestCase):
+    """How a server is talked to."""
+
+    def test_a_ca_that_is_not_there(self) -> None:
+        """Is a mistake of the configuration."""
+        error = self.assertRaises(BadConfig, MariaDB, SERVER._replace(tls=True, ca="/nowhere/ca.pem"), 1.0)
+        self.assertIn("/nowhere/ca.pem", str(error))
+
+    def test_a_ca_that_is_none(self) -> None:
+        """Too."""
+        path = self.mktemp()
+        Path(path).write_text("not a certificate")
+        self.assertRaises(BadConfig, MariaDB, SERVER._replace(tls=True, ca=path), 1.0)
 
 
 class StatementTests(SynchronousTestCase):
