@@ -47,12 +47,16 @@ class Delivery(NamedTuple):
     """
     One event that reached one viewer.
 
+    :ivar at: when, in seconds since 1970.
     :ivar window: the fault that it is put down to, or `QUIET`.
     :ivar late: seconds after its commit, or after the end of a fault that excuses it.
     :ivar raw: seconds after its commit.
     :ivar written: by the writer that only INSERTs, so that only the net can find it.
     """
 
+    viewer: str
+    id: int
+    at: float
     window: str
     late: float
     raw: float
@@ -81,6 +85,10 @@ class Truth:
         for row in rows:
             if row.kind in ("friend", "unfriend"):
                 self._changes[row.author, friend_in(row.form)].append((row.id, row.kind))
+
+    def changes(self, viewer: str, friend: str) -> str:
+        """When a friendship began and ended."""
+        return ", ".join(f"{kind} {id} at {self.rows[id].at:.3f}" for id, kind in self._changes[viewer, friend])
 
     def committed(self, id: int) -> float:
         """When event `id` was committed, as far as is known."""
@@ -113,7 +121,12 @@ class Truth:
         """The end of the last fault that may have held up what was committed at `moment`."""
         return max([moment, *(window.end for window in self.windows if window.start <= moment + CALM_SECONDS)])
 
-    def delivery(self, given: Given) -> Delivery:
+    def deliveries(self, diary: Diary) -> list[Delivery]:
+        """Those that were owed; what a new friend had said before the friendship is not late."""
+        owed = self.owed(diary.name)
+        return [self.delivery(diary.name, given) for given in diary.given if given.id in owed]
+
+    def delivery(self, viewer: str, given: Given) -> Delivery:
         """How late it was, and which fault it is put down to."""
         commit = self.committed(given.id)
         due, name = commit, QUIET
@@ -122,7 +135,8 @@ class Truth:
                 name = window.name
                 if any(_excuses(excuse, given, commit) for excuse in window.excuses):
                     due = max(due, min(window.end, given.at))
-        return Delivery(name, max(0.0, given.at - due), max(0.0, given.at - commit), given.id in self.commits)
+        late, raw = max(0.0, given.at - due), max(0.0, given.at - commit)
+        return Delivery(viewer, given.id, given.at, name, late, raw, given.id in self.commits)
 
 
 def judge(truth: Truth, diaries: Iterable[Diary], acknowledged: Mapping[int, str]) -> list[Complaint]:
@@ -200,7 +214,8 @@ def _foreign(truth: Truth, diary: Diary) -> list[Complaint]:
             if given.author not in partners:
                 found.append(Complaint("foreign", diary.name, given.id, f"of {given.author}, a stranger"))
             elif standing.get(given.author, NEVER)[1] == "unfriend":
-                found.append(Complaint("foreign", diary.name, given.id, f"of {given.author}, no friend any more"))
+                changes = truth.changes(diary.name, given.author)
+                found.append(Complaint("foreign", diary.name, given.id, f"of {given.author} at {given.at:.3f}; {changes}"))
     return found
 
 

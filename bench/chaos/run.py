@@ -21,7 +21,7 @@ from bench.chaos.account import Row, Truth, judge
 from bench.chaos.faults import Window, catalogue, happen, plan
 from bench.chaos.load import Load
 from bench.chaos.people import make_people
-from bench.chaos.viewer import Viewer
+from bench.chaos.viewer import Diary, Poll, Viewer
 from bench.chaos.world import World
 from bench.chaos.writer import Writer
 
@@ -31,6 +31,9 @@ QUIET_SECONDS = 7.0
 LOAD_END_SECONDS = 40.0
 DRAIN_SECONDS = 60.0
 LAG_STEP_SECONDS = 0.05
+LATEST = 50
+MOST_POLLS = 60
+AROUND_SECONDS = 10.0
 
 
 class Options(NamedTuple):
@@ -65,6 +68,8 @@ class Run:
         viewers = [Viewer(self.world, name, random.Random(self._rng.random())) for name in self._people.names]
         await load.befriend(self._people.stable_pairs())
         watching = [Deferred.fromCoroutine(viewer.run()) for viewer in viewers]
+        for each in watching:
+            each.addErrback(lambda failure: self.notes.setdefault("a viewer failed", failure.getTraceback()))
         try:
             await self._everybody(viewers, 0)
             self._first = max(row.id for row in await self._rows())
@@ -75,8 +80,6 @@ class Run:
             writer.close()
             for viewer in viewers:
                 viewer.stop()
-            for each in watching:
-                each.addErrback(lambda failure: self.notes.setdefault("a viewer failed", failure.getTraceback()))
 
     async def _act(self, load: Load, writer: Writer) -> None:
         acting = [Deferred.fromCoroutine(each.run()) for each in (load, writer)]
@@ -114,11 +117,13 @@ class Run:
         return behind
 
     async def _judge(self, load: Load, writer: Writer, viewers: Sequence[Viewer]) -> dict[str, Any]:
+        if "a viewer failed" in self.notes:
+            raise RuntimeError(self.notes["a viewer failed"])
         rows = await self._rows()
         truth = Truth(self._people, rows, writer.commits, self.windows, self._first)
         diaries = [viewer.diary for viewer in viewers]
         complaints = judge(truth, diaries, load.acknowledged)
-        deliveries = [truth.delivery(given) for diary in diaries for given in diary.given if given.id in truth.rows]
+        deliveries = [delivery for diary in diaries for delivery in truth.deliveries(diary)]
         errors: Counter[str] = sum((diary.errors for diary in diaries), Counter())
         self.notes |= {
             "answers": sum(diary.answers for diary in diaries),
@@ -141,12 +146,19 @@ class Run:
             "given": len(deliveries),
             "verdict": report.verdict(complaints),
             "lateness": report.latenesses(deliveries, self.windows),
+            "latest": [
+                each._asdict() | {"polls": _polls(diaries, each.viewer, each.at - each.raw, each.at)}
+                for each in sorted(deliveries, key=lambda each: -each.late)[:LATEST]
+            ],
             "windows": [window._asdict() for window in self.windows],
             "viewers_errors": dict(errors),
             "load_errors": dict(load.errors),
             "notes": self.notes,
             "statuses": statuses,
-            "complaints": [complaint._asdict() for complaint in complaints],
+            "complaints": [
+                complaint._asdict() | {"polls": _polls(diaries, complaint.viewer, *_around(truth, complaint.id))}
+                for complaint in complaints[:LATEST]
+            ],
         }
 
     async def _rows(self) -> list[Row]:
@@ -178,6 +190,18 @@ class Lag:
         now = self._reactor.seconds()
         self._worst = max(self._worst, now - self._last - LAG_STEP_SECONDS)
         self._last = now
+
+
+def _polls(diaries: Sequence[Diary], viewer: str, since: float, until: float) -> list[Poll]:
+    """What the viewer asked in this time."""
+    polls = (poll for diary in diaries if diary.name == viewer for poll in diary.polls)
+    return [poll for poll in polls if poll.ended >= since and poll.began <= until][-MOST_POLLS:]
+
+
+def _around(truth: Truth, id: int) -> tuple[float, float]:
+    """The time in which an event should have been delivered."""
+    moment = truth.committed(id) if id in truth.rows else 0.0
+    return moment, moment + AROUND_SECONDS
 
 
 def _read_log(port: int, database: str) -> list[Row]:

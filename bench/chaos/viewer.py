@@ -43,6 +43,16 @@ class Given(NamedTuple):
     used: tuple[float, ...]
 
 
+class Poll(NamedTuple):
+    """A request of a viewer to a process: when, with which cursor, and how it ended."""
+
+    began: float
+    ended: float
+    process: int
+    cursor: str
+    outcome: str
+
+
 class Diary:
     """
     What one viewer has seen.
@@ -50,10 +60,12 @@ class Diary:
     :ivar given: what came in answers that were taken, whose cursor was then used.
     :ivar discarded: ids in answers that were thrown away, as if they had been lost; those come again.
     :ivar errors: how often a request failed, by kind.
+    :ivar polls: all of them, to see what went wrong.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.polls: list[Poll] = []
         self.given: list[Given] = []
         self.answers = 0
         self.discarded: set[int] = set()
@@ -148,10 +160,15 @@ class Viewer:
         hang_up = None
         if self._rng.random() < DROPPED:
             hang_up = self._reactor.callLater(self._rng.uniform(0.0, 2.0), client.drop)
-        began = self._reactor.seconds()
+        began, cursor, outcome = self._reactor.seconds(), self._cursor, "broke off"
         try:
             answer = await client.ask("GET", target, seconds)
+            outcome = f"{answer.status} {answer.body[-80:].decode(errors='replace')}"
+        except Failed as error:
+            outcome = error.kind
+            raise
         finally:
+            self.diary.polls.append(Poll(began, self._reactor.seconds(), number, cursor, outcome))
             self._asking = None
             self._used[number] = self._reactor.seconds()
             if hang_up is not None and hang_up.active():

@@ -114,7 +114,7 @@ class LatenessTests(SynchronousTestCase):
         log = [row(1, "bob", at=10.0)]
         diary = Diary("ann")
         diary.note([event(log[0])], at, (used, 0.0))
-        delivery = Truth(PEOPLE, log, {}, [Window("fault", (excuses,), *window)]).delivery(diary.given[0])
+        delivery = Truth(PEOPLE, log, {}, [Window("fault", (excuses,), *window)]).delivery("ann", diary.given[0])
         return delivery.window, delivery.late
 
     def test_excused(self) -> None:
