@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.internet import TimerService
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService, Service
 from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -49,6 +49,8 @@ from feedd.web.poll import PollEndpoint
 from feedd.web.site import FeedSite
 from feedd.web.status import StatusEndpoint
 from feedd.web.tree import make_root
+
+BACKLOG = 8192
 
 _log = Logger()
 
@@ -112,7 +114,8 @@ def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Auth
     if auth.mode == "token":
         return TokenAuth(read_secret(auth.secret_file), auth.cookie, time.time)
     if auth.mode == "http":
-        return SiteAuth(Agent(reactor, pool=HTTPConnectionPool(reactor)), auth, reactor, counters)
+        agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
+        return SiteAuth(agent, auth, reactor, counters)
     return DemoAuth()
 
 
@@ -242,7 +245,14 @@ def make_site(process: Process) -> FeedSite:
 
     TimerService(1.0, expire).setServiceParent(process.service)
     TimerService(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic())).setServiceParent(process.service)
-    return FeedSite(root, reactor, process.counters, config.http.max_connections, config.http.request_seconds)
+    return FeedSite(
+        root,  # type: ignore[arg-type]
+        reactor,
+        process.counters,
+        max_connections=config.http.max_connections,
+        request_seconds=config.http.request_seconds,
+        max_body_bytes=config.http.max_body_bytes,
+    )
 
 
 def demo_files() -> dict[str, bytes]:
@@ -254,13 +264,24 @@ def demo_files() -> dict[str, bytes]:
 def build(config: Config, reactor: Any) -> MultiService:
     """The service of a whole process, not started."""
     process = Process(config, reactor)
-    site = make_site(process)
+    site: Any = make_site(process)
     for part in (process.store, process.broker, process.opener):
-        if IService.providedBy(part):
+        if isinstance(part, Service):
             part.setServiceParent(process.service)
     for endpoint in config.http.listen:
-        listening_service(endpoint, site, reactor=reactor).setServiceParent(process.service)
+        listening_service(with_backlog(endpoint), site, reactor=reactor).setServiceParent(process.service)
     return process.service
+
+
+def with_backlog(endpoint: str) -> str:
+    """
+    The endpoint with room for all the browsers that come back at once after a restart.
+
+    Twisted's own backlog of 50 makes the rest wait for a second SYN, and a third: seconds.
+    """
+    if endpoint.startswith(("tcp:", "tcp6:", "ssl:")) and ":backlog=" not in endpoint:
+        return f"{endpoint}:backlog={BACKLOG}"
+    return endpoint
 
 
 def makeService(options: Options) -> MultiService:
@@ -270,8 +291,8 @@ def makeService(options: Options) -> MultiService:
     _raise_file_limit()
     try:
         return build(options.config, reactor)
-    except BadConfig as error:
-        raise SystemExit("\n".join(error.mistakes)) from None
+    except ValueError as error:  # BadConfig is one; so is what a part says of its URL or key
+        raise SystemExit(str(error)) from None
 
 
 def _raise_file_limit() -> None:

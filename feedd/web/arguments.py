@@ -66,9 +66,9 @@ def seconds(arguments: Arguments, name: str, longest: float) -> float:
 
 
 def cursor(arguments: Arguments) -> str | None:
-    """The text of a cursor, still to be parsed; an empty one is malformed, not absent."""
+    """The text of a cursor, still to be parsed; None when there is none, or an empty one, as a template's first poll has."""
     text = one(arguments, "cursor")
-    if text is None:
+    if not text:
         return None
     if len(text) > MAX_TEXT or not text.isascii():
         raise BadCursor("too long, or not ASCII")

@@ -40,7 +40,6 @@ class QueryTests(WebTestCase):
     def test_cursor(self) -> None:
         """``cursor`` is one that feedd gave out, whole."""
         wrong = (
-            "",
             "k1",
             "k1.",
             "k1.0~",
