@@ -64,9 +64,8 @@ def catalogue(world: World) -> dict[str, Fault]:
     for part, excuses in (("rabbitmq", (NOBODY, NOBODY)), ("mariadb", ("0", "1"))):
         for index, proxy in enumerate(proxies(part)):
             faults += _of_proxies(part, excuses[index], [proxy], f"-{'ab'[index]}")
-    faults += _of_servers("memcached-1", NOBODY, [one]) + _of_proxies("memcached-1", NOBODY, proxies("memcached-1"))
-    both = proxies("memcached-1") + proxies("memcached-2")
-    faults += _of_servers("memcached", NOBODY, [one, two]) + _of_proxies("memcached", NOBODY, both)
+    faults += _of_servers("memcached-1", NOBODY, [one]) + _of_proxies("memcached-1", NOBODY, world.caches[:1])
+    faults += _of_servers("memcached", NOBODY, [one, two]) + _of_proxies("memcached", NOBODY, world.caches)
     return {fault.name: fault for fault in faults}
 
 

@@ -60,7 +60,8 @@ class World:
     All servers, and the proxies between them.
 
     :ivar fronts: where clients find the processes.
-    :ivar behind: per process and part (``rabbitmq``, ``mariadb``, ``memcached-1``, ``memcached-2``) the proxy between them.
+    :ivar behind: per process and part (``rabbitmq``, ``mariadb``) the proxy between them.
+    :ivar caches: a proxy for each memcached, for both processes: they must know it by the same name, or keys have two places.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -71,6 +72,7 @@ class World:
         self.feedds: list[MortalFeedd] = []
         self.fronts: list[Proxy] = []
         self.behind: list[dict[str, Proxy]] = []
+        self.caches: list[Proxy] = []
         self.database = ""
 
     async def start(self) -> None:
@@ -78,6 +80,7 @@ class World:
         parts = (self.rabbitmq, self.mariadb, *self.memcached)
         await together(part.start for part in parts)
         self.database = await deferToThread(self.mariadb.database)
+        self.caches = [Proxy(self.reactor, server.port).start() for server in self.memcached]
         for recent_events in RECENT_EVENTS:
             self._make_process(recent_events)
         await together(feedd.start for feedd in self.feedds)
@@ -86,7 +89,7 @@ class World:
 
     async def stop(self) -> None:
         """Kill everything."""
-        for proxy in (*self.fronts, *(proxy for behind in self.behind for proxy in behind.values())):
+        for proxy in (*self.fronts, *self.caches, *(proxy for behind in self.behind for proxy in behind.values())):
             await proxy.stop()
         await together(part.kill for part in (*self.feedds, self.rabbitmq, self.mariadb, *self.memcached))
 
@@ -95,18 +98,14 @@ class World:
         return [behind[part] for behind in self.behind]
 
     def _make_process(self, recent_events: int) -> None:
-        ports = {
-            "rabbitmq": self.rabbitmq.port,
-            "mariadb": self.mariadb.port,
-            "memcached-1": self.memcached[0].port,
-            "memcached-2": self.memcached[1].port,
-        }
+        ports = {"rabbitmq": self.rabbitmq.port, "mariadb": self.mariadb.port}
+        caches = ",".join(f"{servers.HOST}:{proxy.port}" for proxy in self.caches)
         behind = {part: Proxy(self.reactor, port).start() for part, port in ports.items()}
         feedd = MortalFeedd(
             f"[poll]\nrecent_events = {recent_events}\n"
             f'[store]\nurl = "mysql://feedd@{servers.HOST}:{behind["mariadb"].port}/{self.database.rpartition("/")[2]}"\n'
             f'[broker]\nurl = "amqp://guest:guest@{servers.HOST}:{behind["rabbitmq"].port}/%2F"\n'
-            f'[cache]\nurl = "memcached://{servers.HOST}:{behind["memcached-1"].port},{servers.HOST}:{behind["memcached-2"].port}"\n'
+            f'[cache]\nurl = "memcached://{caches}"\n'
         )
         self.behind.append(behind)
         self.feedds.append(feedd)
