@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from feedd.cursor import MAX_TEXT, BadCursor
+from feedd.cursor import BadCursor
 from feedd.event import is_user
 from feedd.web.errors import BadArgument, BadBody
 
@@ -70,8 +70,8 @@ def cursor(arguments: Arguments) -> str | None:
     text = one(arguments, "cursor")
     if not text:
         return None
-    if len(text) > MAX_TEXT or not text.isascii():
-        raise BadCursor("too long, or not ASCII")
+    if not text.isascii():
+        raise BadCursor("not ASCII")
     return text.decode("ascii")
 
 

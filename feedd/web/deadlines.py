@@ -39,11 +39,7 @@ class Deadlines:
 
     def remove(self, item: Expiring, slot: int) -> None:
         """Forget `item`, which may have expired."""
-        items = self._slots.get(slot)
-        if items is not None:
-            items.pop(item, None)
-            if not items:
-                del self._slots[slot]
+        self._slots.get(slot, {}).pop(item, None)
 
     def tick(self, now: float) -> None:
         """Expire what is due at `now`; call it every `STEP_SECONDS`."""
@@ -52,8 +48,6 @@ class Deadlines:
             self._slot += 1
             for item in self._slots.pop(self._slot, ()):
                 _expire(item)
-            if not self._slots:
-                self._slot = until
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))

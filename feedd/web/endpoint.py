@@ -117,7 +117,6 @@ class Endpoint(Resource):
                 refusal = INTERNAL
             answer = self._refuse(request, refusal)
         if answer is not None:
-            request.when_lost(None)
             write(request, answer)
 
     async def _call(self, request: FeedRequest) -> Answer | None:
@@ -129,7 +128,7 @@ class Endpoint(Resource):
         if method is None:
             raise NoSuchMethod
         limit = self.max_body_bytes or request.site.max_body_bytes
-        if request.too_large or request.received > limit:
+        if request.received > limit:
             raise TooLarge(f"the body may have {limit} bytes")
         return await method(request)
 
@@ -209,8 +208,7 @@ def write(request: FeedRequest, answer: Answer) -> None:
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.setHeader(b"Cache-Control", b"no-store")
     request.setHeader(b"X-Content-Type-Options", b"nosniff")
-    if request.method != b"HEAD":
-        request.write(body)
+    request.write(body)  # twisted.web leaves it out for HEAD
     request.finish()
 
 

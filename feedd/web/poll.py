@@ -46,7 +46,6 @@ class Poll:
         request, self._request = self._request, None
         if request is not None:
             self._endpoint.deadlines.remove(self, self._slot)
-            request.when_lost(None)
             write(request, Answer(spell(events, cursor, self._endpoint.degraded())))
 
     def expire(self) -> None:
@@ -103,5 +102,5 @@ class PollEndpoint(Endpoint):
         if reply.events or reply.gap or not held:
             return Answer(spell(reply.events, reply.cursor, self.degraded(), reply.more, reply.gap))
         if not request.gone:
-            Poll(self, request, reply, wait * (0.95 + 0.1 * self._random()) if wait > 1 else wait)
+            Poll(self, request, reply, wait * (0.95 + 0.1 * self._random()))
         return None

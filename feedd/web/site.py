@@ -27,8 +27,7 @@ class FeedRequest(Request):
     :ivar body: the whole body, once the request is complete.
     :ivar callback: the JSONP function's name, or None.
     :ivar gone: the client has gone.
-    :ivar received: bytes of the body so far.
-    :ivar too_large: the body was longer than any request's may be; the rest was thrown away.
+    :ivar received: bytes of the body so far; what is more than any request may send was thrown away.
     """
 
     channel: Any
@@ -40,16 +39,13 @@ class FeedRequest(Request):
         self.body = b""
         self.callback: bytes | None = None
         self.gone = False
-        self.too_large = False
         self.received = 0
         self._lost: Callable[[], object] | None = None
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece of the body, while it is not too long."""
         self.received += len(data)
-        if self.received > max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
-            self.too_large = True
-        else:
+        if self.received <= max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
             super().handleContentChunk(data)
 
     def process(self) -> None:

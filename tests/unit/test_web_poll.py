@@ -152,6 +152,17 @@ class EndTests(PollTestCase):
         self.house.advance(0.5)
         self.assertEqual(self.ids(browser.reply()), [])
 
+    def test_jitter(self) -> None:
+        """Polls that began together do not end together."""
+        for jitter, seconds in ((0, 47.5), (1, 52.5)):
+            self.use(House(jitter=jitter))
+            browser = self.park(self.cursor())
+            self.house.advance(seconds - 0.5)
+            self.assertEqual(browser.replies(), [])
+            self.house.advance(1)
+            self.assertEqual(self.ids(browser.reply()), [])
+            self.tearDown()
+
     def test_wait_too_long(self) -> None:
         """And not for more."""
         browser = self.park(self.cursor(), "&wait=999999999")

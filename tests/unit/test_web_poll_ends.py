@@ -100,6 +100,16 @@ class TwiceTests(PollTestCase):
         self.assertEqual([reply.json["cursor"] for reply in browser.replies()], [first, second])
         self.assertEqual(other.reply().json["cursor"], second)
 
+    def test_next_of_the_same(self) -> None:
+        """Nor does that deadline end the next poll of the same chain."""
+        first, second = self.cursor(), self.cursor()
+        browser, other = self.park(first), self.park(second)
+        browser.ask("GET", f"/feed/poll?as=bob&cursor={second}")
+        self.house.advance(51)
+        self.assertEqual([reply.json["cursor"] for reply in (browser.reply(), other.reply())], [first, second])
+        event = self.post("alice")
+        self.assertEqual(self.ids(browser.reply()), [event])
+
     def test_over(self) -> None:
         """After its end neither an event nor the deadline nor the client's end means anything."""
         endpoint: PollEndpoint = self.house.site.resource.children[b"feed"].children[b"poll"]

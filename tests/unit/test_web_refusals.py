@@ -49,6 +49,11 @@ class WhoTests(WebTestCase):
         ):
             self.assertEqual(self.web.get("/feed/init" + path, headers).json["me"], "bob")
 
+    def test_form(self) -> None:
+        """Nothing in a body proves anything."""
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        self.assert_refused(self.web.request("POST", "/feed/posts", b"as=bob&token=bob", form), 401, "unauthorized")
+
     def test_cookie_headers(self) -> None:
         """Several Cookie headers are one."""
         self.web.expect("GET")
