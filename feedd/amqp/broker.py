@@ -109,15 +109,14 @@ class AMQPBroker(Service):
         for event in events:
             self._session.publish(event)
 
+    async def settled(self) -> None:
+        """Return when the bindings are what they should be; at once when the broker is away."""
+        if self._session is not None:
+            await self._session.settled()
+
     def startService(self) -> None:
         super().startService()
         self._link.start()
-
-    async def _leave(self) -> None:
-        session = self._session
-        if session is not None and self._ready:
-            await session.leave(self._settings.timeout_seconds)
-        await self._link.stop()
 
     def stopService(self) -> Deferred[None]:
         """Unbind, say farewell, hang up; fires when the connection has gone."""
@@ -126,6 +125,12 @@ class AMQPBroker(Service):
             self._expiry.cancel()
             self._expiry = None
         return Deferred.fromCoroutine(self._leave())
+
+    async def _leave(self) -> None:
+        session = self._session
+        if session is not None and self._ready:
+            await session.leave(self._settings.timeout_seconds)
+        await self._link.stop()
 
     async def _use(self, client: Client) -> None:
         session = self._session = Session(client, self._following, self._as_it_is, self._settings, self._complain)

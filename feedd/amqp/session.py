@@ -63,6 +63,11 @@ class Session(Listener):
         if self._topology is not None:
             self._topology.look_at(exchange)
 
+    async def settled(self) -> None:
+        """Return when every exchange is bound or unbound as it should be."""
+        if self._topology is not None:
+            await self._topology.settled()
+
     def publish(self, event: Event) -> None:
         """Ring for `event`; what cannot go out is dropped and counted."""
         if self._publisher is not None:
