@@ -1,1 +1,1 @@
-"""Measurements of a running feedd; nothing here is installed."""
+"""Measurements of feedd, against the floor that the kernel sets and against its peers."""

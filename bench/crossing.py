@@ -1,0 +1,88 @@
+"""
+How long a post takes from one process to a poll that is parked at another: ``python -m bench.crossing [posts]``.
+
+Starts RabbitMQ, MariaDB, memcached and two feedd processes of its own, on loopback.
+"""
+
+import http.client
+import json
+import statistics
+import sys
+import threading
+import time
+
+from tests.live import servers
+from tests.live.daemon import Feedd
+
+SETTLE_SECONDS = 0.1
+
+
+def ask(feedd: Feedd, method: str, path: str, body: object = None) -> dict[str, object]:
+    """One request on a connection of its own; the backend key goes along."""
+    connection = http.client.HTTPConnection(feedd.host, feedd.port, timeout=60)
+    data = None if body is None else json.dumps(body)
+    connection.request(method, path, data, {"Authorization": "Bearer demo"})
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    assert "error" not in answer, answer
+    return answer
+
+
+class Viewer(threading.Thread):
+    """Bob at one process: polls on one connection, and notes when each event came."""
+
+    def __init__(self, feedd: Feedd, cursor: str, events: int) -> None:
+        super().__init__(daemon=True)
+        self.feedd = feedd
+        self.cursor = cursor
+        self.events = events
+        self.seen: dict[int, float] = {}
+
+    def run(self) -> None:
+        """Poll until all events have come."""
+        connection = http.client.HTTPConnection(self.feedd.host, self.feedd.port, timeout=60)
+        while len(self.seen) < self.events:
+            connection.request("GET", f"/feed/poll?as=bob&cursor={self.cursor}")
+            answer = json.loads(connection.getresponse().read())
+            at = time.monotonic()
+            self.cursor = answer["cursor"]
+            for event in answer["events"]:
+                self.seen[event["id"]] = at
+
+
+def crossing(settings: str, posts: int) -> list[float]:
+    """Milliseconds from the request of each post to the arrival of its event at the other process's viewer."""
+    alices, bobs = Feedd(settings).start(), Feedd(settings).start()
+    try:
+        ask(alices, "POST", "/api/friendships", {"add": [{"viewer": "alice", "friend": "bob"}]})
+        time.sleep(8)  # the friendship settles, so that cursors are short and nothing else moves
+        viewer = Viewer(bobs, str(ask(bobs, "GET", "/feed/init?as=bob")["cursor"]), posts)
+        viewer.start()
+        sent = {}
+        for number in range(posts):
+            time.sleep(SETTLE_SECONDS)
+            begun = time.monotonic()
+            sent[ask(alices, "POST", "/feed/posts?as=alice", {"body": {"number": number}})["event"]] = begun
+        viewer.join(60)
+        return sorted((viewer.seen[event] - begun) * 1000 for event, begun in sent.items())  # type: ignore[index]
+    finally:
+        alices.stop()
+        bobs.stop()
+
+
+def main() -> None:
+    """Print the median and the spread as one line of JSON."""
+    from tests.live.test_end_to_end import settings
+
+    times = crossing(settings(servers.mariadb().database()), int(sys.argv[1]) if len(sys.argv) > 1 else 50)
+    found = {
+        "posts": len(times),
+        "median_ms": round(statistics.median(times), 2),
+        "p90_ms": round(times[int(len(times) * 0.9)], 2),
+        "worst_ms": round(times[-1], 2),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
