@@ -49,7 +49,7 @@ class Delivery(NamedTuple):
 
     :ivar at: when, in seconds since 1970.
     :ivar window: the fault that it is put down to, or `QUIET`.
-    :ivar late: seconds after its commit, or after the end of a fault that excuses it.
+    :ivar late: seconds after its commit, or after the end of a fault that excuses it, or after the viewer came back.
     :ivar raw: seconds after its commit.
     :ivar written: by the writer that only INSERTs, so that only the net can find it.
     """
@@ -129,7 +129,7 @@ class Truth:
     def delivery(self, viewer: str, given: Given) -> Delivery:
         """How late it was, and which fault it is put down to."""
         commit = self.committed(given.id)
-        due, name = commit, QUIET
+        due, name = max(commit, given.resumed), QUIET
         for window in self.windows:
             if window.start < given.at and commit < window.end + AFTERMATH_SECONDS:
                 name = window.name

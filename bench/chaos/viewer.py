@@ -32,6 +32,7 @@ class Given(NamedTuple):
     :ivar at: when, in seconds since 1970.
     :ivar answer: the number of the answer it came in.
     :ivar used: for each process when the last poll to it ended (0: never), with which faults are excused.
+    :ivar resumed: when the viewer last came back after it had hung up or thrown an answer away itself.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Given(NamedTuple):
     at: float
     answer: int
     used: tuple[float, ...]
+    resumed: float = 0.0
 
 
 class Poll(NamedTuple):
@@ -76,7 +78,7 @@ class Diary:
         self.slowest = 0.0
         self.degraded = 0
 
-    def note(self, events: Sequence[dict[str, Any]], at: float, used: tuple[float, ...]) -> None:
+    def note(self, events: Sequence[dict[str, Any]], at: float, used: tuple[float, ...], resumed: float = 0.0) -> None:
         """Take an answer."""
         self.answers += 1
         ids = [event["id"] for event in events]
@@ -85,7 +87,7 @@ class Diary:
         for event in events:
             self.repeats += event["id"] in self.discarded
             form = json.dumps([event["kind"], event["author"], event["post"], event["body"]], sort_keys=True)
-            self.given.append(Given(event["id"], event["author"], event["kind"], form, at, self.answers, used))
+            self.given.append(Given(event["id"], event["author"], event["kind"], form, at, self.answers, used, resumed))
 
 
 class Viewer:
@@ -106,6 +108,8 @@ class Viewer:
         self._asking: Client | None = None
         self._cursor = ""
         self._failures = 0
+        self._resumed = 0.0
+        self._broke_off = False
 
     @property
     def settled(self) -> int:
@@ -145,8 +149,9 @@ class Viewer:
         now: float = self._reactor.seconds()
         if self._rng.random() < DISCARDED:
             self.diary.discarded.update(event["id"] for event in found["events"])
+            self._broke_off = True
             return
-        self.diary.note(found["events"], now, tuple(self._used))
+        self.diary.note(found["events"], now, tuple(self._used), self._resumed)
         self.diary.degraded += found.get("state") == "degraded"
         self._cursor = found["cursor"]
         if found.get("gap"):
@@ -159,8 +164,10 @@ class Viewer:
         client = self._asking = self._clients[number]
         hang_up = None
         if self._rng.random() < DROPPED:
-            hang_up = self._reactor.callLater(self._rng.uniform(0.0, 2.0), client.drop)
+            hang_up = self._reactor.callLater(self._rng.uniform(0.0, 2.0), self._hang_up, client)
         began, cursor, outcome = self._reactor.seconds(), self._cursor, "broke off"
+        if self._broke_off:
+            self._broke_off, self._resumed = False, began
         try:
             answer = await client.ask("GET", target, seconds)
             outcome = f"{answer.status} {answer.body[-80:].decode(errors='replace')}"
@@ -176,6 +183,10 @@ class Viewer:
         if answer.status != 200:
             self.diary.slowest = max(self.diary.slowest, self._reactor.seconds() - began)
         return _document(answer)
+
+    def _hang_up(self, client: Client) -> None:
+        self._broke_off = True
+        client.drop()
 
 
 def _document(answer: Answer) -> Any:
