@@ -219,12 +219,13 @@ class ColdTests(PollTestCase):
     """What is read from the log."""
 
     def test_now(self) -> None:
-        """A poll without a cursor starts now."""
-        self.post("alice")
-        reply = self.web.get("/feed/poll?as=bob&wait=0")
-        self.assertEqual(self.ids(reply), [])
-        event = self.post("alice")
-        self.assertEqual(self.ids(self.poll(reply.json["cursor"])), [event])
+        """A poll without a cursor, or with an empty one, starts now."""
+        for empty in ("", "&cursor="):
+            self.post("alice")
+            reply = self.web.get(f"/feed/poll?as=bob&wait=0{empty}")
+            self.assertEqual(self.ids(reply), [])
+            event = self.post("alice")
+            self.assertEqual(self.ids(self.poll(reply.json["cursor"])), [event])
 
     def test_now_and_wait(self) -> None:
         """It may wait, too."""
