@@ -25,7 +25,8 @@ LIMIT_SECONDS = float(os.environ.get("FEEDD_TEST_SECONDS", "780"))
 CI = bool(os.environ.get("CI"))
 
 _SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
-_DULL = re.compile(r"\S+ \.\.\. +\[OK\]")
+_DULL = re.compile(r"\S+ \.\.\. +\[OK\]|\([\d.]+ secs\)")
+_NAME_OR_TIME = re.compile(r"^(?:(\S+) \.\.\. .*|\(([\d.]+) secs\))$", re.MULTILINE)
 
 
 class Counts(NamedTuple):
@@ -55,6 +56,17 @@ def count(output: str) -> Counts:
     )
 
 
+def slowest(output: str, at_least_seconds: float, most: int) -> list[tuple[float, str]]:
+    """The tests that took longest, seconds and name, as trial's timing reporter tells."""
+    times, name = [], ""
+    for match in _NAME_OR_TIME.finditer(output):
+        if match[1]:
+            name = match[1]
+        elif float(match[2]) >= at_least_seconds:
+            times.append((float(match[2]), name))
+    return sorted(times, reverse=True)[:most]
+
+
 def verdict(counts: Counts, trial_code: int, ci: bool) -> str:
     """Why the run is no success, "" when it is one."""
     if counts.failed:
@@ -76,6 +88,8 @@ def main(names: Sequence[str]) -> int:
         if not names:
             environment |= _started()
         output, code = _trial(names or EVERYTHING, environment, quiet=not names)
+        for seconds, name in slowest(output, 5.0, 10):
+            print(f"{seconds:6.1f} s  {name}")
         if not names:
             _coverage(environment)
     except servers.NotStarted as error:
@@ -130,7 +144,7 @@ def _trial(names: Sequence[str], environment: dict[str, str], quiet: bool) -> tu
     """Run trial, show what it says, and return that with its exit code."""
     supervisor = servers.supervisor()
     log = supervisor.folder / "trial.log"
-    trial = ["twisted.trial", "--reporter=bwverbose", f"--temp-directory={supervisor.folder}/trial", *names]
+    trial = ["twisted.trial", "--reporter=timing", f"--temp-directory={supervisor.folder}/trial", *names]
     pid = supervisor.start([sys.executable, "-m", "coverage", "run", "-m", *trial], environment, log)
     deadline = time.monotonic() + LIMIT_SECONDS
     with log.open(errors="replace") as lines:

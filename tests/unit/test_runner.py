@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.runner import Counts, Screen, count, verdict
+from tests.runner import Counts, Screen, count, slowest, verdict
 
 
 class CountTests(SynchronousTestCase):
@@ -35,6 +35,16 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(Counts(3, 1, 2).line(), "3 passed, 1 failed, 2 skipped")
 
 
+class SlowestTests(SynchronousTestCase):
+    """Which tests took long."""
+
+    def test_slowest(self) -> None:
+        """The longest first, whatever they printed; short ones are left out."""
+        output = "a.b ... [OK]\n(7.000 secs)\na.c ... said\n[ERROR]\n(9.500 secs)\na.d ... [OK]\n(0.100 secs)\n"
+        self.assertEqual(slowest(output, 5.0, 10), [(9.5, "a.c"), (7.0, "a.b")])
+        self.assertEqual(slowest(output, 5.0, 1), [(9.5, "a.c")])
+
+
 class VerdictTests(SynchronousTestCase):
     """What is a success."""
 
@@ -58,7 +68,7 @@ class ScreenTests(SynchronousTestCase):
         """Passing tests are left out, everything else is shown, whole lines only."""
         shown: list[str] = []
         screen = Screen(True, shown.append)
-        screen.show("a.b ... [OK]\na.c ... [ERR")
+        screen.show("a.b ... [OK]\n(0.001 secs)\na.c ... [ERR")
         self.assertEqual((shown, screen.unfinished), ([], "a.c ... [ERR"))
         screen.show("OR]\nTraceback\na.d ... ")
         self.assertEqual((shown, screen.unfinished), (["a.c ... [ERROR]\n", "Traceback\n"], "a.d ... "))
