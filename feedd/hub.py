@@ -125,6 +125,11 @@ class Hub:
         for author in listens.authors - wanted:
             self._unhear(listens, author)
 
+    def hears(self, viewer: str, author: str) -> bool:
+        """Whether `viewer` listens here and hears `author`."""
+        listens = self._viewers.get(viewer)
+        return listens is not None and author in listens.authors
+
     def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
         """The subscription that can answer `cursor` at once: it is `viewer`'s, and this is the last cursor it gave out."""
         subscription = self._subscriptions.get(handle)

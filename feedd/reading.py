@@ -4,7 +4,7 @@ The order of the read path: a page and its cursor, a poll that is hot or cold, a
 This module knows the log, the hub and the ports. It does not know HTTP, nor how an answer is spelled.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from feedd.cursor import MAX_IDS, Cursor, parse_cursor
@@ -121,6 +121,8 @@ class Reading:
 
     async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
         viewer, settled = subscription.viewer, self._log.settled
+        if cursor is not None and cursor.epoch == self.epoch:
+            await self._learn(cursor.ids)
         friends = await self.friends_of(viewer)
         self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
         authors = {viewer, *friends}
@@ -135,9 +137,25 @@ class Reading:
                 return self._gap(subscription, authors)
             if history.more:
                 return self._some(subscription, cursor, history, settled)
-            missed = history.events
+            missed = self._heard(viewer, history)
         subscription.start(cursor.settled, cursor.ids, missed)
         return Reply(*self.take(subscription), subscription)
+
+    async def _learn(self, ids: Sequence[int]) -> None:
+        """Let in what the viewer has and this process has not: after an unfriend nothing more may come from who was removed."""
+        unknown = self._log.unknown(ids)
+        try:
+            events = await self._store.events_by_id(unknown) if unknown else []
+        except Unavailable:
+            return
+        for event in events:
+            self._log.offer(event)
+
+    def _heard(self, viewer: str, history: History) -> list[Event]:
+        """What is left of `history` when the friend changes in it, and those that came in while it was read, are heeded."""
+        for event in history.events:
+            self._log.offer(event)
+        return [event for event in history.events if self._hub.hears(viewer, event.author)]
 
     def take(self, subscription: Subscription) -> tuple[list[Event], str]:
         """All that is pending, and the cursor after it; of an overflowed subscription nothing, and the last cursor."""
@@ -161,8 +179,8 @@ class Reading:
 
         :param settled: the watermark before the history was asked for; what settled meanwhile may not be in it.
         """
+        events = [event for event in self._heard(subscription.viewer, history) if event.id not in cursor.ids]
         self._hub.close(subscription)
-        events = [event for event in history.events if event.id not in cursor.ids]
         last = history.events[-1].id
         settled = min(last, max(settled, cursor.settled))
         ids = sorted({id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled})

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from feedd.cursor import parse_cursor
 from feedd.event import Event
-from feedd.ports import Unavailable
+from feedd.ports import Friendship, Unavailable
 from feedd.reading import MAX_MISSED, Reply
 from tests.unit.core import ids
 from tests.unit.test_reading import ReadingCase
@@ -70,6 +70,37 @@ class DatabaseTests(DatabaseCase):
         self.commit("bob", 3)
         reply = self.cold("k1.24")
         self.assertEqual((ids(reply.events), reply.gap), ([25], False))
+
+
+class UnfriendTests(DatabaseCase):
+    """An unfriend that has not come in here yet, and a list in the cache that does not know it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.now(self.reading.friends_of("al"))
+        self.now(self.store.change_friends([], [Friendship("al", "bob")]))
+        self.commit("bob")
+
+    def test_in_the_history(self) -> None:
+        """When the database tells of it, nothing is answered of who was removed."""
+        self.assertEqual(ids(self.cold("k1.2").events), [23])
+
+    def test_in_a_long_history(self) -> None:
+        """The same holds for a part of a long history."""
+        self.commit("al", MAX_MISSED)
+        self.assertEqual(ids(self.cold("k1.2.3").events)[:2], [23, 25])
+
+    def test_in_the_cursor(self) -> None:
+        """When the cursor tells of it, nothing is answered of who was removed, and nothing comes from them later."""
+        reply = self.cold("k1.22.23")
+        self.tick()
+        assert reply.subscription is not None
+        self.assertEqual((reply.events, reply.subscription.ready), ([], False))
+
+    def test_in_the_cursor_with_the_database_away(self) -> None:
+        """When the database cannot say what the cursor tells of, memory answers."""
+        self.store.away = True
+        self.assertEqual(self.cold("k1.22.23").events, [])
 
 
 class LongTests(DatabaseCase):
@@ -169,6 +200,11 @@ class MeanwhileTests(DatabaseCase):
                 self.gate.step()
         self.failureResultOf(self.reply, Unavailable)
         self.assertEqual(len(self.hub), 0)
+
+    def test_unfriended(self) -> None:
+        """What was read from somebody who is unfriended meanwhile is not answered."""
+        self.now(self.posting.change_friends([], [Friendship("al", "bob")]))
+        self.assertEqual(ids(self.answered().events), [23])
 
     def test_gone(self) -> None:
         """When the poll is given up nothing is left of it."""
