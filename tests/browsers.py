@@ -4,7 +4,6 @@ Browsers of a small world: they poll, lose answers, come back with old cursors, 
 What can be said about one answer by itself is checked here; that nothing is missing at the end, by the machine.
 """
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError
@@ -45,7 +44,7 @@ class Poll:
             self._reply(hot)
         else:
             self._task = process.spawn(process.reading.cold(browser.viewer, stand.cursor))
-            self._task.addCallbacks(self._reply, self._fail)
+            self._task.addCallbacks(self._reply, self._fail).addErrback(process.report)
 
     def expire(self) -> None:
         """Its deadline has come."""
@@ -111,7 +110,21 @@ class Browser:
 
         process.spawn(process.reading.page(self.viewer, None, 9)).addCallbacks(
             loaded, lambda failure: failure.trap(Unavailable, CancelledError)
-        )
+        ).addErrback(process.report)
+
+    def arrive(self, arrives: bool, noticed: bool) -> None:
+        """Take the answer, if there is one and it arrives; else give the poll up, and perhaps the process notices."""
+        if self.poll and self.poll.answer and arrives:
+            self.receive()
+        elif self.poll and noticed:
+            self.poll.lost()
+
+    def go_on(self, process: Process, wait: bool) -> None:
+        """Poll from here, or load the page when there is no place to go on from."""
+        if self.started and not self.lost_place:
+            self.ask(process, wait)
+        else:
+            self.load(process)
 
     def receive(self) -> None:
         """Take the answer that is there."""
@@ -148,14 +161,21 @@ def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
         again = [id for id in ids if id <= sent.settled or id in sent.ids or (id in stand.got and id >= forgotten)]
         assert not again, f"{again} again after {sent}"
         assert poll.gap or cursor.settled >= sent.settled, f"back from {sent} to {cursor}"
-    check_strangers(world, viewer, stand.got, events)
+    named = sent.ids if sent is not None else ()
+    known = [world.events[id] for id in sorted(stand.got) if id in named or poll.process.knows(id)]
+    check_strangers(world, viewer, known, events)
 
 
-def check_strangers(world: World, viewer: str, got: Collection[int], events: list[Event]) -> None:
-    """Once an unfriend has been delivered, nothing of the removed friend is, unless they are friends again."""
+def check_strangers(world: World, viewer: str, known: list[Event], events: list[Event]) -> None:
+    """
+    Once an unfriend has been delivered, nothing of the removed friend is, unless they are friends again.
+
+    :param known: what has been delivered, as far as the process could know: it let it through, or the cursor named it. One
+        whose net is more than S behind another's may miss an unfriend that the other has settled.
+    """
     ended: dict[str, int] = {}
-    for id in sorted(got):
-        _follow(ended, viewer, world.events[id])
+    for event in known:
+        _follow(ended, viewer, event)
     for event in events:
         _follow(ended, viewer, event)
         friends = event.author == viewer or world.is_friend(viewer, event.author)

@@ -1,13 +1,16 @@
 """
 A small world around the core: several processes over one log, and a broker that loses and reorders.
 
-The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``tests/browsers.py``. It knows what really happened, and so what a browser must have seen.
+The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``tests/browsers.py``. It
+knows what really happened, and so what a browser must have seen.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from feedd.counters import Counters
 from feedd.event import FRIEND_KINDS, Event
@@ -43,6 +46,13 @@ class Gate:
         else:
             done.callback(None)
         return done
+
+    @contextmanager
+    def held(self, shut: bool) -> Iterator[None]:
+        """Whoever comes meanwhile is held, if `shut`."""
+        self.shut = shut
+        yield
+        self.shut = False
 
     def step(self, index: int) -> None:
         """Let one of those who wait go on."""
@@ -177,6 +187,15 @@ class Process:
         self._tasks.append(task)
         return task
 
+    def knows(self, id: int) -> bool:
+        """Whether this event has been let through here, or was settled before."""
+        return id <= self._opened or id in self.seen
+
+    def report(self, failure: Failure) -> None:
+        """Something is wrong, which `check` will say."""
+        assert isinstance(failure.value, Exception)
+        self.errors.append(failure.value)
+
     def kill(self) -> None:
         """End as a crash does: nobody is told anything."""
         self.world.processes.remove(self)
@@ -189,7 +208,7 @@ class Process:
         """Read the new end of the log, unless that goes on already."""
         if not self.ticking:
             self.ticking = True
-            self.spawn(self._tick(limit)).addErrback(lambda failure: failure.trap(Unavailable, CancelledError))
+            self.spawn(self._tick(limit)).addErrback(_may_fail).addErrback(self.report)
 
     def flush(self) -> None:
         """Answer, as the next turn of the reactor does."""
@@ -199,7 +218,7 @@ class Process:
 
     def save(self) -> None:
         """Write down what is settled."""
-        self.spawn(self.world.store.save_settled(self.log.settled)).addErrback(lambda failure: None)
+        self.spawn(self.world.store.save_settled(self.log.settled)).addErrback(_may_fail)
 
     def check(self) -> None:
         """Nothing that is settled can still appear, and all of it has been let through."""
@@ -258,3 +277,7 @@ class Process:
 
     def _friends_changed(self, viewers: Collection[str]) -> None:
         Deferred.fromCoroutine(self.world.friends.forget(viewers))
+
+
+def _may_fail(failure: Failure) -> None:
+    failure.trap(Unavailable, CancelledError)

@@ -18,10 +18,9 @@ from tests.browsers import Browser
 from tests.memory import Transaction
 from tests.model import Process, World
 
-USERS = ("ann", "bob", "cat")
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
 PROFILE = settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 100,
     stateful_step_count=60,
     derandomize=not EXAMPLES,
     deadline=None,
@@ -31,55 +30,44 @@ PROFILE = settings(
 
 T = TypeVar("T")
 
-users = st.sampled_from(USERS)
-friendships = st.sets(st.tuples(users, users), max_size=4)
+authors = st.sampled_from(["bob", "bob", "cat", "ann"])
+viewers = st.sampled_from(["ann", "ann", "ann", "bob"])
+friendships = st.sets(st.sampled_from([("ann", "cat"), ("bob", "ann"), ("bob", "cat")]))
 indexes = st.integers(0, 30)
+seldom = st.sampled_from([False, False, False, True])
+often = st.sampled_from([True, True, True, False])
+TROUBLES = ("go back", "go back", "open", "open", "begin", "many", "prune", "save", "restart", "away", "renew")
 
 
 class FeedMachine(RuleBasedStateMachine):
     """Anything may happen to several processes and browsers at any time; in the end everybody has seen what they must."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.bulks = 0
-
-    @initialize(
-        settle=st.sampled_from([5.0, 5.0, 5.0, 0.0]),
-        pairs=st.sets(st.tuples(users, users), max_size=4),
-        count=st.integers(1, 3),
-    )
+    @initialize(settle=st.sampled_from([5.0, 5.0, 5.0, 0.0]), pairs=friendships, count=st.integers(1, 3))
     def begin(self, settle: float, pairs: set[tuple[str, str]], count: int) -> None:
         self.world = World(settle)
         self.browsers: list[Browser] = []
-        for viewer, friend in sorted(pairs):
-            if viewer != friend:
-                self.world.store.friendships.add((viewer, friend))
-                self.world.since[viewer, friend] = 0
+        self.bulks = 0
+        for viewer, friend in sorted(pairs | {("ann", "bob")}):
+            self.world.store.friendships.add((viewer, friend))
+            self.world.since[viewer, friend] = 0
         for _ in range(count):
             self.world.start()
-        self.open_page(USERS[0], 0)
+        self.open("ann", 0)
 
     # the writers
 
-    @rule(author=users, kind=st.sampled_from(["post", "post", "edit", "delete"]), door=indexes)
+    @rule(author=authors, kind=st.sampled_from(["post", "post", "edit", "delete"]), door=indexes)
     def write(self, author: str, kind: str, door: int) -> None:
         """Insert and commit at once, by whichever door."""
         self.tell(self.world.commit(self.insert(author, kind, 1)), door)
 
-    @rule(author=users, kind=st.sampled_from(["post", "edit"]), count=st.integers(1, 3))
+    @rule(author=authors, kind=st.sampled_from(["post", "edit"]), count=st.integers(1, 3))
     @precondition(lambda self: self.world.settle_seconds)
     def insert_only(self, author: str, kind: str, count: int) -> None:
         """Insert, and commit later."""
         self.insert(author, kind, count)
 
-    @rule(author=users, count=st.sampled_from([12, 30, 250, 620]), door=indexes)
-    @precondition(lambda self: self.bulks < 3)
-    def write_many(self, author: str, count: int, door: int) -> None:
-        """More than a process holds, a cursor names, or an answer takes."""
-        self.bulks += 1
-        self.tell(self.world.commit(self.insert(author, "post", count)), door)
-
-    @rule(viewer=users, friend=users, later=st.booleans(), door=indexes)
+    @rule(viewer=viewers, friend=authors, later=seldom, door=indexes)
     def befriend(self, viewer: str, friend: str, later: bool, door: int) -> None:
         """Begin a friendship, or end it."""
         if viewer != friend and not self.world.store.locked(viewer, friend):
@@ -87,138 +75,123 @@ class FeedMachine(RuleBasedStateMachine):
             if not later or not self.world.settle_seconds:
                 self.tell(self.world.commit(transaction), door)
 
-    @rule(index=indexes, door=indexes)
+    @rule(index=indexes, door=indexes, rolls_back=seldom)
     @precondition(lambda self: self.world.store.open_transactions)
-    def commit(self, index: int, door: int) -> None:
-        """An open transaction commits."""
-        self.tell(self.world.commit(self.pick(self.world.store.open_transactions, index)), door)
+    def end(self, index: int, door: int, rolls_back: bool) -> None:
+        """An open transaction commits or rolls back."""
+        transaction = self.pick(self.world.store.open_transactions, index)
+        if rolls_back:
+            transaction.rollback()
+        else:
+            self.tell(self.world.commit(transaction), door)
 
-    @rule(index=indexes)
-    @precondition(lambda self: self.world.store.open_transactions)
-    def roll_back(self, index: int) -> None:
-        """An open transaction rolls back."""
-        self.pick(self.world.store.open_transactions, index).rollback()
+    # the broker, the net and the clock
 
-    # the broker, the database and the clock
-
-    @rule(index=indexes, again=st.booleans(), lost=st.sampled_from([False, False, False, True]))
+    @rule(index=indexes, again=seldom, lost=seldom, flush=st.booleans())
     @precondition(lambda self: self.world.bells)
-    def hear(self, index: int, again: bool, lost: bool) -> None:
+    def hear(self, index: int, again: bool, lost: bool, flush: bool) -> None:
         """A message arrives, in any order, once or twice or never."""
         process, event = bell = self.pick(self.world.bells, index)
         if lost or not again:
             self.world.bells.remove(bell)
         if not lost:
             process.log.offer(event)
+        if flush:
+            process.flush()
 
-    @rule(index=indexes, limit=st.sampled_from([1, 3, 4, 1000]))
-    def tick(self, index: int, limit: int) -> None:
+    @rule(index=indexes, limit=st.sampled_from([1, 3, 4, 1000, 1000, 1000]), slow=seldom)
+    def tick(self, index: int, limit: int, slow: bool) -> None:
         """The net comes by."""
-        self.process(index).tick(limit)
+        with self.world.gate.held(slow):
+            self.process(index).tick(limit)
+        self.process(index).flush()
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 2.0, 5.0, 11.0]), commit=st.booleans())
+    @rule(seconds=st.sampled_from([1.0, 3.0, 5.0, 11.0]), commit=st.booleans())
     def advance(self, seconds: float, commit: bool) -> None:
         """Time goes by."""
+        self.world.store.away = False
         self.world.advance(seconds, commit)
 
-    @rule()
-    def slow_database(self) -> None:
-        """The database holds its answers back, or does so no longer."""
-        if self.world.gate.shut:
-            self.world.gate.open()
-        else:
-            self.world.gate.shut = True
-
-    @rule(index=indexes)
+    @rule(index=indexes, slow=st.booleans())
     @precondition(lambda self: self.world.gate.waiting)
-    def answer(self, index: int) -> None:
-        """The database takes one question, or gives one answer."""
-        self.world.gate.step(index)
+    def answer(self, index: int, slow: bool) -> None:
+        """A slow database takes one question, or gives one answer."""
+        with self.world.gate.held(slow):
+            self.world.gate.step(index)
 
-    @rule()
-    def database_away(self) -> None:
-        """The database goes, or comes back."""
-        self.world.store.away = not self.world.store.away
+    # the browsers
 
-    @rule(parts=st.integers(0, 4))
-    def prune(self, parts: int) -> None:
-        """Retention deletes what is long settled."""
-        settled = min(process.log.settled for process in self.world.processes)
-        self.world.store.prune(settled * parts // 4)
+    @rule(index=indexes, where=indexes, arrives=often, noticed=often, wait=often, slow=seldom)
+    def poll(self, index: int, where: int, arrives: bool, noticed: bool, wait: bool, slow: bool) -> None:
+        """A browser polls, because it was answered or out of impatience, and perhaps the process notices the latter."""
+        browser = self.pick(self.browsers, index)
+        browser.arrive(arrives, noticed)
+        with self.world.gate.held(slow):
+            browser.go_on(self.process(where), wait)
+
+    @rule(index=indexes, slow=seldom)
+    def poll_again(self, index: int, slow: bool) -> None:
+        """A browser that was answered polls the same process."""
+        browser = self.pick(self.browsers, index)
+        if browser.poll and browser.poll.answer:
+            process = browser.poll.process
+            browser.arrive(True, True)
+            with self.world.gate.held(slow):
+                browser.go_on(process if process in self.world.processes else self.process(0), True)
 
     @rule(index=indexes)
-    def save(self, index: int) -> None:
-        """A process writes down what is settled."""
-        self.process(index).save()
+    def deadline(self, index: int) -> None:
+        """A poll's time is over."""
+        poll = self.pick(self.browsers, index).poll
+        if poll:
+            poll.expire()
 
-    @rule(index=indexes)
-    def restart(self, index: int) -> None:
-        """A process crashes, and comes back."""
-        self.kill(self.process(index))
-        self.world.start()
+    # what is rarer
 
-    @rule()
-    @precondition(lambda self: not self.world.store.open_transactions)
+    @rule(kind=st.sampled_from(TROUBLES), index=indexes, other=indexes, viewer=viewers)
+    def trouble(self, kind: str, index: int, other: int, viewer: str) -> None:
+        """Something else."""
+        match kind:
+            case "go back":
+                self.go_back(self.pick(self.browsers, index), other)
+            case "open" if len(self.browsers) < 4:
+                self.open(viewer, index)
+            case "begin" if len(self.browsers) < 4:
+                self.browsers.append(Browser(viewer))
+                self.browsers[-1].ask(self.process(index), False)
+            case "many" if self.bulks < 2:
+                self.bulks += 1
+                self.tell(self.world.commit(self.insert("bob", "post", self.pick((12, 20, 30, 250, 620), other))), index)
+            case "prune":
+                settled = min(process.log.settled for process in self.world.processes)
+                self.world.store.prune(settled * (other % 5) // 4)
+            case "save":
+                self.process(index).save()
+            case "restart":
+                self.kill(self.process(index))
+                self.world.start()
+            case "away":
+                self.world.store.away = True
+            case "renew" if not self.world.store.open_transactions:
+                self.renew()
+
+    def open(self, viewer: str, index: int) -> None:
+        """A viewer opens a page, and loads it."""
+        self.browsers.append(Browser(viewer))
+        self.browsers[-1].load(self.process(index))
+
+    def go_back(self, browser: Browser, back: int) -> None:
+        """A browser comes back with an old cursor: all that it received after it is forgotten."""
+        if browser.history:
+            browser.poll = None
+            browser.move(browser.history[-1 - back % min(3, len(browser.history))])
+
     def renew(self) -> None:
         """The database gets another epoch, for which every process is started anew."""
         self.world.store.epoch = f"k{int(self.world.store.epoch[1:]) + 1}"
         for process in tuple(self.world.processes):
             self.kill(process)
             self.world.start()
-
-    @rule(index=indexes)
-    def flush(self, index: int) -> None:
-        """The reactor takes its next turn."""
-        self.process(index).flush()
-
-    # the browsers
-
-    @rule(viewer=users, index=indexes)
-    @precondition(lambda self: len(self.browsers) < 4)
-    def open_page(self, viewer: str, index: int) -> None:
-        """A viewer opens a page, and loads it."""
-        self.browsers.append(Browser(viewer))
-        self.browsers[-1].load(self.process(index))
-
-    @rule(viewer=users, index=indexes)
-    @precondition(lambda self: len(self.browsers) < 4)
-    def open_without_page(self, viewer: str, index: int) -> None:
-        """A viewer begins with a poll without a cursor."""
-        self.browsers.append(Browser(viewer))
-        self.browsers[-1].ask(self.process(index), False)
-
-    @rule(index=indexes, where=indexes, wait=st.booleans(), noticed=st.booleans())
-    def ask(self, index: int, where: int, wait: bool, noticed: bool) -> None:
-        """A browser polls, perhaps before it was answered, and perhaps the process notices that."""
-        browser = self.pick(self.browsers, index)
-        if browser.poll and noticed:
-            browser.poll.lost()
-        if browser.started and not browser.lost_place:
-            browser.ask(self.process(where), wait)
-        else:
-            browser.load(self.process(where))
-
-    @rule(index=indexes)
-    def receive(self, index: int) -> None:
-        """An answer arrives."""
-        browser = self.pick(self.browsers, index)
-        if browser.poll and browser.poll.answer:
-            browser.receive()
-
-    @rule(index=indexes)
-    def deadline(self, index: int) -> None:
-        """A poll's time is over."""
-        browser = self.pick(self.browsers, index)
-        if browser.poll:
-            browser.poll.expire()
-
-    @rule(index=indexes, back=indexes)
-    def go_back(self, index: int, back: int) -> None:
-        """A browser comes back with an old cursor: all that it received after it is forgotten."""
-        browser = self.pick(self.browsers, index)
-        if browser.history:
-            browser.poll = None
-            browser.move(self.pick(browser.history, back))
 
     # what always holds
 
