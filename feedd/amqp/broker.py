@@ -65,7 +65,7 @@ class AMQPBroker(Service):
         self._complain = Complaints(counters, self._clock.seconds)
         self._following = Following(Exchanges(settings.exchange, settings.shards), settings.linger_seconds)
         self._as_it_is = Remembered(MAX_AS_IT_IS)
-        inbox = Inbox(self._following, deliver, self._complain, now_ms)
+        inbox = Inbox(self._following, deliver, self._complain, counters, now_ms)
         self._link = Link(
             self._clock,
             make_doors(reactor, address, timeout) if doors is None else doors,

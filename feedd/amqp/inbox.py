@@ -12,6 +12,7 @@ from feedd.amqp.client import Complain
 from feedd.amqp.following import Following
 from feedd.amqp.methods import BASIC
 from feedd.amqp.wire import unpack_properties
+from feedd.counters import Counters
 from feedd.event import Event, UnreadableEvent, foreign_message, is_user, parse_event
 
 DEFAULT_EXCHANGE = b""
@@ -26,12 +27,18 @@ class Inbox:
     """Takes each message that arrives; anything that is no event of a followed author is counted and dropped."""
 
     def __init__(
-        self, following: Following, deliver: Callable[[Event], object], complain: Complain, now_ms: Callable[[], int]
+        self,
+        following: Following,
+        deliver: Callable[[Event], object],
+        complain: Complain,
+        counters: Counters,
+        now_ms: Callable[[], int],
     ) -> None:
         self._authors = following.by_name
         self._sharded = following.exchanges.sharded
         self._deliver = deliver
         self._complain = complain
+        self._counters = counters
         self._now_ms = now_ms
 
     def __call__(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> None:
@@ -53,7 +60,7 @@ class Inbox:
         if self._sharded and not is_user(routing_key.decode("ascii", "replace")):
             self._complain("amqp_unreadable", f"a message on {exchange!r} whose routing key is no author")
             return
-        self._complain("amqp_unfollowed", f"a message on {exchange!r} that nobody here waits for")
+        self._counters.add("amqp_unfollowed")  # on a shard that is most of them, and nothing to complain of
 
     def _foreign(self, body: bytes, author: str, header: bytes) -> Event:
         properties: dict[str, Any] = unpack_properties(BASIC, header)

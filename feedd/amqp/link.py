@@ -98,7 +98,7 @@ class Link:
         """One connection, from its beginning to its end: why it ended."""
         try:
             client = await door.endpoint.connect(self._factory)
-        except (Exception, CancelledError) as error:
+        except Exception as error:
             return f"{door.name}: {describe(error)}"
         try:
             await client.open()

@@ -167,7 +167,7 @@ class FakeRabbit:
     :ivar exchanges: name to durable.
     :ivar bindings: the exchanges bound to the queue of the last connection.
     :ivar published: ``(exchange, routing key, properties, body)`` of every message.
-    :ivar heard: the names of all methods that arrived, in order.
+    :ivar heard: the names of all methods that arrived, in order; `calls` the methods themselves.
     :ivar refuse: while True nobody listens.
     :ivar silent: the names of methods that are not answered.
     """
@@ -179,6 +179,7 @@ class FakeRabbit:
         self.bindings: set[str] = set()
         self.published: list[tuple[str, str, Any, bytes]] = []
         self.heard: list[str] = []
+        self.calls: list[Any] = []
         self.refuse = False
         self.silent: set[str] = set()
         self.confirms = True
@@ -240,6 +241,7 @@ class FakeRabbit:
         number = read.channel_number
         if isinstance(read, frame.Method):
             self.heard.append(read.method.NAME)
+            self.calls.append(read.method)
             if number in self._closing:
                 if read.method.NAME == "Channel.CloseOk":
                     self._closing.discard(number)

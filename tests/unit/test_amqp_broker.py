@@ -1,8 +1,8 @@
 """The broker as a whole: what it says of itself, how it begins, ends, and begins again."""
 
 from pika import spec
+from twisted.internet.defer import Deferred
 
-from feedd.amqp.link import delay_seconds
 from tests.unit.amqp_rig import BrokerTestCase, event
 
 
@@ -25,14 +25,11 @@ class StartTests(BrokerTestCase):
 
     def test_queue(self) -> None:
         """The queue is ours alone, goes with us, and drops its oldest message when it is full."""
-        declares: list[spec.Queue.Declare] = []
-        answer = self.rabbit._answer
-        self.rabbit._answer = lambda number, method: (declares.append(method), answer(number, method))[1]  # type: ignore[func-returns-value,method-assign]
         self.start(queue_length=77)
-        declare = next(method for method in declares if isinstance(method, spec.Queue.Declare))
+        declare = next(call for call in self.rabbit.calls if isinstance(call, spec.Queue.Declare))
         self.assertEqual((declare.queue, declare.exclusive, declare.auto_delete, declare.durable), ("", True, True, False))
         self.assertEqual(declare.arguments, {"x-max-length": 77, "x-overflow": "drop-head"})
-        consume = next(method for method in declares if isinstance(method, spec.Basic.Consume))
+        consume = next(call for call in self.rabbit.calls if isinstance(call, spec.Basic.Consume))
         self.assertTrue(consume.no_ack)
 
     def test_heard(self) -> None:
@@ -104,6 +101,18 @@ class FollowTests(BrokerTestCase):
         self.pass_time(2)
         self.assertEqual(self.rabbit.bindings, set())
 
+    def test_settled(self) -> None:
+        """`settled` fires when what was followed is bound; at once when there is nothing to do, or nobody to do it."""
+        self.successResultOf(Deferred.fromCoroutine(self.broker.settled()))
+        self.start()
+        self.successResultOf(Deferred.fromCoroutine(self.broker.settled()))
+        self.broker.follow("alice")
+        settled = Deferred.fromCoroutine(self.broker.settled())
+        self.assertNoResult(settled)
+        self.rabbit.run()
+        self.successResultOf(settled)
+        self.assertEqual(self.rabbit.bindings, {"alice_feedExchange"})
+
     def test_while_connecting(self) -> None:
         """Who is followed or unfollowed before the session is up is bound, or not, in the end."""
         self.rabbit.silent = {"Confirm.Select"}
@@ -122,12 +131,12 @@ class EndTests(BrokerTestCase):
     def test_stop(self) -> None:
         """It unbinds everything, says farewell and hangs up."""
         self.start("alice", "bob")
-        self.successResultOf_stop()
+        self.stop_now()
         self.assertEqual(self.rabbit.bindings, set())
         self.assertEqual(self.rabbit.heard[-1], "Connection.Close")
         self.assertEqual((self.broker.up, self.broker.trouble, self.flips), (False, "stopped", [True, False]))
 
-    def successResultOf_stop(self) -> None:
+    def stop_now(self) -> None:
         stopping = self.broker.stopService()
         self.rabbit.run()
         self.successResultOf(stopping)
@@ -140,10 +149,24 @@ class EndTests(BrokerTestCase):
         self.pass_time(16)
         self.successResultOf(stopping)
 
+    def test_stop_while_somebody_lingers(self) -> None:
+        """Nothing is left behind."""
+        self.start("alice", linger_seconds=60)
+        self.broker.unfollow("alice")
+        self.stop_now()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stop_while_connecting(self) -> None:
+        """A session that is not up yet is ended too."""
+        self.rabbit.silent = {"Basic.Consume"}
+        self.start("alice")
+        self.stop_now()
+        self.assertEqual((self.wire.ended, self.flips), ("aborted", []))
+
     def test_stop_and_start(self) -> None:
         """It may be started again."""
         self.start("alice")
-        self.successResultOf_stop()
+        self.stop_now()
         self.broker.startService()
         self.rabbit.run()
         self.assertTrue(self.broker.up)
@@ -252,12 +275,6 @@ class AwayTests(BrokerTestCase):
         self.assertEqual([trouble[:7] for trouble in troubles], ["rabbit0", "rabbit1", "rabbit2"])
         self.clock.advance(0.1)
         self.assertEqual(self.broker.trouble[:7], "rabbit2")
-
-    def test_delays(self) -> None:
-        """Doubling from half a second to half a minute, at least half of that; hardly any while hosts are untried."""
-        self.assertEqual([delay_seconds(n, 1, 1.0) for n in (1, 2, 3, 7, 8, 10**6)], [0.5, 1, 2, 30, 30, 30])
-        self.assertEqual(delay_seconds(3, 1, 0.0), 1)
-        self.assertEqual([delay_seconds(n, 2, 1.0) for n in (1, 2, 3, 4)], [0.1, 0.5, 0.1, 1])
 
 
 class BlockedTests(BrokerTestCase):

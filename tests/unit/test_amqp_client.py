@@ -137,6 +137,11 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(self.client.trouble, "first")
         self.failureResultOf(Deferred.fromCoroutine(self.client.open_channel(Listener())), Closed)
 
+    def test_answer_to_nothing(self) -> None:
+        """An answer to no call, on the channel that is the connection's own, ends the connection."""
+        self.peer.say(0, spec.Connection.OpenOk())
+        self.assertEqual((self.peer.wire.ended, self.client.trouble), ("aborted", "an answer that fits no call"))
+
     def test_words(self) -> None:
         """What happened, in few words, whatever it was."""
         self.assertEqual(describe(Closed(ValueError("x"))), "x")

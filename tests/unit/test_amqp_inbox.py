@@ -30,7 +30,7 @@ class InboxTestCase(SynchronousTestCase):
         following = Following(Exchanges(self.template, 4), 60)
         following.follow("alice")
         complain = Complaints(self.counters, lambda: 0.0)
-        self.inbox = Inbox(following, self.events.append, complain, lambda: 5000)
+        self.inbox = Inbox(following, self.events.append, complain, self.counters, lambda: 5000)
 
     def take(self, body: bytes, exchange: bytes = ALICE, key: bytes = b"alice", **properties: Any) -> None:
         named = {name.replace("_", "-"): value for name, value in properties.items()}

@@ -57,6 +57,7 @@ class PublishMendedTests(MendedTestCase):
             {"content": Content(b"x", children=[Content(b"y")])},
         ):
             self.failureResultOf(channel.basic_publish(**arguments), Unpackable)
+        self.assertRaises(Unpackable, channel.send, "queue.bind", no_wait=True)
         self.assertEqual(self.peer.wire.take(), b"")
         self.call(channel.basic_publish(exchange="e", content=Content(EMOJI, properties={"headers": {"k": None, "f": 0.5}})))
         self.assertEqual(self.peer.sent()[-1].fragment, EMOJI)
@@ -108,6 +109,20 @@ class UnknownMendedTests(MendedTestCase):
         self.peer.say(self.peer.channel(Broken()).id, spec.Basic.Cancel("ctag1"))
         self.assertEqual([counter for counter, _ in self.peer.complaints], ["amqp_errors"])
         self.assertEqual(self.peer.wire.ended, "")
+
+    def test_failure_of_who_is_told(self) -> None:
+        """An error of who listens for the end of a channel is counted, and everybody else is told."""
+
+        class Broken(Listener):
+            def failed(self, error: Exception) -> None:
+                raise ValueError(error)
+
+        listener = Recording()
+        self.peer.channel(Broken())
+        self.peer.channel(listener)
+        self.client.fail("x")
+        self.assertEqual([counter for counter, _ in self.peer.complaints], ["amqp_errors"])
+        self.assertEqual([name for name, _ in listener.said], ["failed"])
 
     def test_flow(self) -> None:
         """channel.flow is answered."""

@@ -4,6 +4,7 @@ from pika import spec
 
 from feedd.amqp import publisher
 from feedd.amqp.topology import MAX_ASKED
+from feedd.event import Event
 from tests.unit.amqp_rig import BrokerTestCase, event
 
 
@@ -152,6 +153,12 @@ class PublishTests(BrokerTestCase):
         self.rabbit.run()
         self.pass_time(6)
         self.assertIn("publishing: confirm.select was not answered", self.broker.trouble)
+
+    def test_what_cannot_be_packed(self) -> None:
+        """An event with a name that AMQP cannot carry is counted, and the next one goes."""
+        self.broker.publish([Event(1, "k" * 256, "alice", None, None, b"{}"), event(2)])
+        self.rabbit.run()
+        self.assertEqual((self.posts(), self.counters.snapshot()), (["2"], {"amqp_publish_lost": 1}))
 
     def test_returned(self) -> None:
         """A message that comes back, which none should, is counted."""

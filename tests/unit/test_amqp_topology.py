@@ -127,6 +127,18 @@ class RefusedTests(BrokerTestCase):
         self.pass_time(2)
         self.assertEqual(self.rabbit.bindings, exchanges("alice", "bob", "carol"))
 
+    def test_publishing_to_what_is_not_to_be_had(self) -> None:
+        """The event is counted as lost, and so is the next one, without asking again."""
+        self.rabbit.forbidden = {"alice_feedExchange"}
+        self.start()
+        self.broker.publish([event(1)])
+        self.rabbit.run()
+        declares = self.count("Exchange.Declare")
+        self.broker.publish([event(2), event(3, "bob")])
+        self.rabbit.run()
+        self.assertEqual(self.counters.snapshot(), {"amqp_refused": 1, "amqp_publish_lost": 2})
+        self.assertEqual(self.count("Exchange.Declare"), declares + 1)
+
     def test_unbinding_what_has_gone(self) -> None:
         """Is no trouble."""
         self.start("alice", "bob", linger_seconds=1)
