@@ -5,7 +5,6 @@ This module knows one URL and what it may answer. It does not know what the cook
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -66,7 +65,7 @@ class SiteAuth:
         self._counters = counters
         self._limits = limits
         self._known: dict[bytes, tuple[str | None, float]] = {}
-        self._asking: dict[bytes, deque[Deferred[str | None]]] = {}
+        self._asking: dict[bytes, list[Deferred[str | None]]] = {}
 
     async def identify(self, credentials: Credentials) -> Identity:
         """Whom the site knows by these cookies. Raises `Unauthorized`, or `Unavailable` when the site cannot be asked."""
@@ -89,8 +88,8 @@ class SiteAuth:
             if len(self._asking) >= self._limits.requests:
                 self._counters.add("auth_busy")
                 raise Unavailable("site", "too many logins are being checked")
-            waiting = self._asking[key] = deque()
-        waiter: Deferred[str | None] = Deferred(waiting.remove)
+            waiting = self._asking[key] = []
+        waiter: Deferred[str | None] = Deferred()  # once cancelled, it ignores the result
         waiting.append(waiter)
         if begin:
             # A request of its own: an asker who goes away must not take it along.
@@ -104,9 +103,8 @@ class SiteAuth:
             self._remember(key, result)
         except Exception:
             result = Failure()
-        waiting = self._asking.pop(key)
-        while waiting:
-            waiting.popleft().callback(result)  # a Failure starts the errbacks
+        for waiter in self._asking.pop(key):
+            waiter.callback(result)  # a Failure starts the errbacks
 
     def _remember(self, key: bytes, user: str | None) -> None:
         seconds = self._settings.cache_seconds

@@ -96,7 +96,7 @@ class TokenAuth:
             why = f"the token has no {error.claim}"
         except InvalidSubjectError:
             why = "the token's sub is not a text"
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        except jwt.PyJWTError:
             why = "the token cannot be read"
         raise Unauthorized(why)
 

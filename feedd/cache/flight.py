@@ -4,7 +4,6 @@ One load for many askers.
 This module knows askers and loads. It does not know caches, time or what is loaded.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -23,18 +22,18 @@ class Flight(Generic[T]):
 
     def __init__(self) -> None:
         self.forgotten = False
-        self._waiting: deque[Deferred[T]] = deque()
+        self._waiting: list[Deferred[T]] = []
 
     def board(self) -> Deferred[T]:
         """Fires with what the load brings. Cancelling it leaves the load and the other askers alone."""
-        waiter: Deferred[T] = Deferred(self._waiting.remove)
+        waiter: Deferred[T] = Deferred()  # once cancelled, it ignores the result
         self._waiting.append(waiter)
         return waiter
 
     def land(self, result: T | Failure) -> None:
-        """Give `result` to all who wait; one of them may make another one go away meanwhile."""
-        while self._waiting:
-            self._waiting.popleft().callback(result)  # a Failure starts the errbacks
+        """Give `result` to all who wait."""
+        for waiter in self._waiting:
+            waiter.callback(result)  # a Failure starts the errbacks
 
 
 class SingleFlight(Generic[T]):

@@ -117,7 +117,7 @@ class Server(MultiService):
 
     async def fill(self, lease: Lease, value: bytes, seconds: int) -> bool:
         """Put `value` in the place of `lease`; False when the lease is over, or nobody can say."""
-        if lease.connection not in self._ready or lease.key in self._deletions:
+        if lease.key in self._deletions:
             return False
         replace = partial(Connection.cas, key=lease.key, value=value, over=lease.cas, seconds=seconds)
         return await self._ask(replace, lease.connection) is True

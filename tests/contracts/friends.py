@@ -195,6 +195,24 @@ class FriendsContract:
         self.assertEqual(await friends.of("ann"), ("bob",))
 
     @contract
+    async def test_loads_apart(self: Case, load: Loader, friends: Friends) -> None:
+        """A load from before a change ends without ending the one from after it, which goes on taking askers."""
+        started, go_on = load.hold()
+        early = start(friends, "ann")
+        await started
+        load.lists["ann"] = ("bob",)
+        await friends.forget(["ann"])
+        started_too, go_on_too = load.hold()
+        late = start(friends, "ann")
+        await started_too
+        go_on.callback(None)
+        self.assertEqual(await early, ())
+        last = start(friends, "ann")
+        go_on_too.callback(None)
+        self.assertEqual([await late, await last], [("bob",), ("bob",)])
+        self.assertEqual(load.calls, ["ann", "ann"])
+
+    @contract
     async def test_forget_at_once(self: Case, load: Loader, friends: Friends) -> None:
         """Who asks while `forget` is still under way gets the new list already."""
         await friends.of("ann")

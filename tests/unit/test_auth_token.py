@@ -18,7 +18,7 @@ from feedd.auth.token import MAX_TOKEN_BYTES, TokenAuth, make_token
 from feedd.ports import Authenticator, Credentials, Identity, Unauthorized
 from tests.contracts.authenticator import AuthenticatorContract
 
-NOW = 1_800_000_000
+NOW = 1_600_000_000
 SECRET = "0123456789abcdef" * 2
 FAR = NOW + 3600
 
@@ -193,6 +193,8 @@ class Forged(TokenCase):
             signed(b""),
             signed(b"\xff"),
             signed(b"[" * 3000),
+            part(b"[" * 2800) + b"." + part({}) + b".x",
+            part(b'{"alg":"HS256","a":' + b"[" * 2700) + b"." + part({}) + b".x",
             signed({"sub": "alice", "exp": FAR}, header=[]),
             signed({"sub": "alice", "exp": FAR}, header={"alg": 7}),
             signed({"sub": "alice", "exp": FAR}, header={"typ": "JWT"}),

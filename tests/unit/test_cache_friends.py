@@ -104,6 +104,19 @@ class Race(CachedCase):
         self.assertEqual(self.counters["cache_leases_lost"], 1)
         self.assertEqual(self.memcached.value(KEY), b'["bob"]')
 
+    def test_forgotten(self) -> None:
+        """A list that was read before a change of which this process knows is not even offered."""
+        friends = self.process(self.load)
+        started, go_on = self.load.hold()
+        asker = start(friends, "ann")
+        self.clock.advance(0)
+        self.successResultOf(started)
+        self.drive(friends.forget(["ann"]))
+        go_on.callback(None)
+        self.clock.advance(0)
+        self.successResultOf(asker)
+        self.assertNotIn(b"cas " + KEY, self.memcached.heard)
+
     def test_lease_of_another(self) -> None:
         """A reader who finds another's lease asks the database and fills nothing, also when the lease is over by then."""
         first, second = self.process(self.load), self.process(self.load)
@@ -145,6 +158,17 @@ class Race(CachedCase):
         go_on.callback(None)
         self.assertEqual(self.successResultOf(asker), ())
         self.assertEqual(self.memcached.value(KEY), b'["bob"]')
+
+
+class Status(CachedCase):
+    """What /status is told."""
+
+    def test_trouble(self) -> None:
+        """A server that is away is named."""
+        friends = self.process(self.load)
+        self.assertEqual((friends.up, friends.trouble), (True, ""))
+        self.memcached.kill()
+        self.assertEqual((friends.up, friends.trouble), (False, "memcached one away"))
 
 
 class Values(CachedCase):

@@ -136,6 +136,16 @@ class Away(ServerCase):
         self.assertTrue(all(pause <= 4 for pause in pauses), pauses)
         self.assertTrue(30 < self.clock.seconds() < 160, self.clock.seconds())
 
+    def test_backoff_starts_anew(self) -> None:
+        """Once it was there again, it is tried again soon."""
+        self.memcached.kill()
+        self.clock.pump([1] * 60)
+        self.memcached.up = True
+        self.reconnect()
+        self.memcached.kill()
+        soonest = min(call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls())
+        self.assertTrue(soonest <= 1.2, soonest)
+
     def test_hung(self) -> None:
         """The first askers wait for the time limit, and nobody after them, until it answers again."""
         self.memcached.hung = True
