@@ -11,6 +11,8 @@ import msgspec
 
 KINDS = frozenset({"post", "edit", "delete", "friend", "unfriend", "message"})
 FRIEND_KINDS = frozenset({"friend", "unfriend"})
+BODY_KINDS = frozenset({"post", "edit"})
+"""Whose body is that of a post, which goes when the post is deleted."""
 MAX_ID = 2**53 - 1
 """The largest id: what a JavaScript number can tell from its neighbours. A larger one would not fit a cursor either."""
 
@@ -134,6 +136,12 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
     if author is not None and wire.author != author:
         raise UnreadableEvent("an event of another author than its exchange")
     return make_event(wire.id, wire.kind, wire.author, wire.post, bytes(wire.body), wire.at)
+
+
+def without_body(event: Event) -> Event:
+    """The same event of a post that has been deleted since: all but its body, which is ``{}``."""
+    wire = msgspec.json.decode(event.json, type=_Wire)
+    return make_event(event.id, event.kind, event.author, event.post, b"{}", wire.at)
 
 
 def foreign_message(data: bytes, author: str, message_id: bytes, at: int) -> Event:

@@ -152,10 +152,10 @@ class Reading:
             self._log.offer(event)
 
     def _heard(self, viewer: str, history: History) -> list[Event]:
-        """What is left of `history` when the friend changes in it, and those that came in while it was read, are heeded."""
+        """What is left of `history` when the friend changes and deletions in it, or that came while it was read, are heeded."""
         for event in history.events:
             self._log.offer(event)
-        return [event for event in history.events if self._hub.hears(viewer, event.author)]
+        return [self._log.shown(event) for event in history.events if self._hub.hears(viewer, event.author)]
 
     def take(self, subscription: Subscription) -> tuple[list[Event], str]:
         """All that is pending, and the cursor after it; of an overflowed subscription nothing, and the last cursor."""

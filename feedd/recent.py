@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from feedd.counters import Counters
-from feedd.event import FRIEND_KINDS, Event
+from feedd.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
 
 MAX_ABOVE = 100_000
 MAX_MESSAGES = 1_000
@@ -35,6 +35,7 @@ class RecentLog:
         self._messages: dict[int, None] = {}
         self._sightings: deque[tuple[int, float]] = deque()
         self._changes: dict[str, dict[str, Event]] = {}
+        self._deletions: dict[tuple[str, int | None], Event] = {}
 
     @property
     def highest(self) -> int:
@@ -50,7 +51,7 @@ class RecentLog:
         """
         self.settled = settled
         self._floor = events[0].id - 1 if events else settled
-        for known in (self._ids, self._events, self._above, self._sightings, self._changes):
+        for known in (self._ids, self._events, self._above, self._sightings, self._changes, self._deletions):
             known.clear()
         for event in events:
             self._keep(event)
@@ -61,6 +62,7 @@ class RecentLog:
             return self._offer_message(event)
         if event.id <= self.settled or event.id in self._above:
             return False
+        event = self.shown(event)
         self._keep(event)
         self._dispatch(event)
         return True
@@ -97,7 +99,17 @@ class RecentLog:
             return None
         events = self._events
         newer = (events[id] for id in self._ids[bisect_right(self._ids, settled) :])
-        return [event for event in newer if event.author in authors and event.id not in ids]
+        return [self.shown(event) for event in newer if event.author in authors and event.id not in ids]
+
+    def shown(self, event: Event) -> Event:
+        """`event` as it may be told now: without its body when its post has been deleted after it."""
+        deletion = self._deletions.get((event.author, event.post))
+        if deletion is None or deletion.id < event.id or event.kind not in BODY_KINDS:
+            return event
+        bare = without_body(event)
+        if event.id in self._events:
+            self._events[event.id] = bare
+        return bare
 
     def friend_changes(self, viewer: str) -> Mapping[str, Event]:
         """For each other user the newest ``friend`` or ``unfriend`` event of `viewer` that is in memory."""
@@ -123,6 +135,8 @@ class RecentLog:
         self._events[event.id] = event
         if event.kind in FRIEND_KINDS:
             self._keep_change(event)
+        elif event.kind == "delete" and event.post is not None:
+            self._keep_deletion(event)
         if len(self._ids) > self._size + self._size // 8:
             self._evict()
 
@@ -132,6 +146,12 @@ class RecentLog:
         newest = changes.get(event.friend)
         if newest is None or newest.id < event.id:
             changes[event.friend] = event
+
+    def _keep_deletion(self, event: Event) -> None:
+        """It stays while its event does: what it deletes has a lower id, and is evicted before it."""
+        newest = self._deletions.setdefault((event.author, event.post), event)
+        if newest.id < event.id:
+            self._deletions[event.author, event.post] = event
 
     def _note(self, id: int) -> None:
         if id <= self.settled:
@@ -152,6 +172,8 @@ class RecentLog:
                 del changes[event.friend]
                 if not changes:
                     del self._changes[event.author]
+            elif self._deletions.get((event.author, event.post)) is event:
+                del self._deletions[event.author, event.post]
         self._floor = self._ids[count - 1]
         del self._ids[:count]
 

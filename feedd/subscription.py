@@ -7,7 +7,7 @@ This module knows events and cursors. It does not know who hears whom, time, con
 from collections.abc import Callable, Iterable
 
 from feedd.cursor import MAX_IDS, Cursor
-from feedd.event import Event
+from feedd.event import BODY_KINDS, Event, without_body
 
 Listener = Callable[[list[Event], str], None]
 """Called once with the events, in their order, and the cursor after them."""
@@ -66,6 +66,8 @@ class Subscription:
 
     def push(self, event: Event, limit: int) -> None:
         """Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold."""
+        if event.kind == "delete" and event.post is not None and self._pending:
+            self._delete(event)
         if self.overflowed or 0 < event.id <= self._settled or event.id in self._have:
             return
         if self._pending is None:
@@ -74,6 +76,13 @@ class Subscription:
         if len(self._pending) > limit:
             self._pending = None
             self.overflowed = True
+
+    def _delete(self, deletion: Event) -> None:
+        """What is pending of a post that is deleted now loses its body."""
+        assert self._pending is not None
+        for id, event in tuple(self._pending.items()):
+            if event.kind in BODY_KINDS and (event.author, event.post) == (deletion.author, deletion.post) and id < deletion.id:
+                self._pending[id] = without_body(event)
 
     def retract(self, author: str) -> None:
         """Drop what is pending from `author`: the viewer does not hear them any more."""

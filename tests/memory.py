@@ -9,7 +9,7 @@ a friendship that is being changed is locked until then, and what was pruned is 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from feedd.event import Event, safe_json, stored_event
+from feedd.event import BODY_KINDS, Event, safe_json, stored_event, without_body
 from feedd.ports import Friendship, History, NotFound, NotYours, Opening, Page, Stored, Unavailable
 
 
@@ -72,6 +72,7 @@ class MemoryStore:
         self.open_transactions: list[Transaction] = []
         self.friendships: set[tuple[str, str]] = set()
         self.posts: dict[int, tuple[str, bytes]] = {}
+        self.deleted: set[int] = set()
         self.asked: Counter[str] = Counter()
         self._last_post = 0
         self._keys: dict[tuple[str, str], Stored] = {}
@@ -137,6 +138,7 @@ class MemoryStore:
         await self._ask("delete_post")
         self._own(author, post)
         del self.posts[post]
+        self.deleted.add(post)
         return self._commit("delete", author, post, b"{}")
 
     async def change_friends(self, add: Sequence[Friendship], remove: Sequence[Friendship]) -> list[Event]:
@@ -187,7 +189,7 @@ class MemoryStore:
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         await self._ask("events_by_id")
-        events = [event for id in sorted(ids) if (event := self.rows.get(id))]
+        events = [self._shown(event) for id in sorted(ids) if (event := self.rows.get(id))]
         await self.pace()
         return events
 
@@ -205,7 +207,10 @@ class MemoryStore:
             raise Unavailable("database", "away")
 
     def _events(self) -> list[Event]:
-        return [event for _, event in sorted(self.rows.items()) if event is not None]
+        return [self._shown(event) for _, event in sorted(self.rows.items()) if event is not None]
+
+    def _shown(self, event: Event) -> Event:
+        return without_body(event) if event.kind in BODY_KINDS and event.post in self.deleted else event
 
     def _own(self, author: str, post: int) -> None:
         if post not in self.posts:
