@@ -28,6 +28,7 @@ def description() -> str:
 
 TEST = [
     "coverage>=7.17",
+    "docutils>=0.22",
     "hypothesis>=6.170",
     "mypy>=2.4,<3",
     "pika>=1.4.4",

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,7 @@ LIMIT_SECONDS = float(os.environ.get("FEEDD_TEST_SECONDS", "780"))
 CI = bool(os.environ.get("CI"))
 
 _SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+_OUTCOME = re.compile(r"(?:^|\.\.\. )\[(OK|FAILURE|ERROR|SUCCESS!\?!|SKIPPED|TODO)\]$", re.MULTILINE)
 _DULL = re.compile(r"\S+ \.\.\. +\[OK\]|\([\d.]+ secs\)")
 _NAME_OR_TIME = re.compile(r"^(?:(\S+) \.\.\. .*|\(([\d.]+) secs\))$", re.MULTILINE)
 
@@ -43,10 +45,15 @@ class Counts(NamedTuple):
 
 
 def count(output: str) -> Counts:
-    """The counts in trial's summary, the last one in `output`; one failure when there is none, for then trial broke off."""
+    """
+    The counts in trial's summary, the last one in `output`.
+
+    Without a summary trial broke off: then what it said of each test counts, and one failure more.
+    """
     summaries = list(_SUMMARY.finditer(output))
     if not summaries:
-        return Counts(failed=1)
+        said = Counter(_OUTCOME.findall(output))
+        return Counts(said["OK"], 1 + said["FAILURE"] + said["ERROR"] + said["SUCCESS!?!"], said["SKIPPED"] + said["TODO"])
     pairs = (pair.split("=") for pair in (summaries[-1][1] or "").split(", ") if pair)
     numbers = {name: int(number) for name, number in pairs}
     return Counts(
@@ -144,7 +151,7 @@ def _trial(names: Sequence[str], environment: dict[str, str], quiet: bool) -> tu
     """Run trial, show what it says, and return that with its exit code."""
     supervisor = servers.supervisor()
     log = supervisor.folder / "trial.log"
-    trial = ["twisted.trial", "--reporter=timing", f"--temp-directory={supervisor.folder}/trial", *names]
+    trial = ["twisted.trial", "--reporter=timing", "--rterrors", f"--temp-directory={supervisor.folder}/trial", *names]
     pid = supervisor.start([sys.executable, "-m", "coverage", "run", "-m", *trial], environment, log)
     deadline = time.monotonic() + LIMIT_SECONDS
     with log.open(errors="replace") as lines:
@@ -155,9 +162,8 @@ def _trial(names: Sequence[str], environment: dict[str, str], quiet: bool) -> tu
         screen.show(lines.read())
     if code is None:
         supervisor.signal(pid, signal.SIGKILL)
-        print(f"{screen.unfinished}\ntests/run: not done within {LIMIT_SECONDS:.0f} s")
-        return "", 1
-    return log.read_text(errors="replace"), code
+        print(f"{screen.unfinished}\ntests/run: not done within {LIMIT_SECONDS:.0f} s", flush=True)
+    return log.read_text(errors="replace"), 1 if code is None else code
 
 
 class Screen:

@@ -26,8 +26,10 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(count("Ran 0 tests in 0.000s\n\nPASSED\n"), Counts(0, 0, 0))
 
     def test_broken_off(self) -> None:
-        """Without a summary something is wrong, and the line says so."""
+        """Without a summary something is wrong: one failure more than the tests had until then."""
         self.assertEqual(count("Segmentation fault\n"), Counts(0, 1, 0))
+        output = "a.b ... [OK]\n(0.1 secs)\na.c ... said\n[OK]\na.d ... [ERROR]\na.e ... [SKIPPED]\na.f ... "
+        self.assertEqual(count(output), Counts(2, 2, 1))
 
     def test_line(self) -> None:
         """Skipped tests are named only when there are any."""
