@@ -14,8 +14,9 @@ from typing import NamedTuple
 from bench.chaos.faults import EVERYBODY, NOBODY, Window
 from bench.chaos.people import People
 from bench.chaos.viewer import Diary, Given
-from bench.chaos.writer import SETTLE_SECONDS, Commit
 
+SETTLE_SECONDS = 5.0
+"""feedd's own default: COMMIT must follow the INSERT within this time."""
 AFTERMATH_SECONDS = 5.0
 """A delivery that is under way this long after a fault is put down to it."""
 CALM_SECONDS = 8.0
@@ -32,6 +33,30 @@ class Row(NamedTuple):
     kind: str
     form: str
     at: float
+
+    @property
+    def friend(self) -> str:
+        """Whom a ``friend`` or ``unfriend`` names, else ""."""
+        return friend_in(self.form) if self.kind in ("friend", "unfriend") else ""
+
+    @property
+    def post(self) -> int | None:
+        """The post it speaks of."""
+        post: int | None = json.loads(self.form)[2]
+        return post
+
+
+class Commit(NamedTuple):
+    """
+    When it was known that an event was committed, in seconds since 1970.
+
+    :ivar held: the longest time that may have passed between INSERT and COMMIT; 0 when feedd itself saw to it.
+    :ivar written: by the writer that only INSERTs.
+    """
+
+    at: float
+    held: float
+    written: bool
 
 
 class Complaint(NamedTuple):
@@ -69,7 +94,7 @@ class Truth:
 
     :param rows: the whole log.
     :param first: the last id when all viewers had loaded their page.
-    :param commits: when the writer's events were committed.
+    :param commits: what is known of when events were committed; of others their row says it.
     :param windows: the faults, in their order.
     """
 
@@ -83,8 +108,9 @@ class Truth:
         self.first = first
         self._changes: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         for row in rows:
-            if row.kind in ("friend", "unfriend"):
-                self._changes[row.author, friend_in(row.form)].append((row.id, row.kind))
+            if row.friend:
+                self._changes[row.author, row.friend].append((row.id, row.kind))
+        self.deleted = {row.post for row in rows if row.kind == "delete"}
 
     def changes(self, viewer: str, friend: str) -> str:
         """When a friendship began and ended."""
@@ -94,6 +120,11 @@ class Truth:
         """When event `id` was committed, as far as is known."""
         commit = self.commits.get(id)
         return commit.at if commit is not None else self.rows[id].at
+
+    def written(self, id: int) -> bool:
+        """Whether the writer that only INSERTs wrote it."""
+        commit = self.commits.get(id)
+        return commit is not None and commit.written
 
     def beyond(self, id: int) -> bool:
         """Whether the writer's transaction may have taken longer than feedd asks."""
@@ -136,14 +167,14 @@ class Truth:
                 if any(_excuses(excuse, given, commit) for excuse in window.excuses):
                     due = max(due, min(window.end, given.at))
         late, raw = max(0.0, given.at - due), max(0.0, given.at - commit)
-        return Delivery(viewer, given.id, given.at, name, late, raw, given.id in self.commits)
+        return Delivery(viewer, given.id, given.at, name, late, raw, self.written(given.id))
 
 
-def judge(truth: Truth, diaries: Iterable[Diary], acknowledged: Mapping[int, str]) -> list[Complaint]:
+def judge(truth: Truth, diaries: Iterable[Diary], acknowledged: Iterable[int]) -> list[Complaint]:
     """Everything that must not be."""
     found = [
-        Complaint("vanished", "", id, f"the post {key} was answered with 201, and is not in the log")
-        for id, key in acknowledged.items()
+        Complaint("vanished", "", id, "it was answered as done, and is not in the log")
+        for id in acknowledged
         if id not in truth.rows
     ]
     for diary in diaries:
@@ -176,8 +207,8 @@ def _lost(truth: Truth, diary: Diary) -> list[Complaint]:
 
 
 def _about(truth: Truth, id: int) -> str:
-    row, commit = truth.rows[id], truth.commits.get(id)
-    how = f"written, held {commit.held:.2f} s" if commit else "through feedd"
+    row = truth.rows[id]
+    how = f"written, held {truth.commits[id].held:.2f} s" if truth.written(id) else "through feedd"
     near = [window.name for window in truth.windows if window.start - 1 < truth.committed(id) < window.end + AFTERMATH_SECONDS]
     return f"{row.kind} of {row.author}, committed {truth.committed(id):.3f}, {how}, {', '.join(near) or QUIET}"
 
@@ -227,11 +258,16 @@ def _follow(standing: dict[str, tuple[int, str]], viewer: str, given: Given) -> 
 
 
 def _altered(truth: Truth, diary: Diary) -> list[Complaint]:
+    """Events that do not say what the log says; of a post that was deleted later the body may be missing."""
     found = []
     for given in diary.given:
         row = truth.rows.get(given.id)
         if row is None:
             found.append(Complaint("invented", diary.name, given.id, given.form))
-        elif row.form != given.form:
+        elif given.form not in (row.form, _without_body(row) if row.post in truth.deleted else row.form):
             found.append(Complaint("altered", diary.name, given.id, f"{row.form} became {given.form}"))
     return found
+
+
+def _without_body(row: Row) -> str:
+    return json.dumps([row.kind, row.author, row.post, {}], sort_keys=True)

@@ -7,7 +7,7 @@ This module knows the API. It does not know who is shown what.
 import json
 import random
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -23,21 +23,31 @@ CALM_SECONDS = 12.0
 """A pair that has changed is left alone so long, so that what was due before the change has been delivered."""
 
 
+class Done(NamedTuple):
+    """The attempt of an act that succeeded: when it began, and when its answer was here."""
+
+    began: float
+    ended: float
+    answer: Answer
+
+
 class Load:
     """
     Acts at random moments, `rate` times a second.
 
-    :ivar acknowledged: for each event id that an answer named, the Idempotency-Key of the post.
+    :ivar acknowledged: the events that an answer named.
+    :ivar changed: the friend changes that were answered, and for which pair.
     :ivar errors: how often a request failed, by kind.
-    :ivar slowest: the slowest answer that came at all, in seconds.
+    :ivar slowest: for each kind of act the slowest answer that came at all, in seconds.
     :ivar skipped: acts that were left out because too many were under way.
     """
 
     def __init__(self, world: World, people: People, rng: random.Random, rate: float) -> None:
-        self.acknowledged: dict[int, str] = {}
+        self.acknowledged: dict[int, Done] = {}
+        self.changed: list[tuple[Pair, Done]] = []
         self.errors: Counter[str] = Counter()
         self.refused: list[str] = []
-        self.slowest = 0.0
+        self.slowest: dict[str, float] = {}
         self.skipped = 0
         self.under_way = 0
         self._reactor = world.reactor
@@ -83,22 +93,21 @@ class Load:
     async def _post(self) -> None:
         self._number += 1
         author, key = self._rng.choice(self._people.names), f"k{self._number}"
-        answer = await self._until_done("POST", f"/feed/posts?as={author}", self._body(), f"Idempotency-Key: {key}\r\n")
-        stored = json.loads(answer.body)
-        self.acknowledged[stored["event"]] = key
-        self._posts[author] = [*self._posts[author], stored["post"]][-MAX_EDITABLE:]
+        done = await self._until_done("POST", f"/feed/posts?as={author}", self._body(), f"Idempotency-Key: {key}\r\n")
+        self._acknowledge(done)
+        self._posts[author] = [*self._posts[author], json.loads(done.answer.body)["post"]][-MAX_EDITABLE:]
 
     async def _edit(self) -> None:
         author = self._rng.choice(self._people.names)
         if self._posts[author]:
             post = self._rng.choice(self._posts[author])
-            await self._until_done("PATCH", f"/feed/posts/{post}?as={author}", self._body())
+            self._acknowledge(await self._until_done("PATCH", f"/feed/posts/{post}?as={author}", self._body()))
 
     async def _delete(self) -> None:
         author = self._rng.choice(self._people.names)
         if self._posts[author]:
             post = self._posts[author].pop(0)
-            await self._until_done("DELETE", f"/feed/posts/{post}?as={author}")
+            self._acknowledge(await self._until_done("DELETE", f"/feed/posts/{post}?as={author}"))
 
     async def _toggle(self) -> None:
         pair = self._rng.choice(self._people.fickle)
@@ -106,25 +115,30 @@ class Load:
             return
         self._changed_at[pair] = float("inf")
         self._friends[pair] = not self._friends[pair]
-        await self._change([pair], "add" if self._friends[pair] else "remove")
+        done = await self._change([pair], "add" if self._friends[pair] else "remove")
+        self.changed.append((pair, done))
         self._changed_at[pair] = self._reactor.seconds()
 
-    async def _change(self, pairs: list[Pair], verb: str) -> None:
+    async def _change(self, pairs: list[Pair], verb: str) -> Done:
         body = {verb: [{"viewer": one, "friend": other} for one, other in pairs]}
-        await self._until_done("POST", "/api/friendships", body, "Authorization: Bearer demo\r\n")
+        return await self._until_done("POST", "/api/friendships", body, "Authorization: Bearer demo\r\n")
+
+    def _acknowledge(self, done: Done) -> None:
+        if done.answer.status != 404:
+            self.acknowledged[json.loads(done.answer.body)["event"]] = done
 
     def _body(self) -> dict[str, Any]:
         return {"body": {"text": f"{self._rng.random():.6f} é😀"}}
 
-    async def _until_done(self, method: str, target: str, body: object = None, headers: str = "") -> Answer:
-        """The answer of the first process that gives one, each asked in turn; a post that is gone counts as done."""
+    async def _until_done(self, method: str, target: str, body: object = None, headers: str = "") -> Done:
+        """The attempt at the first process that succeeds, each asked in turn; a post that is gone counts as done."""
         number, data = self._rng.randrange(len(self._idle)), b"" if body is None else json.dumps(body).encode()
         while True:
-            number = (number + 1) % len(self._idle)
+            number, began = (number + 1) % len(self._idle), self._reactor.seconds()
             try:
                 answer = await self._ask(number, method, target, data, headers)
                 if answer.status in (200, 201, 404):
-                    return answer
+                    return Done(began, self._reactor.seconds(), answer)
                 self.errors[str(answer.status)] += 1
                 if answer.status != 503:
                     raise RuntimeError(f"{method} {target}: {answer.status} {answer.body!r}")
@@ -137,6 +151,7 @@ class Load:
         client = idle.pop() if idle else Client(self._reactor, self._world.fronts[number].port)
         began = self._reactor.seconds()
         answer = await client.ask(method, target, ANSWER_SECONDS, data, headers)
-        self.slowest = max(self.slowest, self._reactor.seconds() - began)
+        kind = f"{method} {target.partition('?')[0].rstrip('0123456789')}"
+        self.slowest[kind] = max(self.slowest.get(kind, 0.0), self._reactor.seconds() - began)
         idle.append(client)
         return answer

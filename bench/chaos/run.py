@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThread
 
 from bench.chaos import report
 from bench.chaos.account import Row, Truth, judge
+from bench.chaos.commits import commits_of
 from bench.chaos.faults import Window, catalogue, happen, plan
 from bench.chaos.load import Load
 from bench.chaos.people import make_people
@@ -120,7 +121,9 @@ class Run:
         if "a viewer failed" in self.notes:
             raise RuntimeError(self.notes["a viewer failed"])
         rows = await self._rows()
-        truth = Truth(self._people, rows, writer.commits, self.windows, self._first)
+        truth = Truth(
+            self._people, rows, writer.commits | commits_of(rows, load.acknowledged, load.changed), self.windows, self._first
+        )
         diaries = [viewer.diary for viewer in viewers]
         complaints = judge(truth, diaries, load.acknowledged)
         deliveries = [delivery for diary in diaries for delivery in truth.deliveries(diary)]
@@ -130,7 +133,7 @@ class Run:
             "answers thrown away, their events given again": sum(diary.repeats for diary in diaries),
             "degraded answers": sum(diary.degraded for diary in diaries),
             "slowest error of a poll, s": round(max(diary.slowest for diary in diaries), 2),
-            "slowest answer to an act, s": round(load.slowest, 2),
+            "slowest answers to acts, s": {kind: round(seconds, 2) for kind, seconds in load.slowest.items()},
             "acts left out": load.skipped,
             "acts refused": load.refused[:10],
             "writer's commits": len(writer.commits),

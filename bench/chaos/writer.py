@@ -2,14 +2,14 @@
 A site's own writer: it only INSERTs posts and events, commits late, and sometimes rolls back.
 
 It talks to the database directly, in threads, and knows nothing of feedd. It keeps the promise that feedd asks of a writer:
-COMMIT within `SETTLE_SECONDS` after the INSERT, as far as the database lets it.
+COMMIT within `settle_seconds` after the INSERT, as far as the database lets it.
 """
 
 import json
 import random
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import pymysql
 from twisted.internet.defer import Deferred
@@ -17,26 +17,15 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from bench.chaos.account import Commit
 from bench.chaos.people import People
 from bench.chaos.world import World
 
-SETTLE_SECONDS = 5.0
 LATEST_SECONDS = 3.0
 ROLLED_BACK = 0.1
 THREADS = 12
 STATEMENT_SECONDS = 60
 _MS = 1000
-
-
-class Commit(NamedTuple):
-    """
-    When the writer knew that an event was committed, in seconds since 1970.
-
-    :ivar held: the longest time that may have passed between INSERT and COMMIT.
-    """
-
-    at: float
-    held: float
 
 
 class Writer:
@@ -123,7 +112,7 @@ class Writer:
         try:
             connection.commit()
         finally:  # an error does not mean that it did not happen
-            self.commits[id] = Commit(time.time(), time.time() - began)
+            self.commits[id] = Commit(time.time(), time.time() - began, True)
 
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)

@@ -4,11 +4,10 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.chaos.account import QUIET, Row, Truth, judge
+from bench.chaos.account import QUIET, Commit, Row, Truth, judge
 from bench.chaos.faults import EVERYBODY, NOBODY, Window
 from bench.chaos.people import People
 from bench.chaos.viewer import Diary
-from bench.chaos.writer import Commit
 
 PEOPLE = People(
     ["ann", "bob", "cid", "dan"],
@@ -49,7 +48,7 @@ class JudgeTests(SynchronousTestCase):
         diary, rows = Diary("ann"), {each.id: each for each in log}
         for ids in answers:
             diary.note([event(rows[id]) for id in ids], 200.0, (0.0, 0.0))
-        return [f"{each.kind} {each.id}" for each in judge(Truth(PEOPLE, log, commits or {}, []), [diary], {})]
+        return [f"{each.kind} {each.id}" for each in judge(Truth(PEOPLE, log, commits or {}, []), [diary], [])]
 
     def test_good(self) -> None:
         """Everything of friends, once, in order: no complaint."""
@@ -61,7 +60,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_beyond(self) -> None:
         """What the writer itself held too long is a case of its own."""
-        self.assertEqual(self.complaints([1, 2], [3, 4, 5], commits={8: Commit(103.0, 5.1)}), ["lost beyond S 8"])
+        self.assertEqual(self.complaints([1, 2], [3, 4, 5], commits={8: Commit(103.0, 5.1, True)}), ["lost beyond S 8"])
 
     def test_not_owed(self) -> None:
         """A fickle friend's event just before the end of the friendship may be missing."""
@@ -97,12 +96,21 @@ class JudgeTests(SynchronousTestCase):
         log = [row(1, "bob")]
         diary = Diary("ann")
         diary.note([event(log[0]) | {"body": "other"}, event(row(2, "bob"))], 200.0, (0.0, 0.0))
-        found = judge(Truth(PEOPLE, log, {}, []), [diary], {})
+        found = judge(Truth(PEOPLE, log, {}, []), [diary], [])
         self.assertEqual([(each.kind, each.id) for each in found], [("altered", 1), ("invented", 2)])
+
+    def test_deleted(self) -> None:
+        """The body of a post that was deleted may be missing, that of another post may not."""
+        for post, said in ((7, []), (8, [("altered", 1)])):
+            log = [row(1, "bob"), Row(2, "bob", "delete", json.dumps(["delete", "bob", post, {}]), 0.0)]
+            diary = Diary("ann")
+            diary.note([event(log[0]) | {"body": {}}, event(log[1])], 200.0, (0.0, 0.0))
+            found = judge(Truth(PEOPLE, log, {}, []), [diary], [])
+            self.assertEqual([(each.kind, each.id) for each in found], said)
 
     def test_vanished(self) -> None:
         """A post that was answered with 201 is in the log."""
-        found = judge(Truth(PEOPLE, LOG, {}, []), [], {1: "k1", 9: "k9"})
+        found = judge(Truth(PEOPLE, LOG, {}, []), [], [1, 9])
         self.assertEqual([(each.kind, each.id) for each in found], [("vanished", 9)])
 
 
