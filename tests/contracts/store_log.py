@@ -3,6 +3,7 @@
 import json
 import re
 
+from feedd.event import without_body
 from feedd.ports import Page
 from tests.contracts.store import Contract, pairs
 
@@ -81,6 +82,18 @@ class LogContract(Contract):
             settled, more = history.events[-1].id, history.more
         self.assertEqual(found, events)
         self.assertFalse((await self.store.events_after(0, ["ann"], 5)).more)
+
+    async def test_the_body_of_a_deleted_post_is_gone(self) -> None:
+        """Its events are all there, each with the same id and time, and without a body; other posts keep theirs."""
+        first, second = await self.posted("ann", 2)
+        edit = await self.store.edit_post("ann", first.post, b'"secret"')
+        other = await self.store.edit_post("ann", second.post, b'"shown"')
+        deletion = await self.store.delete_post("ann", first.post)
+        events = [without_body(first.event), second.event, without_body(edit), other, deletion]
+        self.assertEqual((await self.store.events_after(0, ["ann"], 9)).events, events)
+        self.assertEqual(await self.store.events_by_id([event.id for event in events]), events)
+        self.assertEqual((await self.store.open(9)).events, events)
+        self.assertEqual(len((await self.store.page(["ann"], None, 9, 0)).posts), 1)
 
     async def test_friend_events_are_in_the_log(self) -> None:
         """They are their viewer's."""

@@ -18,7 +18,7 @@ from feedd.store.migrate import Outdated, migrate
 from feedd.store.models import EventRow, PostRow, register
 from feedd.store.sql import SQLStore, make_dialect
 from feedd.store.transaction import Again, Transaction
-from tests.contracts.store import Contract, pairs, together
+from tests.contracts.store import Contract, body_of, pairs, together
 from tests.contracts.store_log import CROWD, shown
 
 
@@ -94,6 +94,16 @@ class SiteContract(SQL):
         event = await self.store.edit_post("ann", 1, b"2")
         (post,) = (await self.store.page(["ann"], None, 10, 0)).posts
         self.assertEqual(json.loads(post)["edited"], json.loads(event.json)["at"])
+
+    async def test_a_site_deletes_a_post(self) -> None:
+        """By its own UPDATE: neither page nor log has the body any more, not even for a repeated key."""
+        stored = await self.store.add_post("ann", b'"secret"', "key")
+        self.write("INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)", ("message", "ann", stored.post, "1"))
+        self.write("UPDATE posts SET deleted_at = ?", (1,))
+        events = (await self.store.events_after(0, ["ann"], 9)).events
+        self.assertEqual([body_of(event) for event in events], [{}, 1])
+        self.assertEqual((await self.store.page(["ann"], None, 9, 0)).posts, [])
+        self.assertEqual((await self.store.add_post("ann", b"1", "key")).event, events[0])
 
     async def test_unreadable_events_are_left_out(self) -> None:
         """And counted; those after them are found, however many there are."""

@@ -107,7 +107,7 @@ class PendingTests(SynchronousTestCase):
     def test_pending(self) -> None:
         """What is pending of a post loses its body when the post is deleted; the rest does not."""
         self.push(about(1, "post"), about(2, "edit"), about(3, "post", 8), about(4, "post", author="eve"))
-        self.push(post(-5), about(6, "delete"), about(9, "post"))
+        self.push(post(-5), about(9, "post"), about(6, "delete"))
         self.assertEqual(self.take(), [(-5, {"text": "hi"}), (1, {}), (2, {}), (3, SECRET), (4, SECRET), (6, {}), (9, SECRET)])
 
     def test_a_deletion_that_the_viewer_has(self) -> None:
