@@ -5,26 +5,61 @@ This module knows events, viewers and authors. It does not know time, connection
 a poll's deadline is somebody else's.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 
 from feedd.event import FRIEND_KINDS, Event
-from feedd.subscription import Listener, Subscription
+from feedd.subscription import Listener, Positions, Subscription
 
 
 class HubFull(Exception):
     """There are as many subscriptions as there may be."""
 
 
+class _Audience:
+    """
+    Who hears one author: a list, because a set takes five times the memory.
+
+    :ivar viewers: those who listen, and among them some who do not any more, whom `forget` left for later.
+    :ivar listening: how many listen.
+    """
+
+    __slots__ = ("author", "listening", "viewers")
+
+    def __init__(self, author: str) -> None:
+        self.author = author
+        self.viewers: list[_Viewer] = []
+        self.listening = 0
+
+    def add(self, listens: "_Viewer") -> None:
+        self.viewers.append(listens)
+        self.listening += 1
+
+    def remove(self, listens: "_Viewer") -> None:
+        self.viewers.remove(listens)
+        self.listening -= 1
+
+    def forget(self) -> None:
+        """One of them has no subscription any more; the list is swept when half of it is such, so that this costs little."""
+        self.listening -= 1
+        if len(self.viewers) > 2 * self.listening + 8:
+            self.viewers = [listens for listens in self.viewers if listens.subscriptions]
+
+
 class _Viewer:
     """One user who listens here, whom they hear, and each of their subscriptions (a tab, a phone)."""
 
-    __slots__ = ("authors", "changed", "name", "subscriptions")
+    __slots__ = ("audiences", "changed", "name", "subscriptions")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.authors: set[str] = set()
-        self.subscriptions: list[Subscription] = []
+        self.audiences: list[_Audience] = []
+        self.subscriptions: tuple[Subscription, ...] = ()
         self.changed: dict[str, int] | None = None
+
+    def audience(self, author: str) -> _Audience | None:
+        """The audience of `author` that this viewer is in."""
+        return next((audience for audience in self.audiences if audience.author == author), None)
 
     def is_news(self, event: Event) -> bool:
         """Whether this friend change is the newest one of its pair; the bell and the net may bring two in either order."""
@@ -75,7 +110,7 @@ class Hub:
         self._opened = 0
         self._now = now
         self._viewers: dict[str, _Viewer] = {}
-        self._followers: dict[str, set[_Viewer]] = {}
+        self._audiences: dict[str, _Audience] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._idle: dict[Subscription, float] = {}
         self._ready: dict[Subscription, None] = {}
@@ -105,7 +140,7 @@ class Hub:
         if listens is None:
             listens = self._viewers[viewer] = _Viewer(viewer)
             self._hear(listens, viewer)
-        listens.subscriptions.append(subscription)
+        listens.subscriptions += (subscription,)
         return subscription
 
     def set_friends(self, viewer: str, friends: Collection[str], changes: Mapping[str, Event]) -> None:
@@ -120,15 +155,16 @@ class Hub:
         for change in changes.values():
             listens.is_news(change)
         wanted = {viewer, *friends}
-        for author in wanted - listens.authors:
+        heard = {audience.author for audience in listens.audiences}
+        for author in wanted - heard:
             self._hear(listens, author)
-        for author in listens.authors - wanted:
+        for author in heard - wanted:
             self._unhear(listens, author)
 
     def hears(self, viewer: str, author: str) -> bool:
         """Whether `viewer` listens here and hears `author`."""
         listens = self._viewers.get(viewer)
-        return listens is not None and author in listens.authors
+        return listens is not None and listens.audience(author) is not None
 
     def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
         """The subscription that can answer `cursor` at once: it is `viewer`'s, and this is the last cursor it gave out."""
@@ -174,17 +210,15 @@ class Hub:
         self._idle.pop(subscription, None)
         self._ready.pop(subscription, None)
         listens = self._viewers[subscription.viewer]
-        listens.subscriptions.remove(subscription)
+        listens.subscriptions = tuple(other for other in listens.subscriptions if other is not subscription)
         if not listens.subscriptions:
-            del self._viewers[listens.name]
-            for author in tuple(listens.authors):
-                self._unhear(listens, author)
+            self._forget(listens)
         self.end(subscription)
 
     def close_viewer(self, viewer: str) -> int:
         """End all subscriptions of `viewer`; returns how many there were."""
         listens = self._viewers.get(viewer)
-        subscriptions = tuple(listens.subscriptions) if listens else ()
+        subscriptions = listens.subscriptions if listens else ()
         for subscription in subscriptions:
             self.close(subscription)
         return len(subscriptions)
@@ -199,29 +233,53 @@ class Hub:
 
     def dispatch(self, event: Event) -> None:
         """Make `event` pending for all who hear its author; they are answered by the next `flush`."""
-        for listens in self._followers.get(event.author, ()):
-            for subscription in listens.subscriptions:
-                subscription.push(event, self._max_pending)
-                if subscription.parked:
-                    self._awake(subscription)
+        audience = self._audiences.get(event.author)
+        if audience is not None:
+            was_quiet = self._is_quiet()
+            ready, limit = self._ready, self._max_pending
+            for listens in audience.viewers:
+                for subscription in listens.subscriptions:
+                    if subscription.push(event, limit):
+                        ready[subscription] = None
+            if was_quiet and ready:
+                self._wake()
         if event.kind in FRIEND_KINDS:
             self._change_friends(event)
 
-    def flush(self, epoch: str, settled: int) -> None:
-        """Answer everybody who is parked and has something pending; `settled` is the log's."""
-        ready, self._ready = self._ready, {}
+    def flush(self, epoch: str, settled: int, limit: int = 1_000_000) -> bool:
+        """
+        Answer those who are parked and have something pending, `limit` of them at most; `settled` is the log's.
+
+        Returns whether there are more; then `wake` is not called again, and the caller comes back soon.
+        """
         changed, self._changed = self._changed, set()
         if changed:
             self._friends_changed(changed)
-        for subscription in ready:
+        after: Positions = {}
+        for subscription in self._next_ready(limit):
             if subscription.overflowed:
                 self.close(subscription)
             elif subscription.ready and (listener := subscription.unpark()):
                 self._rest(subscription)
-                self._call(listener, *subscription.take(epoch, settled))
+                self._call(listener, *subscription.take(epoch, settled, after))
+        return bool(self._ready)
+
+    def _next_ready(self, limit: int) -> Iterable[Subscription]:
+        ready = self._ready
+        if len(ready) <= limit:
+            self._ready = {}
+            return ready
+        first = list(islice(ready, limit))
+        for subscription in first:
+            del ready[subscription]
+        return first
+
+    def _is_quiet(self) -> bool:
+        """Whether `flush` has nothing to do, so that `wake` must be called when it has."""
+        return not self._ready and not self._changed
 
     def _awake(self, subscription: Subscription) -> None:
-        if not self._ready and not self._changed:
+        if self._is_quiet():
             self._wake()
         self._ready[subscription] = None
 
@@ -237,7 +295,7 @@ class Hub:
             self._report(error)
 
     def _change_friends(self, event: Event) -> None:
-        if not self._ready and not self._changed:
+        if self._is_quiet():
             self._wake()
         self._changed.add(event.author)
         listens = self._viewers.get(event.author)
@@ -252,7 +310,8 @@ class Hub:
 
     def _befriend(self, listens: _Viewer, friend: str, since: int) -> None:
         """Hear a new friend from event `since` on; what they said after it may have come here before it."""
-        self._hear(listens, friend)
+        if listens.audience(friend) is None:
+            self._hear(listens, friend)
         said = self._recall(since, friend)
         for subscription in listens.subscriptions:
             if said is None:
@@ -263,21 +322,28 @@ class Hub:
                 self._awake(subscription)
 
     def _hear(self, listens: _Viewer, author: str) -> None:
-        if author in listens.authors:
-            return
-        listens.authors.add(author)
-        followers = self._followers.get(author)
-        if followers is None:
-            followers = self._followers[author] = set()
+        audience = self._audiences.get(author)
+        if audience is None:
+            audience = self._audiences[author] = _Audience(author)
             self._follow(author)
-        followers.add(listens)
+        audience.add(listens)
+        listens.audiences.append(audience)
 
     def _unhear(self, listens: _Viewer, author: str) -> None:
-        if author not in listens.authors:
-            return
-        listens.authors.discard(author)
-        followers = self._followers[author]
-        followers.discard(listens)
-        if not followers:
-            del self._followers[author]
-            self._unfollow(author)
+        audience = listens.audience(author)
+        if audience is not None:
+            listens.audiences.remove(audience)
+            audience.remove(listens)
+            self._end_if_empty(audience)
+
+    def _forget(self, listens: _Viewer) -> None:
+        """The last subscription of this viewer has ended."""
+        del self._viewers[listens.name]
+        for audience in listens.audiences:
+            audience.forget()
+            self._end_if_empty(audience)
+
+    def _end_if_empty(self, audience: _Audience) -> None:
+        if not audience.listening:
+            del self._audiences[audience.author]
+            self._unfollow(audience.author)

@@ -12,6 +12,9 @@ from feedd.event import BODY_KINDS, Event, without_body
 Listener = Callable[[list[Event], str], None]
 """Called once with the events, in their order, and the cursor after them."""
 
+Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str]]
+"""From the ids above the watermark that a viewer had, the watermark, and one event's id (0: none), to what follows."""
+
 
 class Subscription:
     """
@@ -64,18 +67,21 @@ class Subscription:
         held = self._pending or {}
         self.start(settled, (id for id in known if id not in held), ())
 
-    def push(self, event: Event, limit: int) -> None:
-        """Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold."""
-        if event.kind == "delete" and event.post is not None and self._pending:
+    def push(self, event: Event, limit: int) -> bool:
+        """Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold. Whether a listener waits."""
+        id = event.id
+        if self._pending and event.kind == "delete" and event.post is not None:
             self._delete(event)
-        if self.overflowed or 0 < event.id <= self._settled or event.id in self._have:
-            return
+        if self.overflowed or 0 < id <= self._settled or id in self._have:
+            return False
         if self._pending is None:
-            self._pending = {}
-        self._pending[event.id] = event
-        if len(self._pending) > limit:
-            self._pending = None
-            self.overflowed = True
+            self._pending = {id: event}
+        else:
+            self._pending[id] = event
+            if len(self._pending) > limit:
+                self._pending = None
+                self.overflowed = True
+        return self._listener is not None
 
     def _delete(self, deletion: Event) -> None:
         """What is pending of a post that is deleted now loses its body."""
@@ -89,17 +95,28 @@ class Subscription:
         if self._pending:
             self._pending = {id: event for id, event in self._pending.items() if event.author != author}
 
-    def take(self, epoch: str, settled: int) -> tuple[list[Event], str]:
-        """All that is pending, by id (foreign messages first, as they came), and the cursor after it, which is now `issued`."""
+    def take(self, epoch: str, settled: int, after: "Positions | None" = None) -> tuple[list[Event], str]:
+        """
+        All that is pending, by id (foreign messages first, as they came), and the cursor after it, which is now `issued`.
+
+        :param after: where others went from where they stood; a fan-out moves most of its viewers from one place to another,
+            which is then computed, and kept, once.
+        """
         events = list(self._pending.values()) if self._pending else []
         self._pending = None
         if len(events) > 1:
             events.sort(key=_order)
-        self._settled = settled = max(settled, self._settled)
-        if events or self._have:
-            new = (event.id for event in events)
-            self._have = tuple(sorted(id for id in {*self._have, *new} if id > settled))[-MAX_IDS:]
-        self.issued = Cursor(epoch, settled, self._have, self.handle).text()
+        if settled < self._settled:
+            settled = self._settled
+        step = (self._have, settled, events[0].id if events else 0)
+        if after is None or len(events) > 1:
+            self._have, text = _position(epoch, settled, self._have, events)
+        elif (place := after.get(step)) is not None:
+            self._have, text = place
+        else:
+            self._have, text = after[step] = _position(epoch, settled, self._have, events)
+        self._settled = settled
+        self.issued = f"{text}~{self.handle}"
         return events, self.issued
 
     def park(self, listener: Listener) -> None:
@@ -110,6 +127,12 @@ class Subscription:
         """Wait no longer; returns who waited."""
         listener, self._listener = self._listener, None
         return listener
+
+
+def _position(epoch: str, settled: int, had: tuple[int, ...], events: list[Event]) -> tuple[tuple[int, ...], str]:
+    """What a viewer has above `settled` after `events`, and the text of their cursor without its handle."""
+    have = tuple(sorted({id for id in (*had, *(event.id for event in events)) if id > settled}))[-MAX_IDS:]
+    return have, Cursor(epoch, settled, have).text()
 
 
 def _order(event: Event) -> int:
