@@ -41,6 +41,7 @@ class HTTP(_Section, frozen=True):
     max_body_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
     max_connections: Count = 20_000
     request_seconds: Seconds = 15.0
+    fast_lane: bool = True
 
 
 class Poll(_Section, frozen=True):

@@ -197,3 +197,6 @@ class Authenticator(Protocol):
 
     async def identify(self, credentials: Credentials) -> Identity:
         """The user behind `credentials`. Raises `Unauthorized`, or `Unavailable` when the site cannot be asked."""
+
+    def known(self, credentials: Credentials) -> Identity | None:
+        """What `identify` would answer, if that can be said at once and without looking closely; else None."""

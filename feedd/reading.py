@@ -87,6 +87,7 @@ class Reading:
         self._hub.end(subscription)
         if not subscription.ready:
             return Reply([], cursor, subscription)
+        self._hub.leave(subscription)  # it is polled, though it never parks
         return Reply(*self.take(subscription), subscription)
 
     async def cold(self, viewer: str, text: str | None) -> Reply:

@@ -44,6 +44,7 @@ from feedd.store.sql import SQLStore
 from feedd.store.tail import Tail
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
+from feedd.web.lane import Dates, Lane, LaneSite
 from feedd.web.origin import Origins
 from feedd.web.poll import PollEndpoint
 from feedd.web.site import FeedSite
@@ -226,7 +227,8 @@ def make_site(process: Process) -> FeedSite:
     """The HTTP side of a process; also what ticks for it."""
     config, reactor = process.config, process.reactor
     authenticator = make_authenticator(config, reactor, process.counters)
-    gate = Gate(authenticator, Origins(config.http.allowed_origins), make_backend_key(config).allows)
+    origins = Origins(config.http.allowed_origins)
+    gate = Gate(authenticator, origins, make_backend_key(config).allows)
     deadlines = Deadlines(time.monotonic())
     poll = PollEndpoint(
         gate, process.reading, process.hub, deadlines, process.degraded, config.poll.hold_seconds, random.random
@@ -245,14 +247,18 @@ def make_site(process: Process) -> FeedSite:
 
     TimerService(1.0, expire).setServiceParent(process.service)
     TimerService(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic())).setServiceParent(process.service)
-    return FeedSite(
-        root,  # type: ignore[arg-type]
-        reactor,
-        process.counters,
-        max_connections=config.http.max_connections,
-        request_seconds=config.http.request_seconds,
-        max_body_bytes=config.http.max_body_bytes,
-    )
+    site = {
+        "root": root,
+        "reactor": reactor,
+        "counters": process.counters,
+        "deadlines": deadlines,
+        "max_connections": config.http.max_connections,
+        "request_seconds": config.http.request_seconds,
+        "max_body_bytes": config.http.max_body_bytes,
+    }
+    if not config.http.fast_lane:
+        return FeedSite(**site)
+    return LaneSite(Lane(poll, authenticator.known, origins, Dates(reactor.seconds)), **site)
 
 
 def demo_files() -> dict[str, bytes]:

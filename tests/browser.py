@@ -4,6 +4,7 @@ A browser and a whole process without sockets: real bytes go in, real bytes come
 This module knows HTTP as a client sees it. It does not know what any URL answers.
 """
 
+import time
 from collections.abc import Collection, Mapping
 from functools import partial
 from http.client import HTTPMessage, parse_headers
@@ -27,6 +28,7 @@ from feedd.reading import Reading
 from feedd.recent import RecentLog
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
+from feedd.web.lane import Dates, Lane, LaneSite
 from feedd.web.origin import Origins
 from feedd.web.poll import PollEndpoint
 from feedd.web.site import FeedSite
@@ -82,26 +84,41 @@ class Door:
     async def identify(self, credentials: Credentials) -> Identity:
         if self.waits is not None:
             await self.waits
+        identity = self._named(credentials)
+        if identity is None:
+            raise Unauthorized("nobody is logged in")
+        return identity
+
+    def _named(self, credentials: Credentials) -> Identity | None:
         bearer = (credentials.authorization or b"").removeprefix(b"Bearer ")
         name = bearer or credentials.token or credentials.name
         if name:
             return Identity(name.decode(), False)
         if credentials.cookie:
             return Identity(credentials.cookie.rpartition(b"user=")[2].decode(), True)
-        raise Unauthorized("nobody is logged in")
+        return None
+
+    def known(self, credentials: Credentials) -> Identity | None:
+        """The same, at once; while questions are held, nobody is known."""
+        return None if self.waits is not None else self._named(credentials)
 
 
 class House:
     """One process, its servers in memory; polls are held for 50 seconds, 47.5 with a `jitter` of 0 and 52.5 with 1."""
 
     def __init__(
-        self, max_subscriptions: int = 1000, max_pending: int = 200, max_connections: int = 100, jitter: float = 0.5
+        self,
+        max_subscriptions: int = 1000,
+        max_pending: int = 200,
+        max_connections: int = 100,
+        jitter: float = 0.5,
+        lane: bool = False,
     ) -> None:
         self.clock = Clock()
         self.counters = Counters()
         self.store, self.broker, self.door = MemoryStore(), MemoryBroker(), Door()
         self.friends = MemoryFriends(self.store)
-        self.deadlines = Deadlines(self.clock.seconds())
+        self.deadlines, self.idle = Deadlines(self.clock.seconds()), Deadlines(self.clock.seconds())
         self.hub = Hub(
             follow=self.broker.follow,
             unfollow=self.broker.unfollow,
@@ -117,7 +134,8 @@ class House:
         self.reading = Reading(self.log, self.hub, self.store, self.friends)
         self.posting = Posting(self.store, self.log, self.broker)
         self.troubles = {"database": "", "broker": "", "cache": ""}
-        gate = Gate(self.door, Origins([SITE]), lambda header: header == KEY["Authorization"].encode())
+        origins = Origins([SITE])
+        gate = Gate(self.door, origins, lambda header: header == KEY["Authorization"].encode())
         poll = PollEndpoint(
             gate, self.reading, self.hub, self.deadlines, lambda: bool(self.troubles["broker"]), 50.0, lambda: jitter
         )
@@ -125,7 +143,11 @@ class House:
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
         root: Any = make_root(gate, self.reading, self.posting, self.store, self.hub, poll, status, files)
-        self.site = FeedSite(root, self.clock, self.counters, max_connections, request_seconds=15)
+        settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
+        if not lane:
+            self.site = FeedSite(*settings)
+        else:
+            self.site = LaneSite(Lane(poll, self.door.known, origins, Dates(time.time)), *settings)
 
     def open(self) -> None:
         """Reach the database."""
@@ -145,6 +167,7 @@ class House:
         for _ in range(int(seconds * 2)):
             self.clock.advance(0.5)
             self.deadlines.tick(self.clock.seconds())
+            self.idle.tick(self.clock.seconds())
             self.hub.expire(self.clock.seconds(), LINGER_SECONDS)
         self.clock.advance(seconds % 0.5)
 

@@ -51,12 +51,21 @@ class TokenAuth:
 
     async def identify(self, credentials: Credentials) -> Identity:
         """The token's user. Raises `Unauthorized`; a wrong token is not made good by another one elsewhere in the request."""
-        token, ambient = bearer(credentials.authorization) or credentials.token, False
-        if not token:
-            token, ambient = cookie_value(credentials.cookie, self._cookie), True
+        token, ambient = self._offered(credentials)
         if not token:
             raise Unauthorized("no token")
         return Identity(self._user(token), ambient)
+
+    def known(self, credentials: Credentials) -> Identity | None:
+        """The user of a token that has been verified before and has not expired."""
+        token, ambient = self._offered(credentials)
+        user, expires = self._verified.get(token or b"", ("", 0.0))
+        return Identity(user, ambient) if expires > self._now() else None
+
+    def _offered(self, credentials: Credentials) -> tuple[bytes | None, bool]:
+        """The token, and whether it is in a cookie."""
+        token = bearer(credentials.authorization) or credentials.token
+        return (token, False) if token else (cookie_value(credentials.cookie, self._cookie), True)
 
     def _user(self, token: bytes) -> str:
         known = self._verified.get(token)

@@ -40,9 +40,14 @@ def one(arguments: Arguments, name: str) -> bytes | None:
 def callback(arguments: Arguments) -> bytes | None:
     """The JSONP function's name: ``[A-Za-z_$][\\w$.]*``, up to 100 characters."""
     name = one(arguments, "callback")
-    if name is not None and not _CALLBACK.match(name):
+    if name is not None and not is_callback(name):
         raise BadArgument("callback", "must be a function's name: [A-Za-z_$][\\w$.]*, up to 100 characters")
     return name
+
+
+def is_callback(name: bytes) -> bool:
+    """Whether `name` may be a JSONP function's."""
+    return _CALLBACK.match(name) is not None
 
 
 def whole(arguments: Arguments, name: str, low: int, high: int, default: int | None = None) -> int | None:

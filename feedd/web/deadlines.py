@@ -34,12 +34,17 @@ class Deadlines:
     def add(self, item: Expiring, seconds: float) -> int:
         """Let `item` expire in `seconds`, rounded up to the next slot; returns the slot, for `remove`."""
         slot = self._slot + 1 + int(seconds / self.STEP_SECONDS)
-        self._slots.setdefault(slot, {})[item] = None
+        items = self._slots.get(slot)
+        if items is None:
+            items = self._slots[slot] = {}
+        items[item] = None
         return slot
 
     def remove(self, item: Expiring, slot: int) -> None:
         """Forget `item`, which may have expired."""
-        self._slots.get(slot, {}).pop(item, None)
+        items = self._slots.get(slot)
+        if items is not None:
+            items.pop(item, None)
 
     def tick(self, now: float) -> None:
         """Expire what is due at `now`; call it every `STEP_SECONDS`."""

@@ -5,10 +5,12 @@ This module joins a request to a subscription. It does not know where events com
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from feedd.event import Event
 from feedd.hub import Hub
-from feedd.reading import Reading, Reply
+from feedd.reading import Reading
+from feedd.subscription import Subscription
 from feedd.web import arguments
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Answer, Endpoint, Gate, write
@@ -27,37 +29,60 @@ def spell(events: Sequence[Event], cursor: str, degraded: bool = False, more: bo
     )
 
 
+class Sink(Protocol):
+    """Where one answer goes."""
+
+    def send(self, json: bytes) -> None:
+        """Answer with this document; the client may have gone."""
+
+
+class RequestSink:
+    """A request of twisted.web that waits for its answer."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: FeedRequest) -> None:
+        self._request = request
+
+    def send(self, json: bytes) -> None:
+        """Answer the request."""
+        self._request.when_lost(None)
+        write(self._request, Answer(json))
+
+
 class Poll:
-    """A request that waits on a subscription; it is answered exactly once, or its client goes."""
+    """A client that waits on a subscription; it is answered exactly once, or it goes."""
 
-    __slots__ = ("_endpoint", "_request", "_slot", "_subscription")
+    __slots__ = ("_endpoint", "_sink", "_slot", "_subscription")
 
-    def __init__(self, endpoint: "PollEndpoint", request: FeedRequest, reply: Reply, seconds: float) -> None:
-        assert reply.subscription is not None
+    def __init__(self, endpoint: "PollEndpoint", sink: Sink, subscription: Subscription, seconds: float) -> None:
         self._endpoint = endpoint
-        self._request: FeedRequest | None = request
-        self._subscription = reply.subscription
+        self._sink: Sink | None = sink
+        self._subscription = subscription
         self._slot = endpoint.deadlines.add(self, seconds)
-        request.when_lost(self.lost)
-        endpoint.hub.park(self._subscription, self.answer)
+
+    def park(self) -> None:
+        """Wait, from now on."""
+        self._endpoint.hub.park(self._subscription, self.answer)
 
     def answer(self, events: list[Event], cursor: str) -> None:
         """Send the events, or none: the listener that the subscription calls."""
-        request, self._request = self._request, None
-        if request is not None:
-            self._endpoint.deadlines.remove(self, self._slot)
-            write(request, Answer(spell(events, cursor, self._endpoint.degraded())))
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            endpoint = self._endpoint
+            endpoint.deadlines.remove(self, self._slot)
+            sink.send(spell(events, cursor, endpoint.degraded()))
 
     def expire(self) -> None:
         """The time is over: answer with what there is, which is nothing as a rule."""
-        if self._request is not None:
+        if self._sink is not None:
             self._endpoint.hub.leave(self._subscription)
             self.answer(*self._endpoint.reading.take(self._subscription))
 
     def lost(self) -> None:
         """The client has gone; the subscription lingers for its next poll."""
-        if self._request is not None:
-            self._request = None
+        if self._sink is not None:
+            self._sink = None
             self._endpoint.deadlines.remove(self, self._slot)
             self._endpoint.hub.leave(self._subscription)
 
@@ -101,6 +126,12 @@ class PollEndpoint(Endpoint):
         held = wait > 0 and request.method == b"GET" and reply.subscription is not None
         if reply.events or reply.gap or not held:
             return Answer(spell(reply.events, reply.cursor, self.degraded(), reply.more, reply.gap))
-        if not request.gone:
-            Poll(self, request, reply, wait * (0.95 + 0.1 * self._random()))
+        if reply.subscription is not None and not request.gone:
+            poll = Poll(self, RequestSink(request), reply.subscription, self.hold(wait))
+            request.when_lost(poll.lost)
+            poll.park()
         return None
+
+    def hold(self, wait_seconds: float) -> float:
+        """How long to hold a poll that is willing to wait so long."""
+        return min(wait_seconds, self._hold_seconds) * (0.95 + 0.1 * self._random())

@@ -15,6 +15,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from feedd.counters import Counters
+from feedd.web.deadlines import Deadlines
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """What the site's own servers may send. 10,000 friendships of the longest names fit."""
@@ -78,7 +79,9 @@ class FeedChannel(HTTPChannel):
 
     site: "FeedSite"
     transport: Any
+    timeOut: Any
     _deadline: Any = None
+    _idle_slot = 0
 
     def connectionMade(self) -> None:
         """Notice peers that vanish, and send small answers at once."""
@@ -97,6 +100,25 @@ class FeedChannel(HTTPChannel):
         begun = not self._handlingRequest and (self.requests or self._buffer)
         if begun and self._deadline is None:
             self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+
+    def setTimeout(self, period: float | None) -> float | None:
+        """Close when nothing has come for `period` seconds, None: ever. All connections share one wheel, not a timer each."""
+        previous: float | None
+        previous, self.timeOut = self.timeOut, period
+        if self._idle_slot:
+            self.site.deadlines.remove(self, self._idle_slot)
+        self._idle_slot = 0 if period is None else self.site.deadlines.add(self, period)
+        return previous
+
+    def resetTimeout(self) -> None:
+        """Something has come: begin to wait anew."""
+        if self.timeOut is not None:
+            self.setTimeout(self.timeOut)
+
+    def expire(self) -> None:
+        """Nothing has come for too long: what the wheel calls."""
+        self._idle_slot = 0
+        self.timeoutConnection()
 
     def allContentReceived(self) -> None:
         """The request is complete: its time limit is met."""
@@ -130,6 +152,7 @@ class FeedSite(Site):
     """
     The HTTP server.
 
+    :param deadlines: the wheel on which connections wait.
     :param idle_seconds: how long a connection may stand with no request.
     :param request_seconds: how long a request may take to arrive.
     :param max_connections: past it a new connection is closed at once and counted.
@@ -144,6 +167,7 @@ class FeedSite(Site):
         root: IResource,
         reactor: Any,
         counters: Counters,
+        deadlines: Deadlines,
         max_connections: int,
         request_seconds: float,
         idle_seconds: float = 65.0,
@@ -151,6 +175,7 @@ class FeedSite(Site):
     ) -> None:
         super().__init__(root, reactor=reactor, timeout=idle_seconds, parsePOSTFormSubmission=False)
         self.counters = counters
+        self.deadlines = deadlines
         self.connections = 0
         self.request_seconds = request_seconds
         self.max_body_bytes = max_body_bytes

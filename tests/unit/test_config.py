@@ -12,6 +12,7 @@ allowed_origins = ["https://www.example.org", "http://localhost:8000", "http://[
 max_body_bytes = 1024
 max_connections = 1
 request_seconds = 1
+fast_lane = false
 [poll]
 hold_seconds = 25.5
 linger_seconds = 1

@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from feedd.web.poll import Poll, PollEndpoint
+from feedd.web.poll import Poll, PollEndpoint, RequestSink
 from tests.browser import LINGER_SECONDS
 from tests.memory import at_once
 from tests.polls import PollTestCase
@@ -114,11 +114,11 @@ class TwiceTests(PollTestCase):
         """After its end neither an event nor the deadline nor the client's end means anything."""
         endpoint: PollEndpoint = self.house.site.resource.children[b"feed"].children[b"poll"]
         found = self.house.reading.hot("bob", self.cursor())
-        assert found is not None
+        assert found is not None and found.subscription is not None
         pace = Deferred[None]()
         self.house.store.pace = lambda: pace
         self.web.ask("POST", "/feed/posts?as=bob", b'{"body":{}}')
-        poll = Poll(endpoint, self.web.channel.requests[0], found, 5)
+        poll = Poll(endpoint, RequestSink(self.web.channel.requests[0]), found.subscription, 5)
         for _ in range(2):
             poll.lost()
             poll.answer([], "")
