@@ -35,6 +35,7 @@ class RecentLog:
         self._messages: dict[int, None] = {}
         self._sightings: deque[tuple[int, float]] = deque()
         self._changes: dict[str, dict[str, Event]] = {}
+        self._changed: deque[Event] = deque()
         self._deletions: dict[tuple[str, int | None], Event] = {}
 
     @property
@@ -51,7 +52,7 @@ class RecentLog:
         """
         self.settled = settled
         self._floor = events[0].id - 1 if events else settled
-        for known in (self._ids, self._events, self._above, self._sightings, self._changes, self._deletions):
+        for known in (self._ids, self._events, self._above, self._sightings, self._changes, self._changed, self._deletions):
             known.clear()
         for event in events:
             self._keep(event)
@@ -112,7 +113,11 @@ class RecentLog:
         return bare
 
     def friend_changes(self, viewer: str) -> Mapping[str, Event]:
-        """For each other user the newest ``friend`` or ``unfriend`` event of `viewer` that is in memory."""
+        """
+        For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the last `size` that came in.
+
+        They are kept longer than other events: one that came late must still correct a list that was cached before it.
+        """
         return self._changes.get(viewer, {})
 
     def _offer_message(self, event: Event) -> bool:
@@ -126,6 +131,8 @@ class RecentLog:
 
     def _keep(self, event: Event) -> None:
         self._note(event.id)
+        if event.kind in FRIEND_KINDS:
+            self._keep_change(event)
         if event.id <= self._floor:
             return
         if not self._ids or event.id > self._ids[-1]:
@@ -133,9 +140,7 @@ class RecentLog:
         else:
             insort(self._ids, event.id)
         self._events[event.id] = event
-        if event.kind in FRIEND_KINDS:
-            self._keep_change(event)
-        elif event.kind == "delete" and event.post is not None:
+        if event.kind == "delete" and event.post is not None:
             self._keep_deletion(event)
         if len(self._ids) > self._size + self._size // 8:
             self._evict()
@@ -146,6 +151,17 @@ class RecentLog:
         newest = changes.get(event.friend)
         if newest is None or newest.id < event.id:
             changes[event.friend] = event
+            self._changed.append(event)
+        if len(self._changed) > self._size:
+            self._forget_change(self._changed.popleft())
+
+    def _forget_change(self, event: Event) -> None:
+        assert event.friend is not None
+        changes = self._changes.get(event.author, {})
+        if changes.get(event.friend) is event:
+            del changes[event.friend]
+            if not changes:
+                del self._changes[event.author]
 
     def _keep_deletion(self, event: Event) -> None:
         """It stays while its event does: what it deletes has a lower id, and is evicted before it."""
@@ -167,12 +183,7 @@ class RecentLog:
         count = len(self._ids) - self._size
         for id in self._ids[:count]:
             event = self._events.pop(id)
-            if event.friend is not None and self._changes.get(event.author, {}).get(event.friend) is event:
-                changes = self._changes[event.author]
-                del changes[event.friend]
-                if not changes:
-                    del self._changes[event.author]
-            elif self._deletions.get((event.author, event.post)) is event:
+            if self._deletions.get((event.author, event.post)) is event:
                 del self._deletions[event.author, event.post]
         self._floor = self._ids[count - 1]
         del self._ids[:count]
