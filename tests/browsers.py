@@ -94,6 +94,21 @@ class Browser:
         self.started = False
         self.lost_place = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether an answer is on its way."""
+        return self.poll is not None and self.poll.answer is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its poll is neither answered nor refused."""
+        return self.poll is not None and self.poll.answer is None and not self.poll.failed
+
+    @property
+    def process(self) -> Process | None:
+        """Whom it asked, if that lives."""
+        return self.poll.process if self.poll and self.poll.process.alive else None
+
     def ask(self, process: Process, wait: bool) -> None:
         """Poll; whatever was asked before is not waited for any more."""
         self.poll = Poll(self, process, self.stand, wait)

@@ -129,9 +129,14 @@ class World:
             if self._deadlines[transaction] <= self.now + seconds:
                 self.commit(transaction) if commit else transaction.rollback()
         self.now += seconds
+        self.flush()
+        for process in self.processes:
+            process.hub.expire(self.now, LINGER)
+
+    def flush(self) -> None:
+        """The reactors take their next turns."""
         for process in self.processes:
             process.flush()
-            process.hub.expire(self.now, LINGER)
 
     def end_polls(self) -> None:
         """Let every deadline come, and the linger time after it."""
@@ -180,6 +185,11 @@ class Process:
         self.log = RecentLog(self._dispatch, RECENT, world.settle_seconds, Counters())
         self.reading = Reading(self.log, self.hub, world.store, world.friends)
         self._open()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self in self.world.processes
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
         """Run it until the process ends."""

@@ -125,26 +125,29 @@ class FeedMachine(RuleBasedStateMachine):
     def poll(self, index: int, where: int, arrives: bool, noticed: bool, wait: bool, slow: bool) -> None:
         """A browser polls, because it was answered or out of impatience, and perhaps the process notices the latter."""
         browser = self.pick(self.browsers, index)
+        self.world.flush()
         browser.arrive(arrives, noticed)
         with self.world.gate.held(slow):
             browser.go_on(self.process(where), wait)
 
     @rule(index=indexes, slow=seldom)
+    @precondition(lambda self: any(browser.answered for browser in self.browsers))
     def poll_again(self, index: int, slow: bool) -> None:
         """A browser that was answered polls the same process."""
-        browser = self.pick(self.browsers, index)
-        if browser.poll and browser.poll.answer:
-            process = browser.poll.process
-            browser.arrive(True, True)
-            with self.world.gate.held(slow):
-                browser.go_on(process if process in self.world.processes else self.process(0), True)
+        self.world.flush()
+        browser = self.pick([browser for browser in self.browsers if browser.answered], index)
+        process = browser.process or self.process(0)
+        browser.arrive(True, True)
+        with self.world.gate.held(slow):
+            browser.go_on(process, True)
 
     @rule(index=indexes)
+    @precondition(lambda self: any(browser.waits for browser in self.browsers))
     def deadline(self, index: int) -> None:
         """A poll's time is over."""
-        poll = self.pick(self.browsers, index).poll
-        if poll:
-            poll.expire()
+        browser = self.pick([browser for browser in self.browsers if browser.waits], index)
+        assert browser.poll is not None
+        browser.poll.expire()
 
     # what is rarer
 
