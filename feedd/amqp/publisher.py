@@ -82,7 +82,7 @@ class Publisher(Listener):
                 self._send(self._channel, exchange, event)
             else:
                 self._finish(len(event.json))
-                self._complain("amqp_publish_lost", "an exchange cannot be used")
+                self._complain("amqp_publish_lost", "an exchange cannot be had, or not soon")
 
     def confirmed(self, number: int, multiple: bool, ok: bool) -> None:
         numbers = [number]

@@ -106,7 +106,7 @@ class Reader:
             kind, same, length, _, _, total = read_header(data, header)
             body = header + length + FRAME_OVERHEAD
             stop = body + total + FRAME_OVERHEAD
-            if stop > size or kind != FRAME_HEADER or same != channel or length < _SMALLEST_HEADER or total > MAX_BODY:
+            if stop > size or kind != FRAME_HEADER or same != channel or length < _SMALLEST_HEADER:
                 break
             exchange = at + 21 + data[at + 11]  # past class and method, consumer tag, delivery tag and the bit
             key = exchange + 1 + data[exchange] if exchange < header else header

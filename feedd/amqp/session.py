@@ -49,7 +49,7 @@ class Session(Listener):
         channel = await self.client.open_channel(self)
         limits = {"x-max-length": self._settings.queue_length, "x-overflow": "drop-head"}
         queue = (await channel.queue_declare(exclusive=True, auto_delete=True, arguments=limits)).queue
-        await channel.basic_consume(queue=queue, no_ack=True, exclusive=True)
+        await channel.basic_consume(queue=queue, no_ack=True)
         self._topology = Topology(self.client, queue, self._following.needs, self._as_it_is, self._complain)
         self._publisher = Publisher(self.client, self._following.exchanges, self._topology, self._complain)
         await self._publisher.open()

@@ -20,7 +20,8 @@ from feedd.amqp.exchanges import Remembered
 
 BATCH = 100
 MAX_DECLARED = 100_000
-MAX_ASKED = 10_000
+MAX_ASKED = 2_000
+"""More would take longer than the tail does, which brings every event within a second or so."""
 
 NOT_FOUND = 404
 REFUSED = (403, 406)
@@ -143,7 +144,7 @@ class Topology:
         asked = exchange in self._asked
         self._asked.discard(exchange)
         bound, needed = exchange in self.bound, self.needs(exchange)
-        bind, unbind = needed and not bound and exchange not in self._refused, bound and not needed
+        bind, unbind = needed and not bound, bound and not needed
         if not (asked or bind or unbind):
             return None
         return _Task(exchange, asked, (asked or bind) and exchange not in self._declared, bind, unbind)
@@ -201,8 +202,6 @@ class Topology:
             channel = await self._open_channel()
             await channel.exchange_declare(exchange=exchange, passive=True)
             self._as_it_is.add(exchange)
-        else:
-            self._as_it_is.discard(exchange)
 
     def _unbind(self, channel: Channel, exchange: bytes) -> Deferred[object]:
         unbinding: Deferred[object] = channel.queue_unbind(queue=self._queue, exchange=exchange, routing_key=BINDING_KEY)

@@ -171,6 +171,7 @@ def _pack_string(type: str, value: str | bytes) -> bytes:
 
 
 def _unpack_fields(fields: Any, payload: bytes, at: int) -> tuple[Any, ...]:
+    """The arguments from `at` on; no method has more than eight bits in a row."""
     values: list[Any] = []
     bit = 0
     for field in fields:
@@ -179,7 +180,6 @@ def _unpack_fields(fields: Any, payload: bytes, at: int) -> tuple[Any, ...]:
             bit = 0
             value, at = _unpack_value(field.type, payload, at)
         else:
-            at, bit = (at + 1, 0) if bit == 8 else (at, bit)
             value, bit = bool(payload[at] >> bit & 1), bit + 1
         values.append(value)
     return tuple(values)

@@ -3,6 +3,7 @@
 from pika import spec
 from twisted.internet.defer import Deferred
 
+from tests.unit.amqp_peer import QUEUE
 from tests.unit.amqp_rig import BrokerTestCase, event
 
 
@@ -22,6 +23,18 @@ class StartTests(BrokerTestCase):
         self.rabbit.run()
         self.assertEqual((self.broker.up, self.broker.trouble, self.flips), (True, "", [True]))
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange"})
+
+    def test_not_up_before_all_is_bound(self) -> None:
+        """While the bindings are on their way the tail is still needed."""
+        self.rabbit.silent = {"Basic.Consume"}
+        self.start("alice")
+        self.rabbit.silent = {"Queue.Declare"}
+        self.rabbit.say(1, spec.Basic.ConsumeOk("ctag1"))
+        self.rabbit.run()
+        self.assertFalse(self.broker.up)
+        self.rabbit.say(3, spec.Queue.DeclareOk(QUEUE, 0, 0))
+        self.rabbit.run()
+        self.assertTrue(self.broker.up)
 
     def test_queue(self) -> None:
         """The queue is ours alone, goes with us, and drops its oldest message when it is full."""

@@ -9,7 +9,7 @@ from txamqp.client import ChannelClosed, Closed, ConnectionClosed
 
 from feedd.amqp.channel import Channel, Listener, describe, reply_code
 from feedd.amqp.heartbeat import Heartbeat, negotiate
-from tests.unit.amqp_peer import LOGIN, Peer
+from tests.unit.amqp_peer import LOGIN, Peer, delivery
 
 
 class HandshakeTests(SynchronousTestCase):
@@ -131,7 +131,8 @@ class EndTests(SynchronousTestCase):
         """Whatever comes after the end changes nothing."""
         self.client.fail("first")
         self.client.fail("second")
-        self.peer.client.dataReceived(b"garbage" * 10)
+        self.peer.client.dataReceived(delivery(b"late") + b"garbage" * 10)
+        self.assertEqual(self.peer.delivered, [])
         self.peer.clock.advance(0)
         self.successResultOf(self.client.close(within=3))
         self.assertEqual(self.client.trouble, "first")
@@ -232,6 +233,12 @@ class HeartbeatTests(SynchronousTestCase):
             self.peer.client.dataReceived(frame.Heartbeat().marshal()[:4])
             self.peer.client.dataReceived(frame.Heartbeat().marshal()[4:])
         self.assertEqual(self.peer.wire.ended, "")
+
+    def test_ends_with_the_connection(self) -> None:
+        """A connection that has gone has no heartbeat."""
+        self.peer.wire.hang_up()
+        self.peer.clock.advance(0)
+        self.assertEqual(self.peer.clock.getDelayedCalls(), [])
 
     def test_negotiation(self) -> None:
         """0 is no wish of one's own."""

@@ -69,6 +69,17 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual((len(self.used), self.link.trouble), (2, ""))
         self.end()
 
+    def test_patience_is_new_after_use(self) -> None:
+        """However often a useful connection is lost, the next one is tried after half a second."""
+        self.link.start()
+        self.rabbit.run()
+        for number in range(1, 5):
+            self.rabbit.wires[-1].hang_up()
+            self.rabbit.run()
+            self.rabbit.pass_time(0.5)
+            self.assertEqual(len(self.used), number + 1)
+        self.end()
+
     def test_stopped_anywhere(self) -> None:
         """`stop` ends it while it connects, logs in, is used, or waits, and leaves nothing behind."""
         for silent, refuse in (("Connection.StartOk", False), ("Connection.Open", False), ("", False), ("", True)):

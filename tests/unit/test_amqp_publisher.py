@@ -5,6 +5,7 @@ from pika import spec
 from feedd.amqp import publisher
 from feedd.amqp.topology import MAX_ASKED
 from feedd.event import Event
+from tests.unit.amqp_peer import QUEUE
 from tests.unit.amqp_rig import BrokerTestCase, event
 
 
@@ -74,12 +75,24 @@ class PublishTests(BrokerTestCase):
         self.rabbit.confirms = False
         self.publish(*range(1, 40), body=b'"' + b"x" * 1_000_000 + b'"')
         self.assertEqual((len(self.posts()), self.counters["amqp_publish_dropped"]), (16, 23))
+        self.rabbit.close_channel(2, 541, "INTERNAL_ERROR")
+        self.rabbit.run()
+        self.publish(1, body=b'"' + b"x" * 1_000_000 + b'"')
+        self.assertEqual((len(self.posts()), self.counters["amqp_publish_lost"]), (17, 16))
 
     def test_bound_of_exchanges(self) -> None:
-        """Too many exchanges waiting to be declared: dropped and counted."""
+        """Of too many exchanges that wait to be declared the last are given up, counted; those declared make room."""
         self.rabbit.silent = {"Queue.Declare"}
-        self.broker.publish([event(number + 1, f"u{number}") for number in range(MAX_ASKED + 1)])
-        self.assertEqual(self.counters.snapshot(), {"amqp_publish_dropped": 1})
+        under_way = 1
+        self.broker.publish([event(number + 1, f"u{number}") for number in range(under_way + MAX_ASKED + 1)])
+        self.assertEqual(self.counters.snapshot(), {"amqp_publish_lost": 1})
+        self.rabbit.run()
+        self.rabbit.silent = set()
+        self.rabbit.say(3, spec.Queue.DeclareOk(QUEUE, 0, 0))
+        self.rabbit.run()
+        self.broker.publish([event(number + 1, f"v{number}") for number in range(under_way + MAX_ASKED)])
+        self.rabbit.run()
+        self.assertEqual((self.counters["amqp_publish_lost"], len(self.posts())), (1, 2 * (under_way + MAX_ASKED)))
 
     def test_confirms(self) -> None:
         """One by one, out of order, many at once, all at once, and twice: the room is given back once."""

@@ -159,6 +159,30 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual(heard.received[0][1], "channel.close")
         self.assertEqual([message[3] for message in heard.delivered], [b"y"])
 
+    def test_nothing_is_left_of_a_closed_channel(self) -> None:
+        """A header for a message whose channel was closed belongs to nobody."""
+        heard = Heard()
+        begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
+        heard.reader.feed(begun + method_frame(1, spec.Channel.Close(500, "x", 0, 0)) + content_frames(1, b"y"))
+        self.assertEqual((heard.delivered, heard.dropped), ([], ["amqp_stray_frames"] * 3))
+
+    def test_message_inside_a_message(self) -> None:
+        """A message that begins on the same channel ends the one before, which never gets another's content."""
+        heard = Heard()
+        begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "stale", "k"))
+        heard.reader.feed(begun + delivery(b"y"))
+        heard.reader.feed(delivery(b"z"))
+        self.assertEqual([message[0] for message in heard.delivered], [b"alice_feedExchange"] * 2)
+        self.assertEqual(heard.dropped, ["amqp_stray_frames"])
+
+    def test_header_of_another_channel(self) -> None:
+        """Is not taken for this one's."""
+        begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
+        header = frame.Header(2, 3, spec.BasicProperties()).marshal()
+        heard = Heard()
+        self.assertRaises(FrameError, heard.reader.feed, begun + header + frame.Body(1, b"xyz").marshal())
+        self.assertEqual(heard.delivered, [])
+
     def test_not_amqp(self) -> None:
         """What cannot be read any further is said, with a reason."""
         good = delivery(b"xyz")
@@ -179,6 +203,8 @@ class ReaderTests(SynchronousTestCase):
         begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
         header = frame.Header(1, 2, spec.BasicProperties()).marshal()
         body = frame.Body(1, b"xyz").marshal()
+        without_flags = b"\2\0\1\0\0\0\x0c\0\x3c\0\0" + (3).to_bytes(8, "big") + b"\xce"
+        self.assertRaises(FrameError, Heard().reader.feed, begun + without_flags + body)
         for stream in (begun + body, begun + header + header, begun + header + body, begun + b"\2\0\1\0\0\0\2\0\0\xce"):
             self.assertRaises(FrameError, Heard().reader.feed, stream)
 
