@@ -76,6 +76,7 @@ class Store(_Section, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=200)] = 10
     max_waiting: Count = 500
     query_seconds: Seconds = 4.0
+    keep_days: Annotated[float, Meta(ge=0, le=36_500)] = 7.0
     migrate: bool = True
 
 

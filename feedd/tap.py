@@ -40,6 +40,7 @@ from feedd.posting import Posting
 from feedd.reading import Reading
 from feedd.recent import RecentLog
 from feedd.store.opening import Opener
+from feedd.store.pruner import DAY_SECONDS, Pruner
 from feedd.store.sql import SQLStore
 from feedd.store.tail import Tail
 from feedd.web.deadlines import Deadlines
@@ -185,6 +186,7 @@ class Process:
         self.reading = Reading(self.log, self.hub, self.store, self.friends)
         self.posting = Posting(self.store, self.log, self.broker)
         self.tail = Tail(reactor, time.monotonic, self.store, self.log, config.store.tail_seconds, self.degraded, self.counters)
+        self.pruner = Pruner(reactor, self.store, secrets.token_hex(8), config.store.keep_days * DAY_SECONDS, self.counters)
         self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
 
     def degraded(self) -> bool:
@@ -221,6 +223,8 @@ class Process:
         self.log.fill(opening.settled, opening.events)
         self.reading.epoch = opening.epoch
         self.tail.setServiceParent(self.service)
+        if self.config.store.keep_days:
+            self.pruner.setServiceParent(self.service)
 
 
 def make_site(process: Process) -> FeedSite:

@@ -16,7 +16,7 @@ from feedd.config import Store as Settings
 from feedd.counters import Counters
 from feedd.event import Event
 from feedd.ports import Friendship, History, Opening, Page, Stored, Unavailable
-from feedd.store import friendships, log, posts
+from feedd.store import friendships, log, posts, retention
 from feedd.store.address import File, parse_address
 from feedd.store.dialect import Dialect
 from feedd.store.mariadb import MariaDB
@@ -200,6 +200,15 @@ class SQLStore(Service):
     async def save_settled(self, settled: int) -> None:
         """Move ``meta.settled`` up to `settled`; never down."""
         await self._write(log.save_settled, settled)
+
+    async def prune(self, owner: str, keep_seconds: float, limit: int) -> int:
+        """
+        Delete the oldest events, `limit` at most, that are older than `keep_seconds`; returns how many went.
+
+        One process at a time: another than `owner`, a word, has to wait for a minute after its last call.
+        """
+        now = self._now_ms()
+        return await self._write(retention.prune, owner, now, now - int(keep_seconds * 1000), limit)
 
     async def ping(self) -> None:
         """Return when the database answers."""

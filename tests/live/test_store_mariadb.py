@@ -10,9 +10,11 @@ from twisted.trial.unittest import TestCase
 
 from feedd.ports import NotFound, Unavailable
 from feedd.store import posts
+from feedd.store.retention import prune
 from feedd.store.transaction import Transaction
 from tests.contracts.store import FriendContract, PostContract, body_of, pairs, together
 from tests.contracts.store_log import LogContract, PageContract
+from tests.contracts.store_retention import RetentionContract
 from tests.contracts.store_sql import SQL, BoundContract, MigrationContract, SiteContract
 from tests.live import servers
 
@@ -52,6 +54,10 @@ class MariaDBStoreTests(MariaDB, PostContract, FriendContract, LogContract, Page
 
 class MariaDBRowTests(MariaDB, SiteContract, MigrationContract, TestCase):
     """Rows of a site, and the schema."""
+
+
+class MariaDBRetentionTests(MariaDB, RetentionContract, TestCase):
+    """Retention."""
 
 
 class MariaDBBoundTests(MariaDB, BoundContract, TestCase):
@@ -170,6 +176,39 @@ class OverlapTests(MariaDB, TestCase):
         other.connection.close()
         await preparing
         await store.ping()
+
+
+class PruningTests(MariaDB, TestCase):
+    """Retention beside those who write."""
+
+    async def test_who_writes_does_not_wait(self) -> None:
+        """While a batch is deleted, posts, edits and the watermark are written, though nothing but the last row is left."""
+        stored = await self.posted("ann", 1_500)
+        await self.store.save_settled(stored[-1].event.id)
+        self.write("UPDATE events SET created_at = 1")
+
+        def prune_in_between(txn: Transaction) -> int:
+            count = prune(txn, "me", 10**12, 10**12, 2_000)
+            site = self.other()
+            site.execute("SET innodb_lock_wait_timeout = 1")
+            site.execute(INSERT, ("1",))
+            site.execute("INSERT INTO events (kind, author, payload, created_at) VALUES ('post', 'ann', '1', 1)")
+            site.execute("UPDATE posts SET body = '2' WHERE id = 1")
+            site.execute("UPDATE meta SET value = '9999' WHERE name = 'settled'")
+            site.connection.commit()
+            return count
+
+        assert self.store._writes is not None
+        self.assertEqual(await self.store._writes.run(prune_in_between), 1_499)
+        self.assertEqual(len(await self.store.ids_after(0, 10)), 3)
+
+    async def test_two_at_once(self) -> None:
+        """One prunes, the other finds nothing to do; every event is counted once."""
+        stored = await self.posted("ann", 300)
+        await self.store.save_settled(stored[-2].event.id)
+        self.write("UPDATE events SET created_at = 1")
+        pruning = together([self.store.prune(owner, 1.0, 100) for owner in ("a", "b", "c", "d")])
+        self.assertEqual(sorted([await batch for batch in pruning]), [0, 0, 0, 100])
 
 
 class ConnectionTests(MariaDB, TestCase):

@@ -18,6 +18,7 @@ from feedd.ports import Unavailable
 from feedd.store.sql import make_dialect
 from tests.contracts.store import FriendContract, PostContract, together
 from tests.contracts.store_log import LogContract, PageContract
+from tests.contracts.store_retention import RetentionContract
 from tests.contracts.store_sql import SQL, BoundContract, MigrationContract, SiteContract
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,10 @@ class SQLiteStoreTests(SQLite, PostContract, FriendContract, LogContract, PageCo
 
 class SQLiteRowTests(SQLite, SiteContract, MigrationContract, TestCase):
     """Rows of a site, and the schema."""
+
+
+class SQLiteRetentionTests(SQLite, RetentionContract, TestCase):
+    """Retention."""
 
 
 class SQLiteBoundTests(SQLite, BoundContract, TestCase):

@@ -35,6 +35,7 @@ tail_seconds = 0.25
 threads = 1
 max_waiting = 2
 query_seconds = 3
+keep_days = 30.0
 migrate = false
 [broker]
 url = "amqps://127.0.0.1/%2F"
@@ -119,6 +120,7 @@ class ParseTests(SynchronousTestCase):
             "http.max_body_bytes": "1023", "poll.hold_seconds": "0", "poll.linger_seconds": "-1", "poll.max_pending": "0",
             "store.settle_seconds": "nan", "store.tail_seconds": "inf", "store.threads": "201", "broker.shards": "65537",
             "broker.heartbeat_seconds": "-1", "cache.connections": "0", "auth.cache_seconds": "3601",
+            "store.keep_days": "-1",
         }.items():  # fmt: skip
             section, name = key.split(".")
             self.assert_mistake(f"[{section}]\n{name} = {value}", key)
