@@ -56,6 +56,14 @@ class DatabaseTests(DatabaseCase):
         reply = self.cold("k1.10")
         self.assertEqual((reply.gap, len(reply.events)), (False, 12))
 
+    def test_pruned_and_in_memory(self) -> None:
+        """What memory still holds is told without asking anybody; nothing of it was lost."""
+        self.store.prune(20)
+        asked = self.store.asked["events_after"]
+        reply = self.cold("k1.15")
+        self.assertEqual((reply.gap, ids(reply.events)), (False, list(range(16, 23))))
+        self.assertEqual(self.store.asked["events_after"], asked)
+
     def test_another_database(self) -> None:
         """A cursor of another database says gap, and starts now."""
         reply = self.cold("k0.22")
