@@ -43,6 +43,7 @@ from feedd.store.opening import Opener
 from feedd.store.pruner import DAY_SECONDS, Pruner
 from feedd.store.sql import SQLStore
 from feedd.store.tail import Tail
+from feedd.watchdog import Watchdog
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
 from feedd.web.lane import Dates, Lane, LaneSite
@@ -275,7 +276,7 @@ def build(config: Config, reactor: Any) -> MultiService:
     """The service of a whole process, not started."""
     process = Process(config, reactor)
     site: Any = make_site(process)
-    for part in (process.store, process.broker, process.opener):
+    for part in (process.store, process.broker, process.opener, Watchdog(reactor, process.counters)):
         if isinstance(part, Service):
             part.setServiceParent(process.service)
     for endpoint in config.http.listen:

@@ -93,6 +93,8 @@ class RuleTests(SynchronousTestCase):
         self.refused("feedd/posting.py", "from feedd import tap\n", "nobody imports tap")
         self.refused("feedd/tap.py", "from feedd.cli import main\n", "nobody imports cli")
         self.allowed("feedd/cli.py", "from feedd.tap import make_store\n")
+        self.refused("feedd/web/poll.py", "import feedd.watchdog\n", "nobody imports watchdog")
+        self.allowed("feedd/tap.py", "from feedd.watchdog import Watchdog\n")
         self.allowed("feedd/tap.py", "from feedd.web.site import site\nfrom feedd.store.sql import SQLStore\n")
 
     def test_a_new_module_needs_a_layer(self) -> None:
