@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from feedd.counters import Counters
 from feedd.event import Event
 from feedd.ports import Store, Unavailable
+from feedd.store.answered import AnsweredTime
 
 BATCH = 5_000
 CHUNK = 250
@@ -82,6 +83,7 @@ class Tail(Service):
         self._failing = False
         self._saved = 0
         self._saved_at = monotonic()
+        self._time = AnsweredTime(monotonic(), tick_seconds)
 
     @property
     def healthy(self) -> bool:
@@ -159,13 +161,15 @@ class Tail(Service):
         Read until the end of the log, `BATCH` ids at a time.
 
         All batches count as one read that began with the first: a row that became visible meanwhile below an id that had
-        been passed already is not in it, and will be in the next tick's.
+        been passed already is not in it, and will be in the next tick's. Its times are the database's, see `AnsweredTime`.
         """
-        started = self._monotonic()
+        asked = self._monotonic()
+        started: float | None = None
         after = self._door.settled
         while True:
             ids = await self._store.ids_after(after, BATCH)
-            ended = self._monotonic()
+            began, ended = self._time.read(asked, self._monotonic())
+            started = began if started is None else started
             await self._offer(self._door.unknown(ids))
             after = ids[-1] if ids else after
             self._door.note_read(started, ended, after)

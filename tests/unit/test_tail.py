@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from feedd.counters import Counters
 from feedd.event import Event, make_event
 from feedd.ports import Unavailable
+from feedd.recent import RecentLog
 from feedd.store import tail as module
 from feedd.store.tail import BATCH, Tail
 
@@ -87,6 +88,28 @@ class FakeLog:
         self.notes.append(("read", started, ended, upto))
 
 
+class HangTests(SynchronousTestCase):
+    """A tail with the log that it serves."""
+
+    def test_an_open_transaction(self) -> None:
+        """What an event was written in may hang with the database for longer than it may be open, and is not lost."""
+        clock, store, offered = Clock(), FakeStore(), []
+        log = RecentLog(lambda event: offered.append(event.id), 100, 5.0, Counters())
+        tail = Tail(clock, clock.seconds, store, log, 1.0, lambda: False, Counters())  # type: ignore[arg-type]
+        store.rows = {2}  # 1 was given out before it, and is not committed
+        tail.startService()
+        self.addCleanup(tail.stopService)
+        store.error = Unavailable("database", "hangs")
+        clock.pump([1.0] * 30)
+        store.error = None
+        clock.pump([1.0] * 3)
+        store.rows = {1, 2}
+        clock.advance(1.0)
+        self.assertEqual((offered, log.settled), ([2, 1], 0))
+        clock.pump([1.0] * 5)
+        self.assertEqual(log.settled, 2)
+
+
 class TailTests(SynchronousTestCase):
     """A tail that ticks each second, on a clock of the test."""
 
@@ -152,12 +175,27 @@ class TailTests(SynchronousTestCase):
         self.store.rows = {1}
         held = self.hold()
         self.start()
-        self.clock.advance(2)
+        self.clock.advance(0.5)
         held.pop(0).callback(None)
         self.clock.advance(3)
         self.assertEqual(self.log.notes, [])
         held.pop(0).callback(None)
-        self.assertEqual(self.log.notes, [1, ("read", 0.0, 2.0, 1)])
+        self.assertEqual(self.log.notes, [1, ("read", 0.0, 0.5, 1)])
+
+    def test_a_database_that_hangs(self) -> None:
+        """The time until its answer counts as one tick at most, whether it answers in the end or fails before."""
+        held = self.hold()
+        self.start()
+        self.clock.advance(30)
+        self.store.held = None
+        held.pop(0).callback(None)
+        self.clock.advance(1)
+        self.store.error = Unavailable("database", "hangs")
+        self.clock.pump([5.0] * 6)
+        self.store.error = None
+        self.clock.pump([1.0, 1.0])
+        reads = [(0.0, 1.0), (2.0, 2.0), (3.0, 3.0), (4.0, 4.0)]
+        self.assertEqual(self.log.notes, [("read", started, ended, 0) for started, ended in reads])
 
     def test_a_long_way(self) -> None:
         """A read that the limit cuts goes on at once; each part says how far it came, and counts from the first one's start."""
