@@ -113,10 +113,11 @@ class House:
         max_connections: int = 100,
         jitter: float = 0.5,
         lane: bool = False,
+        door: Any = None,
     ) -> None:
         self.clock = Clock()
         self.counters = Counters()
-        self.store, self.broker, self.door = MemoryStore(), MemoryBroker(), Door()
+        self.store, self.broker, self.door = MemoryStore(), MemoryBroker(), door or Door()
         self.friends = MemoryFriends(self.store)
         self.deadlines, self.idle = Deadlines(self.clock.seconds()), Deadlines(self.clock.seconds())
         self.hub = Hub(
@@ -134,20 +135,21 @@ class House:
         self.reading = Reading(self.log, self.hub, self.store, self.friends)
         self.posting = Posting(self.store, self.log, self.broker)
         self.troubles = {"database": "", "broker": "", "cache": ""}
-        origins = Origins([SITE])
-        gate = Gate(self.door, origins, lambda header: header == KEY["Authorization"].encode())
-        poll = PollEndpoint(
+        self._origins = Origins([SITE])
+        gate = Gate(self.door, self._origins, lambda header: header == KEY["Authorization"].encode())
+        self._poll = PollEndpoint(
             gate, self.reading, self.hub, self.deadlines, lambda: bool(self.troubles["broker"]), 50.0, lambda: jitter
         )
         parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
-        root: Any = make_root(gate, self.reading, self.posting, self.store, self.hub, poll, status, files)
-        settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
-        if not lane:
-            self.site = FeedSite(*settings)
-        else:
-            self.site = LaneSite(Lane(poll, self.door.known, origins, Dates(time.time)), *settings)
+        root: Any = make_root(gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files)
+        self._settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
+        self.site: FeedSite = self.lane_site() if lane else FeedSite(*self._settings)
+
+    def lane_site(self, kind: type[Lane] = Lane) -> LaneSite:
+        """Another door to the same process, with the fast lane."""
+        return LaneSite(kind(self._poll, self.door.known, self._origins, Dates(time.time)), *self._settings)
 
     def open(self) -> None:
         """Reach the database."""
@@ -184,8 +186,8 @@ class House:
 class Browser:
     """One connection to a site, which keeps it alive; closed as a socket would be, a little after the site has asked for it."""
 
-    def __init__(self, site: FeedSite) -> None:
-        self.wire = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 4242))
+    def __init__(self, site: FeedSite, wire: Any = None) -> None:
+        self.wire = wire or StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 4242))
         self.channel = site.buildProtocol(self.wire.getPeer())
         self.open = self.channel is not None
         self._methods: list[str] = []

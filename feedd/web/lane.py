@@ -30,13 +30,19 @@ START = b"GET /feed/poll?"
 _QUERY = re.compile(rb"[A-Za-z0-9._~$=&-]+\Z")
 _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]*): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)\Z")
 _FOR_TWISTED = frozenset((b"connection", b"content-length", b"expect", b"origin", b"transfer-encoding", b"upgrade"))
+_KEPT_ALIVE = (b"connection", b"keep-alive")
+"""What HTTP/1.1 does anyway, and many clients say all the same."""
 
 MAX_READ_BYTES = 8_192
+MAX_HEADERS = 100
+"""Fewer than twisted.web takes."""
+
 MAX_HEADS = 20_000
 MAX_HEAD_BYTES = 1_024
-"""Longer header lines are read anew each time: 20 MB hold what is remembered."""
+"""Longer header lines are read anew each time: some 50 MB hold what is remembered, whoever sends it."""
 
 MAX_HELD_BYTES = 16_384
+"""Of what comes behind a parked poll; as with twisted.web the connection is not read any further then."""
 
 
 class Head(NamedTuple):
@@ -84,7 +90,7 @@ class Lane:
             return False
         cursor, callback = given.get(b"cursor"), given.get(b"callback")
         wait = given.get(b"wait", b"86400")
-        if cursor is None or not wait.isdigit() or len(wait) > 5 or wait == b"0":
+        if cursor is None or not wait.isdigit() or len(wait) > 5 or not wait.strip(b"0"):
             return False
         if callback is not None and not arguments.is_callback(callback):
             return False
@@ -121,7 +127,9 @@ class Lane:
         try:
             return self._heads[lines]
         except KeyError:
-            head = self._read_head(lines)
+            if lines.find(b"\r\n\r\n") != len(lines) - 4:
+                return None  # not the whole, or more than one: that never comes again, and is not worth remembering
+        head = self._read_head(lines)
         if len(lines) <= MAX_HEAD_BYTES:
             if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
@@ -129,13 +137,13 @@ class Lane:
         return head
 
     def _read_head(self, lines: bytes) -> Head | None:
-        if lines.find(b"\r\n\r\n") != len(lines) - 4:
-            return None
         found: dict[bytes, bytes] = {}
         for line in lines[:-4].split(b"\r\n")[1:]:
             match = _HEADER.match(line)
             name = match[1].lower() if match else b""
-            if match is None or name in found or (name in _FOR_TWISTED and match[2].lower() != b"keep-alive"):
+            if match is None or name in found or len(found) == MAX_HEADERS:
+                return None
+            if name in _FOR_TWISTED and (name, match[2].lower()) != _KEPT_ALIVE:
                 return None
             found[name] = match[2]
         site, referer, host = (_text(found.get(name)) for name in (b"sec-fetch-site", b"referer", b"host"))
@@ -155,6 +163,7 @@ class LaneChannel(FeedChannel):
     _poll: Poll | None = None
     _held = b""
     _sends_directly = False
+    _HTTPChannel__first_line: int
 
     def connectionMade(self) -> None:
         """See what the transport can do: a socket sends at once, TLS does not."""
@@ -199,7 +208,13 @@ class LaneChannel(FeedChannel):
     def _is_quiet(self) -> bool:
         """Whether twisted.web is between two requests here, and would take this one now."""
         return bool(
-            self.line_mode and not self.requests and not self._buffer and self.persistent and not self._waitingForTransport
+            self.line_mode
+            and self._HTTPChannel__first_line == 1  # 2: an empty line has come before it
+            and not self.requests
+            and not self._buffer
+            and self.persistent
+            and not self._waitingForTransport
+            and not self.transport.disconnecting
         )
 
     def _hold(self, data: bytes) -> None:
@@ -209,7 +224,7 @@ class LaneChannel(FeedChannel):
 
     def _go_on(self) -> None:
         held, self._held = self._held, b""
-        if len(held) > MAX_HELD_BYTES:
+        if len(held) > MAX_HELD_BYTES and not self._waitingForTransport:
             self.transport.resumeProducing()
         self.dataReceived(held)
 

@@ -111,8 +111,8 @@ class FeedChannel(HTTPChannel):
         return previous
 
     def resetTimeout(self) -> None:
-        """Something has come: begin to wait anew."""
-        if self.timeOut is not None:
+        """Something has come: begin to wait anew, if there is a wait at all and it is not over."""
+        if self._idle_slot:
             self.setTimeout(self.timeOut)
 
     def expire(self) -> None:

@@ -79,7 +79,7 @@ class LostTests(PollTestCase):
 
     def test_told_afterwards(self) -> None:
         """Who wants to be told that a client has gone is told also when it has gone already."""
-        browser = self.park(self.cursor())
+        browser = self.park(self.cold_cursor())
         (request,) = browser.channel.requests
         browser.lose()
         calls: list[str] = []

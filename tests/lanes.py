@@ -1,0 +1,170 @@
+"""
+Two equal processes, of which one has the fast lane: what is done to one is done to the other, and nobody can tell them apart.
+
+This module knows connections and bytes. It does not know what is sent.
+"""
+
+import re
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import IPv4Address
+from twisted.internet.main import CONNECTION_LOST
+
+from feedd.auth.token import TokenAuth
+from feedd.web.lane import Lane, LaneChannel
+from tests.browser import LINGER_SECONDS, Browser, House
+
+SECRET = "a secret of thirty-two bytes, and more"
+
+
+class Selected:
+    """The part of a reactor that a descriptor talks to."""
+
+    def __init__(self) -> None:
+        self.readers: set[object] = set()
+        self.writers: set[object] = set()
+        self.addReader, self.addWriter = self.readers.add, self.writers.add
+        self.removeReader, self.removeWriter = self.readers.discard, self.writers.discard
+
+
+class Socket(FileDescriptor):
+    """
+    A socket whose peer takes as many bytes as the test says.
+
+    :ivar room: how many more bytes the kernel takes.
+    :ivar lost: the peer has gone, and the kernel knows.
+    :ivar tries: how often something was sent, or tried to be.
+    """
+
+    def __init__(self, room: int = 10**9) -> None:
+        super().__init__(Selected())  # type: ignore[arg-type]
+        self.connected = 1
+        self.room = room
+        self.lost = False
+        self.tries = 0
+        self.startReading()
+        self._sent = b""
+
+    @property
+    def reads(self) -> bool:
+        """Whether the site wants to read."""
+        return self in self.reactor.readers
+
+    @property
+    def writes(self) -> bool:
+        """Whether the site has something to send."""
+        return self in self.reactor.writers
+
+    def writeSomeData(self, data: Any) -> Any:
+        """Take what there is room for."""
+        self.tries += 1
+        if self.lost:
+            return CONNECTION_LOST
+        taken = bytes(data[: self.room])
+        self.room -= len(taken)
+        self._sent += taken
+        return len(taken)
+
+    def drain(self, room: int = 10**9) -> object:
+        """The reactor's turns while there are `room` more bytes; returns why the connection ended, if it did."""
+        self.room = room
+        while self.writes and self.room:
+            ended = self.doWrite()
+            if ended is not None:
+                return ended
+        return None
+
+    def value(self) -> bytes:
+        """What has been sent."""
+        return self._sent
+
+    def clear(self) -> None:
+        """Forget it."""
+        self._sent = b""
+
+    def abortConnection(self) -> None:
+        """Close at once."""
+        self.disconnecting = 1
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 4242)
+
+
+class CountedLane(Lane):
+    """A lane that counts what it takes."""
+
+    taken = 0
+
+    def take(self, channel: LaneChannel, data: bytes) -> bool:
+        """The same, counted."""
+        took = super().take(channel, data)
+        self.taken += took
+        return took
+
+
+class Side:
+    """One of the two processes, and the connections to it."""
+
+    def __init__(self, lane: bool, sockets: bool) -> None:
+        self.house = House(door=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds()))
+        self.house.store.friendships |= {("alice", "bob"), ("bob", "alice")}
+        self.house.open()
+        if lane:
+            self.house.site = self.house.lane_site(CountedLane)
+        self.sockets = sockets
+        self.browsers: list[Browser] = []
+        self.inboxes: list[list[bytes]] = []
+
+    def connect(self, index: int) -> None:
+        """A new connection in the place of an old one."""
+        browser = Browser(self.house.site, Socket() if self.sockets else None)
+        self.browsers[index : index + 1] = [browser]
+        self.inboxes[index : index + 1] = [[]]
+
+    def deliver(self) -> None:
+        """Let everything that is on its way arrive, as far as the site reads it."""
+        moved = True
+        while moved:
+            moved = False
+            for browser, inbox in zip(self.browsers, self.inboxes, strict=True):
+                if self.sockets:
+                    browser.wire.drain()
+                if inbox and not browser.dropped and (browser.wire.reads if self.sockets else browser.wire.producerState == "producing"):
+                    browser.send(inbox.pop(0))
+                    moved = True
+
+    def outputs(self) -> list[tuple[bytes, bool]]:
+        """For each connection what was written since the last call, but for the time of day, and whether it is closed."""
+        found = []
+        for browser in self.browsers:
+            found.append((re.sub(rb"\r\nDate: [^\r]*", b"\r\nDate: now", browser.wire.value()), bool(browser.dropped)))
+            browser.wire.clear()
+        return found
+
+    def state(self) -> dict[str, object]:
+        """All that the process keeps."""
+        house, hub = self.house, self.house.hub
+        return {
+            "subscriptions": [
+                (name, found.viewer, found.issued, found.overflowed, list(found._pending or ()), found.parked)
+                for name, found in hub._subscriptions.items()
+            ],
+            "idle": [(found.handle, since) for found, since in hub._idle.items()],
+            "ready": [found.handle for found in hub._ready],
+            "wheels": [{slot: len(items) for slot, items in wheel._slots.items() if items} for wheel in (house.deadlines, house.idle)],
+            "followed": set(house.broker.followed),
+            "connections": house.site.connections,
+            "timers": sorted(call.getTime() for call in house.clock.getDelayedCalls()),
+            "counters": dict(house.counters),
+            "posts": len(house.store.posts),
+        }
+
+    def end(self) -> dict[str, object]:
+        """All connections and subscriptions end; returns what is kept of them."""
+        for browser in self.browsers:
+            browser.lose()
+        self.house.flush()
+        self.house.hub.expire(self.house.clock.seconds() + LINGER_SECONDS, LINGER_SECONDS)
+        self.house.clock.advance(0)
+        return self.state()
