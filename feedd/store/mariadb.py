@@ -25,7 +25,9 @@ class MariaDB(Dialect):
     A `Dialect` for MariaDB from 10.5 on and MySQL from 8.0 on.
 
     No statement takes longer than `query_seconds`: the server ends it a little before that (MariaDB only), and the
-    driver closes the connection then, so that no thread hangs on a frozen server. A lock is waited for half as long.
+    driver closes the connection then, so that no thread hangs on a frozen server. A lock is waited for half as long. Nor
+    does the server wait longer than that for the next statement of a transaction (MariaDB only): a COMMIT that was held up in
+    a network, or in a process that was stopped, would make ids visible that others have read past.
     """
 
     name = "mysql"
@@ -56,7 +58,8 @@ class MariaDB(Dialect):
     def connect(self, *, patient: bool = False) -> Connection:
         seconds = PATIENT_SECONDS if patient else self._query_seconds
         server = self._server
-        limits = f"/*M! max_statement_time = {seconds * 0.9}, */ innodb_lock_wait_timeout = {max(1, int(seconds / 2))}"
+        half = max(1, int(seconds / 2))
+        of_mariadb = f"/*M! max_statement_time = {seconds * 0.9}, idle_transaction_timeout = {half}, */"
         connection = pymysql.connect(
             host=server.host,
             port=server.port,
@@ -65,7 +68,7 @@ class MariaDB(Dialect):
             database=server.database,
             charset="utf8mb4",
             sql_mode="STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
-            init_command=f"SET SESSION {limits}",
+            init_command=f"SET SESSION {of_mariadb} innodb_lock_wait_timeout = {half}",
             autocommit=False,
             connect_timeout=self._query_seconds,
             read_timeout=seconds,
