@@ -8,6 +8,7 @@ that. This module knows transactions. It does not know what is asked in them, no
 import time
 from collections.abc import Callable
 from functools import partial
+from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.enterprise import adbapi
@@ -76,7 +77,7 @@ class Pool(adbapi.ConnectionPool):
         self._bound = threads + max_waiting
         self._query_seconds = query_seconds
         self._commit_seconds = commit_seconds
-        self._under_way = 0
+        self._jobs: set[_Job] = set()
         self._closing = False
         self._quiet: Deferred[None] | None = None
         self._used: dict[int, float] = {}
@@ -90,11 +91,25 @@ class Pool(adbapi.ConnectionPool):
         :raises Unavailable: (fails with) when the database is, or the queue is full, or the time is up.
         :raises Duplicate: (fails with) when a unique index refused a row.
         """
-        return self._submit(lambda job: self._transact(job, work), seconds, bounded)
+        return self._submit(work, seconds, bounded)
 
-    def call(self, function: Callable[[], T], *, seconds: float) -> Deferred[T]:
-        """The result of ``function()``, run in a thread without a connection; errors are the same as of `run`."""
-        return self._submit(lambda job: self._explained(function), seconds, True)
+    def call(self, function: Callable[[], T]) -> Deferred[T]:
+        """
+        The result of ``function()``, which has connections and time limits of its own; errors are the same as of `run`.
+
+        It runs in a thread for itself, which may take as long as a change of schema does: nobody waits for it when feedd stops.
+        """
+        answer: Deferred[T] = Deferred()
+
+        def work() -> None:
+            try:
+                result: T | Failure = self._explained(function)
+            except BaseException:
+                result = Failure()
+            self._reactor.callFromThread(self._answer, result, answer)
+
+        Thread(target=work, name=f"{self.threadpool.name}-alone", daemon=True).start()
+        return answer
 
     def runInteraction(self, interaction: Callable[..., T], *args: Any, **kw: Any) -> Deferred[T]:
         """`run`, for twistar's models."""
@@ -103,29 +118,31 @@ class Pool(adbapi.ConnectionPool):
     async def finish(self) -> None:
         """Accept nothing any more, wait for what was accepted (no longer than the time limits allow), end the threads."""
         self._closing = True
-        if self._under_way:
+        if self._jobs:
             self._quiet = Deferred()
             limit = self._reactor.callLater(3 * self._query_seconds + GRACE_SECONDS, self._quiet.callback, None)
             await self._quiet
             if limit.active():
                 limit.cancel()
+        for job in self._jobs:
+            job.dropped = True
         self.close()
 
     # The reactor's side
 
-    def _submit(self, task: Callable[[_Job], T], seconds: float | None, bounded: bool) -> Deferred[T]:
+    def _submit(self, work: Callable[[Transaction], T], seconds: float | None, bounded: bool) -> Deferred[T]:
         if self._closing:
             return fail(Unavailable(PART, "feedd is stopping"))
-        if bounded and self._under_way >= self._bound:
+        if bounded and len(self._jobs) >= self._bound:
             self._counters.add("store_full")
             return fail(Unavailable(PART, "too many queries are waiting"))
         job = _Job()
         answer: Deferred[T] = Deferred(partial(self._cancelled, job))
         seconds = self._query_seconds + GRACE_SECONDS if seconds is None else seconds
         limit = self._reactor.callLater(seconds, self._give_up, job, answer, seconds)
-        self._under_way += 1
-        running: Deferred[T] = deferToThreadPool(self._reactor, self.threadpool, task, job)
-        running.addBoth(self._ended, answer, limit)
+        self._jobs.add(job)
+        running: Deferred[T] = deferToThreadPool(self._reactor, self.threadpool, self._transact, job, work)
+        running.addBoth(self._ended, job, answer, limit)
         return answer
 
     def _cancelled(self, job: _Job, answer: Deferred[T]) -> None:
@@ -138,16 +155,19 @@ class Pool(adbapi.ConnectionPool):
             self._counters.add("store_slow")
             answer.errback(Unavailable(PART, f"no answer within {seconds:g} seconds"))
 
-    def _ended(self, result: T | Failure, answer: Deferred[T], limit: Any) -> None:
-        self._under_way -= 1
+    def _ended(self, result: T | Failure, job: _Job, answer: Deferred[T], limit: Any) -> None:
+        self._jobs.remove(job)
         if limit.active():
             limit.cancel()
+        self._answer(result, answer)
+        if self._quiet is not None and not self._jobs and not self._quiet.called:
+            self._quiet.callback(None)
+
+    def _answer(self, result: T | Failure, answer: Deferred[T]) -> None:
         if isinstance(result, Failure) and result.check(*self.dialect.errors):
             self.log.failure("a statement that the database refuses", failure=result)
         if not answer.called:
             answer.callback(result)
-        if self._quiet is not None and not self._under_way and not self._quiet.called:
-            self._quiet.callback(None)
 
     # The thread's side
 
@@ -185,6 +205,7 @@ class Pool(adbapi.ConnectionPool):
         try:
             self.dialect.begin(connection, self._write)
             transaction: Transaction = self.transactionFactory(self, connection)
+            transaction.check_wanted = partial(self._check_wanted, job)
             result = work(transaction)
             transaction.close()
             self._check_wanted(job)

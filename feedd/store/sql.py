@@ -30,7 +30,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Work = Callable[Concatenate[Transaction, P], T]
 
-MIGRATION_SECONDS = 3600.0
 OPENING_SECONDS = 120.0
 COMPLAINT_SECONDS = 60.0
 BULK = 4
@@ -122,7 +121,7 @@ class SQLStore(Service):
         """
         if self._writes is None:
             raise Unavailable(PART, "feedd is not running")
-        before, now = await self._writes.call(lambda: migrate(self._dialect, self._settings.migrate), seconds=MIGRATION_SECONDS)
+        before, now = await self._writes.call(lambda: migrate(self._dialect, self._settings.migrate))
         if now != before:
             self._log.info("the schema has version {now} now; it was {before}", now=now, before=before)
         self._prepared = True

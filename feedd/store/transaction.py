@@ -5,7 +5,7 @@ This module knows a cursor and a dialect. It runs in a thread, and knows neither
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.enterprise import adbapi
@@ -23,6 +23,8 @@ class Transaction(adbapi.Transaction):
 
     _cursor: Any = None
     _numbered_at: float | None = None
+    check_wanted: Callable[[], None] = staticmethod(lambda: None)
+    """Raises when nobody waits for the result any more; asked before each statement, so that no thread goes on for nobody."""
 
     @property
     def dialect(self) -> Dialect:
@@ -31,7 +33,8 @@ class Transaction(adbapi.Transaction):
         return dialect
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        """Run a statement."""
+        """Run a statement. Raises `Unavailable` when nobody waits for it."""
+        self.check_wanted()
         return self._cursor.execute(*self.dialect.native(statement, values))
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> Sequence[Row]:

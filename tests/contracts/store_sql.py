@@ -244,6 +244,33 @@ class BoundContract(SQL):
         await self.store.stopService()
         self.assertEqual((await (await self.reached()).page(["ann"], None, 1, 0)).posts, [])
 
+    async def test_nothing_goes_on_for_nobody(self) -> None:
+        """Who was told that it took too long has no thread at work any more, however many statements were to come."""
+        begun: list[int] = []
+        error = await self.refused(Unavailable, self.transact(lambda txn: self.dawdle(txn, begun), seconds=0.2))
+        self.assertIn("no answer within 0.2", error.why)
+        await self.pause(0.2)
+        count = len(begun)
+        await self.pause(0.3)
+        self.assertEqual(len(begun), count)
+
+    def dawdle(self, txn: Transaction, begun: list[int]) -> None:
+        """A transaction of a hundred statements, ten seconds long."""
+        for number in range(100):
+            begun.append(number)
+            txn.execute("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", "1"))
+            time.sleep(0.1)
+
+    async def test_stopping_is_not_put_off(self) -> None:
+        """What takes longer than a stop may wait for is rolled back."""
+        store = await self.reached(query_seconds=0.2)
+        (working,) = together([self.transact(lambda txn: self.dawdle(txn, []), store, seconds=60.0)])
+        begun = time.monotonic()
+        await store.stopService()
+        self.assertLess(time.monotonic() - begun, 3.0)
+        await self.refused(Unavailable, working)
+        self.assertEqual((await self.store.page(["ann"], None, 1, 0)).posts, [])
+
     async def test_an_id_becomes_visible_soon_or_never(self) -> None:
         """A transaction that takes long after its first event got an id is rolled back: the cursor rests on that."""
 

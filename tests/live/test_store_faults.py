@@ -50,6 +50,24 @@ class FaultTests(MariaDB, TestCase):
         await store.prepare()
         self.assertTrue((await store.add_post("ann", b"1", None)).fresh)
 
+    async def test_frozen_at_the_start(self) -> None:
+        """A server that takes the connection and says nothing: that is said in time, each time, and stopping does not wait."""
+        store = self.started(query_seconds=0.5)
+        self.server.pause()
+        try:
+            for _ in range(2):
+                begun = time.monotonic()
+                await self.refused(Unavailable, store.prepare())
+                self.assertLess(time.monotonic() - begun, 2.0)
+            (preparing,) = together([store.prepare()])
+            preparing.addErrback(lambda failure: None)
+            begun = time.monotonic()
+            await store.stopService()
+            self.assertLess(time.monotonic() - begun, 0.3)
+        finally:
+            self.server.resume()
+        await self.pause(1.0)
+
     async def test_killed_and_back(self) -> None:
         """Meanwhile every call says so; afterwards all goes on, with what was stored before."""
         (before,) = await self.posted("ann")

@@ -178,6 +178,58 @@ class OverlapTests(MariaDB, TestCase):
         await store.ping()
 
 
+class WaitTests(MariaDB, TestCase):
+    """Locks of whole tables, and of the schema."""
+
+    async def refused_in_time(self, call: Any) -> None:
+        begun = time.monotonic()
+        await self.refused(Unavailable, call)
+        self.assertLess(time.monotonic() - begun, 3.5)
+
+    async def test_a_table_that_somebody_keeps(self) -> None:
+        """Who reads or writes it is refused in time, nothing is stored, and nobody waits on in the server."""
+        (before,) = await self.posted("ann")
+        site = self.other()
+        for lock in ("LOCK TABLES posts WRITE", "FLUSH TABLES WITH READ LOCK"):
+            site.execute(lock)
+            await self.refused_in_time(self.store.add_post("ann", b"1", "key"))
+            if lock.startswith("LOCK"):
+                await self.refused_in_time(self.store.page(["ann"], None, 1, 0))
+            await self.pause(2.5)
+            site.execute("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE '%lock%'")
+            self.assertEqual(site.fetchall(), ())
+            site.execute("UNLOCK TABLES")
+            self.assertEqual(await self.store.ids_after(0, 9), [before.event.id])
+
+    async def test_a_commit_that_somebody_holds_up(self) -> None:
+        """As a backup does. It is refused in time, and does not happen later, when its id has been read past."""
+        site = self.other()
+
+        def held_up(txn: Transaction) -> None:
+            txn.execute("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', '1')")
+            site.execute("FLUSH TABLES WITH READ LOCK")
+
+        assert self.store._writes is not None
+        await self.refused_in_time(self.store._writes.run(held_up))
+        await self.pause(1.0)
+        site.execute("UNLOCK TABLES")
+        await self.pause(0.5)
+        self.assertEqual(await self.store.ids_after(0, 9), [])
+
+    async def test_stopping_does_not_wait_for_a_migration(self) -> None:
+        """It has its own thread, and leaves nothing half done that the next one would not complete."""
+        self.url = self.new_url()
+        self.other().execute("SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), 0)")
+        store = self.started()
+        (preparing,) = together([store.prepare()])
+        preparing.addErrback(lambda failure: None)
+        await self.pause(0.5)
+        begun = time.monotonic()
+        await store.stopService()
+        self.assertLess(time.monotonic() - begun, 1.0)
+        self.assertNoResult(preparing)
+
+
 class PruningTests(MariaDB, TestCase):
     """Retention beside those who write."""
 
