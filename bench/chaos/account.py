@@ -75,7 +75,7 @@ class Delivery(NamedTuple):
     :ivar at: when, in seconds since 1970.
     :ivar window: the fault that it is put down to, or `QUIET`.
     :ivar late: seconds after its commit, or after the end of a fault that excuses it, or after the viewer came back.
-    :ivar raw: seconds after its commit.
+    :ivar raw: seconds after feedd began to write it, or after the writer that only INSERTs had committed it; nothing is excused.
     :ivar written: by the writer that only INSERTs, so that only the net can find it.
     """
 
@@ -166,8 +166,9 @@ class Truth:
                 name = window.name
                 if any(_excuses(excuse, given, commit) for excuse in window.excuses):
                     due = max(due, min(window.end, given.at))
-        late, raw = max(0.0, given.at - due), max(0.0, given.at - commit)
-        return Delivery(viewer, given.id, given.at, name, late, raw, self.written(given.id))
+        written = self.written(given.id)
+        raw = given.at - (commit if written else self.rows[given.id].at)
+        return Delivery(viewer, given.id, given.at, name, max(0.0, given.at - due), max(0.0, raw), written)
 
 
 def judge(truth: Truth, diaries: Iterable[Diary], acknowledged: Iterable[int]) -> list[Complaint]:
