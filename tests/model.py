@@ -146,9 +146,10 @@ class World:
         self.advance(0, True)
         self.advance(LINGER, True)
 
-    def is_friend(self, viewer: str, friend: str) -> bool:
-        """Whether the friendship stands in the database."""
-        return (viewer, friend) in self.since
+    def befriended(self, viewer: str, friend: str, after: int) -> bool:
+        """Whether a friendship was begun after event `after`."""
+        changes = (event for id, event in self.events.items() if id > after and event.kind == "friend")
+        return any((event.author, event.friend) == (viewer, friend) for event in changes)
 
     def due(self, viewer: str) -> set[int]:
         """What `viewer` must have seen in the end: their own events, and those that a friend wrote as their friend."""
