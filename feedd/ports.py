@@ -155,6 +155,9 @@ class Broker(Protocol):
     def unfollow(self, author: str) -> None:
         """Stop hearing `author`, in a while. Called when the last local subscription ends."""
 
+    def missed(self, author: str) -> None:
+        """The net has found an event of `author` that the bell did not bring; see whether they are still heard."""
+
     def publish(self, events: Sequence[Event]) -> None:
         """Ring for these events, each on its author's exchange; they are in the log already."""
 

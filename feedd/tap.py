@@ -186,7 +186,16 @@ class Process:
         self.log = RecentLog(self.hub.dispatch, config.poll.recent_events, self.store.settle_seconds, self.counters)
         self.reading = Reading(self.log, self.hub, self.store, self.friends)
         self.posting = Posting(self.store, self.log, self.broker)
-        self.tail = Tail(reactor, time.monotonic, self.store, self.log, config.store.tail_seconds, self.degraded, self.counters)
+        self.tail = Tail(
+            reactor,
+            time.monotonic,
+            self.store,
+            self.log,
+            config.store.tail_seconds,
+            self.degraded,
+            self.counters,
+            found=lambda event: self.broker.missed(event.author),
+        )
         self.pruner = Pruner(reactor, self.store, secrets.token_hex(8), config.store.keep_days * DAY_SECONDS, self.counters)
         self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
 

@@ -257,6 +257,7 @@ class MemoryBroker:
     def __init__(self) -> None:
         self.followed: set[str] = set()
         self.published: list[Event] = []
+        self.heard_late: list[str] = []
 
     def follow(self, author: str) -> None:
         assert author not in self.followed, "followed twice"
@@ -264,6 +265,9 @@ class MemoryBroker:
 
     def unfollow(self, author: str) -> None:
         self.followed.remove(author)
+
+    def missed(self, author: str) -> None:
+        self.heard_late.append(author)
 
     def publish(self, events: Sequence[Event]) -> None:
         self.published.extend(events)

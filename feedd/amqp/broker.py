@@ -24,6 +24,8 @@ from feedd.counters import Counters
 from feedd.event import Event
 
 MAX_AS_IT_IS = 100_000
+MAX_BOUND_AGAIN = 10_000
+BIND_AGAIN_SECONDS = 5.0
 
 
 class AMQPBroker(Service):
@@ -32,7 +34,8 @@ class AMQPBroker(Service):
 
     Counts ``amqp_unreadable``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped`` (broker away, blocked or
     slow), ``amqp_publish_lost`` (under way when a channel went), ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we
-    may not use), ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned`` and ``amqp_errors``.
+    may not use), ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned``, ``amqp_bound_again`` (see `missed`) and
+    ``amqp_errors``.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class AMQPBroker(Service):
         self._session: Session | None = None
         self._ready = False
         self._expiry: DelayedCall | None = None
+        self._bound_again: dict[bytes, float] = {}
+        self._counters = counters
 
     @property
     def up(self) -> bool:
@@ -108,6 +113,22 @@ class AMQPBroker(Service):
             return
         for event in events:
             self._session.publish(event)
+
+    def missed(self, author: str) -> None:
+        """
+        Declare and bind the author's exchange again: somebody may have deleted it, or unbound our queue.
+
+        The probe cannot see that; only the net can. It is also called for what was never published, such as an INSERT by the
+        site, so an exchange is bound again every `BIND_AGAIN_SECONDS` at most.
+        """
+        exchange, now = self._following.exchanges.of(author), self._clock.seconds()
+        if self._session is None or not self._following.needs(exchange) or self._bound_again.get(exchange, -1e9) > now:
+            return
+        if len(self._bound_again) >= MAX_BOUND_AGAIN:
+            self._bound_again.clear()
+        self._bound_again[exchange] = now + BIND_AGAIN_SECONDS
+        self._counters.add("amqp_bound_again")
+        self._session.bind_again(exchange)
 
     async def settled(self) -> None:
         """Return when the bindings are what they should be; at once when the broker is away."""

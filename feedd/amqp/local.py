@@ -31,6 +31,9 @@ class LocalBroker:
         """Hear `author` no more."""
         self._followed.discard(author)
 
+    def missed(self, author: str) -> None:
+        """Nothing can have been missed between a process and itself."""
+
     def publish(self, events: Sequence[Event]) -> None:
         """Deliver the events of authors who are followed, at once and in order."""
         for event in events:

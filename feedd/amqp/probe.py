@@ -16,7 +16,7 @@ from feedd.amqp.channel import Channel
 from feedd.amqp.client import Client
 
 PROBE_SECONDS = 2.0
-MUTE_SECONDS = 10.0
+MUTE_SECONDS = 7.0
 
 
 class Probe:

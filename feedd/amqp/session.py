@@ -63,6 +63,11 @@ class Session(Listener):
         if self._topology is not None:
             self._topology.look_at(exchange)
 
+    def bind_again(self, exchange: bytes) -> None:
+        """`exchange` seems to have lost its binding, or to be gone."""
+        if self._topology is not None:
+            self._topology.forget(exchange)
+
     async def settled(self) -> None:
         """Return when every exchange is bound or unbound as it should be."""
         if self._topology is not None:

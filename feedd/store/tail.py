@@ -64,8 +64,10 @@ class Tail(Service):
         tick_seconds: float,
         fast: Callable[[], bool],
         counters: Counters,
+        found: Callable[[Event], object] = lambda event: None,
     ) -> None:
         """
+        :param found: called with each event that nobody had offered before the net did.
         :param monotonic: seconds of a clock that only goes forward.
         :param fast: whether the net is all there is, because the broker is away: then it ticks `FAST` times as often.
         """
@@ -77,6 +79,7 @@ class Tail(Service):
         self._tick_seconds = tick_seconds
         self._fast = fast
         self._counters = counters
+        self._found = found
         self._timer: Any = None
         self._ticking: Deferred[None] | None = None
         self._again = False
@@ -181,7 +184,8 @@ class Tail(Service):
             chunk = ids[start : start + CHUNK]
             events = await self._store.events_by_id(chunk)
             for event in events:
-                self._door.offer(event)
+                if self._door.offer(event):
+                    self._found(event)
             gone = set(chunk).difference(event.id for event in events)
             if gone:
                 self._door.missing(sorted(gone))

@@ -316,3 +316,36 @@ class BlockedTests(BrokerTestCase):
         self.rabbit.run()
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange", "bob_feedExchange"})
         self.assertEqual(self.broker.trouble, "")
+
+
+class MissedTests(BrokerTestCase):
+    """The net has found what the bell did not bring."""
+
+    def bindings(self) -> int:
+        """How often our queue was bound."""
+        return sum(isinstance(call, spec.Queue.Bind) for call in self.rabbit.calls)
+
+    def missed(self, author: str) -> int:
+        """How often it is bound because of that."""
+        before = self.bindings()
+        self.broker.missed(author)
+        self.rabbit.run()
+        return self.bindings() - before
+
+    def test_bound_again(self) -> None:
+        """Then the author's exchange is bound again, but not for every event of a site that never publishes."""
+        self.start("alice")
+        self.assertEqual([self.missed("alice"), self.missed("alice")], [1, 0])
+        self.clock.advance(6)
+        self.rabbit.run()
+        self.assertEqual(self.missed("alice"), 1)
+
+    def test_not_followed(self) -> None:
+        """Nobody here hears the author: nothing was missed."""
+        self.start("alice")
+        self.assertEqual(self.missed("bob"), 0)
+
+    def test_away(self) -> None:
+        """Without a connection there is nothing to look at."""
+        self.broker.missed("alice")
+        self.assertEqual(self.counters["amqp_bound_again"], 0)

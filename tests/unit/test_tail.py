@@ -370,3 +370,26 @@ class TailTests(SynchronousTestCase):
         self.tail.startService()
         self.clock.advance(1)
         self.assertEqual(len(self.store.asked("ids")), 3)
+
+
+class FoundTests(SynchronousTestCase):
+    """What only the net brought."""
+
+    def test_found(self) -> None:
+        """An event that nobody had offered before is told, one that the bell had brought is not."""
+        clock, store, log, found = Clock(), FakeStore(), FakeLog(), list[int]()
+        tail = Tail(
+            clock,
+            clock.seconds,
+            store,  # type: ignore[arg-type]
+            log,
+            1.0,
+            lambda: False,
+            Counters(),
+            found=lambda event: found.append(event.id),
+        )
+        store.rows = {1, 2}
+        tail.startService()
+        self.addCleanup(tail.stopService)
+        clock.advance(1)
+        self.assertEqual(found, [1, 2])
