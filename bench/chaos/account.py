@@ -75,7 +75,7 @@ class Delivery(NamedTuple):
     :ivar at: when, in seconds since 1970.
     :ivar window: the fault that it is put down to, or `QUIET`.
     :ivar late: seconds after its commit, or after the end of a fault that excuses it, or after the viewer came back.
-    :ivar raw: seconds after feedd began to write it, or after the writer that only INSERTs had committed it; nothing is excused.
+    :ivar raw: seconds after feedd began to write it, or the writer that only INSERTs had committed it; nothing is excused.
     :ivar written: by the writer that only INSERTs, so that only the net can find it.
     """
 
