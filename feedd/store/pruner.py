@@ -32,7 +32,7 @@ class Pruner(Service):
     Counts ``events_pruned``, and ``prune_failed`` for each time that it had to give up until the next.
     """
 
-    FIRST_SECONDS = 15.0
+    FIRST_SECONDS = 10.0
     EVERY_SECONDS = 600.0
     PAUSE_SECONDS = 0.25
     _log = Logger()
