@@ -20,15 +20,17 @@ class Feedd(Server):
     One process.
 
     :param settings: TOML; ``{folder}`` in it is the process's folder. It may not have a section [http].
+    :param http: more lines of the section [http].
     :param wait_ready: `start` returns only when /status says 200; else as soon as it answers at all.
     """
 
     NAME = "feedd"
 
-    def __init__(self, settings: str = "", wait_ready: bool = True) -> None:
+    def __init__(self, settings: str = "", wait_ready: bool = True, http: str = "") -> None:
         super().__init__()
         self._settings = settings or '[store]\nurl = "sqlite:{folder}/feedd.sqlite"\n'
         self._wait_ready = wait_ready
+        self._http = http
 
     @property
     def url(self) -> str:
@@ -46,7 +48,7 @@ class Feedd(Server):
             return 0
 
     def _prepare(self) -> None:
-        listen = f'[http]\nlisten = ["tcp:{self.port}:interface={HOST}"]\n'
+        listen = f'[http]\nlisten = ["tcp:{self.port}:interface={HOST}"]\n{self._http}'
         (self.folder / "feedd.toml").write_text(listen + self._settings.replace("{folder}", str(self.folder)))
 
     def _launch(self) -> int:

@@ -87,6 +87,11 @@ class Server:
         self.folder = supervisor().folder / f"{self.NAME}-{self.port}"
         self._pid = 0
 
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 when it does not run."""
+        return self._pid
+
     def start(self) -> Self:
         """Start it and return when it accepts clients. Raises `NotStarted`."""
         if self._pid:
