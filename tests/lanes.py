@@ -90,6 +90,8 @@ class Socket(FileDescriptor):
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", 4242)
 
+    getHost = getPeer
+
 
 class CountedLane(Lane):
     """A lane that counts what it takes."""
@@ -130,7 +132,11 @@ class Side:
             for browser, inbox in zip(self.browsers, self.inboxes, strict=True):
                 if self.sockets:
                     browser.wire.drain()
-                if inbox and not browser.dropped and (browser.wire.reads if self.sockets else browser.wire.producerState == "producing"):
+                if (
+                    inbox
+                    and not browser.dropped
+                    and (browser.wire.reads if self.sockets else browser.wire.producerState == "producing")
+                ):
                     browser.send(inbox.pop(0))
                     moved = True
 
@@ -152,11 +158,13 @@ class Side:
             ],
             "idle": [(found.handle, since) for found, since in hub._idle.items()],
             "ready": [found.handle for found in hub._ready],
-            "wheels": [{slot: len(items) for slot, items in wheel._slots.items() if items} for wheel in (house.deadlines, house.idle)],
+            "wheels": [
+                {slot: len(items) for slot, items in wheel._slots.items() if items} for wheel in (house.deadlines, house.idle)
+            ],
             "followed": set(house.broker.followed),
             "connections": house.site.connections,
             "timers": sorted(call.getTime() for call in house.clock.getDelayedCalls()),
-            "counters": dict(house.counters),
+            "counters": house.counters.snapshot(),
             "posts": len(house.store.posts),
         }
 

@@ -1,0 +1,176 @@
+"""
+The fast lane against the house's own door, with whatever may come in: nobody can tell them apart.
+
+FEEDD_EXAMPLES=5000 makes it long, and different every time.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.lanes import CountedLane, Side
+from tests.requests import GOOD, OTHERS, breaths, odd_polls, poll, who_asks
+
+EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
+PROFILE = settings(
+    max_examples=EXAMPLES or 60,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+CONNECTIONS = 3
+
+indexes = st.integers(0, CONNECTIONS - 1)
+steps = st.one_of(
+    st.tuples(st.just("send"), indexes, breaths()),
+    st.tuples(st.just("send"), indexes, breaths()),
+    st.tuples(st.just("send"), indexes, breaths()),
+    st.tuples(st.just("post"), st.sampled_from(["alice", "alice", "bob", "carol"]), st.sampled_from([1, 1, 1, 2, 5])),
+    st.tuples(st.just("advance"), st.sampled_from([0, 0, 0, 0.5, 5, 16, 51, 66]), st.none()),
+    st.tuples(st.just("lose"), indexes, st.none()),
+    st.tuples(st.sampled_from(["settle", "degrade", "mend", "end sessions"]), st.none(), st.none()),
+)
+
+
+class Proof:
+    """Both sides, and the cursors that they have given out."""
+
+    def __init__(self, sockets: bool) -> None:
+        self.sides = [Side(False, sockets), Side(True, sockets)]
+        self.cursors: list[bytes] = []
+        for side in self.sides:
+            for index in range(CONNECTIONS):
+                side.connect(index)
+        self.do("send", 0, [b"GET /feed/poll?wait=0&token=%s HTTP/1.1\r\n\r\n" % GOOD])
+
+    def do(self, kind: str, what: Any, more: Any) -> None:
+        """One step on both sides, and compare."""
+        if kind == "send":
+            more = [self.filled(read) for read in more]
+        for side in self.sides:
+            self.do_on(side, kind, what, more)
+            side.deliver()
+        self.compare(f"{kind} {what} {more}")
+
+    def filled(self, read: bytes) -> bytes:
+        """`read` with the cursors for which ``{0}`` stands."""
+        for number in range(6):
+            cursor = self.cursors[-1 - number] if number < len(self.cursors) else b"k1.0"
+            read = read.replace(b"{%d}" % number, cursor)
+        return read
+
+    def do_on(self, side: Side, kind: str, what: Any, more: Any) -> None:
+        house = side.house
+        match kind:
+            case "send":
+                side.inboxes[what] += more
+            case "post":
+                transaction = house.store.begin()
+                for _ in range(more):
+                    house.store.insert_post(transaction, what, b'{"text":"hi"}')
+                for event in transaction.commit():
+                    house.log.offer(event)
+            case "advance":
+                house.advance(what)
+                house.clock.advance(0)
+            case "lose":
+                side.browsers[what].lose()
+                side.connect(what)
+            case "settle":
+                house.settle()
+            case "end sessions":
+                house.hub.close_viewer("bob")
+            case _:
+                house.troubles["broker"] = "away" if kind == "degrade" else ""
+
+    def compare(self, step: str) -> None:
+        """Both sides have written the same, and keep the same."""
+        plain, laned = (side.outputs() for side in self.sides)
+        assert plain == laned, f"{step}:\n{plain}\n{laned}"
+        first, second = (side.state() for side in self.sides)
+        assert first == second, f"{step}:\n{first}\n{second}"
+        for index, (written, closed) in enumerate(plain):
+            self.cursors += re.findall(rb'"cursor":"([^"]*)"', written)
+            for side in self.sides if closed else ():
+                self.do_on(side, "lose", index, None)
+
+    def end(self) -> int:
+        """Everybody goes; nothing is left of them. Returns how many polls took the lane."""
+        first, second = (side.end() for side in self.sides)
+        assert first == second, f"{first}\n{second}"
+        empty = {
+            "subscriptions": [],
+            "idle": [],
+            "ready": [],
+            "wheels": [{}, {}],
+            "followed": set(),
+            "connections": 0,
+            "timers": [],
+        }
+        assert {name: second[name] for name in empty} == empty, second
+        lane: CountedLane = self.sides[1].house.site.lane  # type: ignore[attr-defined]
+        return lane.taken
+
+
+class ProofTests(SynchronousTestCase):
+    """The same requests, the same bytes, the same house."""
+
+    def each(self, reads: Iterable[Sequence[bytes]]) -> tuple[int, int]:
+        """Send each of these to a new pair; an event comes, and another poll behind it. Returns how many there were, and took the lane."""
+        count = taken = 0
+        for count, parts in enumerate(reads, 1):
+            proof = Proof(sockets=count % 2 == 0)
+            proof.do("send", 1, parts)
+            proof.do("send", 1, [poll()])
+            for seconds in (0, 6):
+                proof.do("advance", seconds, None)
+                proof.do("post", "alice", 1)
+            taken += proof.end()
+        return count, taken
+
+    def test_one_odd_thing(self) -> None:
+        """A common poll with any one thing odd."""
+        count, taken = self.each([odd] for odd in odd_polls())
+        self.assertGreater(count, 1000)
+        self.assertGreater(taken, 300)
+
+    def test_who_asks(self) -> None:
+        """Every proof of who asks, from every page."""
+        count, taken = self.each([request] for request in who_asks())
+        self.assertEqual(count, 360)
+        self.assertGreater(taken, 180)
+
+    def test_neighbours(self) -> None:
+        """A common poll before, between and behind anything else."""
+        count, taken = self.each([first, poll(), second, poll()] for first in OTHERS for second in OTHERS)
+        self.assertEqual(count, len(OTHERS) ** 2)
+        self.assertGreater(taken, 0)
+
+    def test_split(self) -> None:
+        """A common poll, and two, in two pieces of any size; neither is for the lane."""
+        for whole in (poll(), poll(lines=()) * 2):
+            _, taken = self.each([whole[:cut], whole[cut:]] for cut in range(1, len(whole), 3))
+            self.assertEqual(taken, 0)
+
+    def test_same(self) -> None:
+        """Whatever comes in, in whatever pieces, both write the same and keep the same; and the lane is taken."""
+        taken = examples = 0
+
+        @PROFILE
+        @given(st.booleans(), st.lists(steps, min_size=8, max_size=40))
+        def prove(sockets: bool, story: list[tuple[str, Any, Any]]) -> None:
+            nonlocal taken, examples
+            proof = Proof(sockets)
+            for step in story:
+                proof.do(*step)
+            taken += proof.end()
+            examples += 1
+
+        prove()
+        self.assertGreater(taken, examples)
