@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.chaos.account import QUIET, Complaint, Delivery
+from bench.chaos.account import AFTERMATH_SECONDS, QUIET, Complaint, Delivery
 from bench.chaos.faults import Window
 
 COLUMNS = (
@@ -24,6 +24,7 @@ COLUMNS = (
     "raw p50",
     "raw p99",
     "raw worst",
+    "lag",
 )
 SHOWN = 40
 
@@ -49,12 +50,22 @@ def spread(values: Iterable[float]) -> dict[str, int]:
     }
 
 
-def latenesses(deliveries: Iterable[Delivery], windows: Sequence[Window]) -> list[dict[str, Any]]:
-    """A line for each fault, and one for the time without."""
+def latenesses(
+    deliveries: Iterable[Delivery], windows: Sequence[Window], lags: Sequence[tuple[float, float]]
+) -> list[dict[str, Any]]:
+    """
+    A line for each fault, and one for the time without.
+
+    :param lags: when the bench itself was late, and by how much.
+    """
     by_name: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in deliveries:
         by_name[delivery.window].append(delivery)
     times = Counter(window.name for window in windows)
+    late: dict[str, float] = defaultdict(float)
+    for moment, lag in lags:
+        name = next((each.name for each in windows if each.start <= moment <= each.end + AFTERMATH_SECONDS), QUIET)
+        late[name] = max(late[name], lag)
     return [
         {
             "fault": name,
@@ -63,6 +74,7 @@ def latenesses(deliveries: Iterable[Delivery], windows: Sequence[Window]) -> lis
             "bell": spread(each.late for each in by_name[name] if not each.written),
             "net": spread(each.late for each in by_name[name] if each.written),
             "raw": spread(each.raw for each in by_name[name]),
+            "lag_ms": milliseconds(late[name]),
         }
         for name in [QUIET, *sorted(times)]
     ]
@@ -87,6 +99,7 @@ def text(document: Mapping[str, Any]) -> str:
         "",
         "Milliseconds from when the commit was known to who had asked for it, or from when the failed part was back where the",
         "delivery needed it; net: events that somebody only INSERTed; raw: from the INSERT (net: COMMIT) on, nothing excused.",
+        "lag: how late the bench itself was at worst; a machine that is too busy makes everything late.",
         "",
         *(f"{name}: {document[name]}" for name in ("viewers_errors", "load_errors", "notes")),
         *(f"{complaint}" for complaint in document["complaints"][:SHOWN]),
@@ -96,7 +109,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 def _cells(line: Mapping[str, Any]) -> list[str]:
     numbers = [line[way][key] for way in ("bell", "net", "raw") for key in ("p50_ms", "p99_ms", "worst_ms")]
-    return [line["fault"], *map(str, (line["times"], line["given"], *numbers))]
+    return [line["fault"], *map(str, (line["times"], line["given"], *numbers, line["lag_ms"]))]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

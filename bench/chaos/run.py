@@ -13,13 +13,14 @@ from urllib.request import urlopen
 
 import pymysql
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from bench.chaos import report
 from bench.chaos.account import Row, Truth, judge
 from bench.chaos.commits import commits_of
 from bench.chaos.faults import Window, catalogue, happen, plan
+from bench.chaos.lag import Lag
 from bench.chaos.load import Load
 from bench.chaos.people import make_people
 from bench.chaos.viewer import Diary, Poll, Viewer
@@ -31,7 +32,6 @@ FIRST_QUIET_SECONDS = 10.0
 QUIET_SECONDS = 7.0
 LOAD_END_SECONDS = 40.0
 DRAIN_SECONDS = 60.0
-LAG_STEP_SECONDS = 0.05
 LATEST = 50
 MOST_POLLS = 60
 AROUND_SECONDS = 10.0
@@ -97,7 +97,7 @@ class Run:
         writer.stop()
         for each in acting:
             await each
-        self.notes["worst lag of the bench itself, ms"] = report.milliseconds(self._lag.stop())
+        self._lag.stop()
         limit = self._reactor.seconds() + LOAD_END_SECONDS
         while (load.under_way or writer.under_way) and self._reactor.seconds() < limit:
             await deferLater(self._reactor, 0.05)
@@ -148,7 +148,7 @@ class Run:
             "events": sum(row.id > self._first for row in rows),
             "given": len(deliveries),
             "verdict": report.verdict(complaints),
-            "lateness": report.latenesses(deliveries, self.windows),
+            "lateness": report.latenesses(deliveries, self.windows, self._lag.seen),
             "latest": [
                 each._asdict() | {"polls": _polls(diaries, each.viewer, each.at - each.raw, each.at)}
                 for each in sorted(deliveries, key=lambda each: -each.late)[:LATEST]
@@ -167,32 +167,6 @@ class Run:
     async def _rows(self) -> list[Row]:
         rows: list[Row] = await deferToThread(_read_log, self.world.mariadb.port, self.world.database.rpartition("/")[2])
         return rows
-
-
-class Lag:
-    """How late the bench's own reactor is, which no server can be blamed for."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-        self._worst = 0.0
-        self._last = 0.0
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = reactor
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._last = self._reactor.seconds()
-        self._loop.start(LAG_STEP_SECONDS, now=False).addErrback(lambda failure: None)
-
-    def stop(self) -> float:
-        """The worst lag, in seconds."""
-        self._loop.stop()
-        return self._worst
-
-    def _look(self) -> None:
-        now = self._reactor.seconds()
-        self._worst = max(self._worst, now - self._last - LAG_STEP_SECONDS)
-        self._last = now
 
 
 def _polls(diaries: Sequence[Diary], viewer: str, since: float, until: float) -> list[Poll]:
