@@ -128,15 +128,13 @@ class Side:
         """Let everything that is on its way arrive, as far as the site reads it."""
         moved = True
         while moved:
+            self.house.clock.advance(0)
             moved = False
             for browser, inbox in zip(self.browsers, self.inboxes, strict=True):
                 if self.sockets:
                     browser.wire.drain()
-                if (
-                    inbox
-                    and not browser.dropped
-                    and (browser.wire.reads if self.sockets else browser.wire.producerState == "producing")
-                ):
+                reads = browser.wire.reads if self.sockets else browser.wire.producerState == "producing"
+                if inbox and reads and not browser.dropped:
                     browser.send(inbox.pop(0))
                     moved = True
 

@@ -5,6 +5,7 @@ This module knows how a request can be spelled. It does not know what is answere
 ``{1}`` for the one before it, and so on.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
@@ -24,9 +25,9 @@ TOKENS = (
     b"x",
     b"",
 )
-CURSORS = b"{0} {0} {0} {1} {2} {5} k1.0 k1.0~i1 k1.1~i2 zz.1 x k1.0%7Ei1 %6b1.0 k1.0+ %zz ~ k1.0~".split() + [b"", b"\xe9"]
-CALLBACKS = b"f $a.b_c jQuery1_2 1a f%28 f%20 a-b f;x=1 a..b %66 f+ f( <b>".split() + [b"", b"A" * 100, b"A" * 101]
-WAITS = b"0 5 5 50 00005 00000 000000 1e3 -1 0.25 99999 100000 86401 +5 %35 5; 1_0 0x5 5.".split() + [b""]
+CURSORS = [*b"{0} {0} {0} {1} {2} {5} k1.0 k1.0~i1 k1.1~i2 zz.1 x k1.0%7Ei1 %6b1.0 k1.0+ %zz ~ k1.0~".split(), b"", b"\xe9"]
+CALLBACKS = [*b"f $a.b_c jQuery1_2 1a f%28 f%20 a-b f;x=1 a..b %66 f+ f( <b>".split(), b"", b"A" * 100, b"A" * 101]
+WAITS = [*b"0 5 5 50 00005 00000 000000 1e3 -1 0.25 99999 100000 86401 +5 %35 5; 1_0 0x5 5.".split(), b""]
 EXTRAS = b"x=1 x x= =1 = a=b=c as=alice as= %00=1 y=%zz z=+ ;y=2 callback=g cursor={0} wait=5 token=x x=1&x=2 ".split(b" ")
 
 METHODS = [b"GET", b"HEAD", b"OPTIONS", b"POST", b"get", b"GET ", b" GET", b""]
@@ -246,7 +247,7 @@ def breaths(draw: st.DrawFn) -> list[bytes]:
         case 0 | 1:
             stream = b"".join(requests)
             cuts = sorted({0, *draw(st.lists(st.integers(0, len(stream)), max_size=5)), len(stream)})
-            return [stream[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+            return [stream[start:end] for start, end in itertools.pairwise(cuts)]
         case 2:
             return [bytes([byte]) for byte in b"".join(requests)[:1500]]
         case 3 | 4 | 5 | 6:

@@ -212,6 +212,7 @@ class LaneChannel(FeedChannel):
             and self._HTTPChannel__first_line == 1  # 2: an empty line has come before it
             and not self.requests
             and not self._buffer
+            and not self._behind
             and self.persistent
             and not self._waitingForTransport
             and not self.transport.disconnecting
@@ -226,7 +227,7 @@ class LaneChannel(FeedChannel):
         held, self._held = self._held, b""
         if len(held) > MAX_HELD_BYTES and not self._waitingForTransport:
             self.transport.resumeProducing()
-        self.dataReceived(held)
+        self.setLineMode(held)
 
 
 class LaneSite(FeedSite):

@@ -80,6 +80,7 @@ class FeedChannel(HTTPChannel):
     site: "FeedSite"
     transport: Any
     timeOut: Any
+    _behind = b""
     _deadline: Any = None
     _idle_slot = 0
 
@@ -96,10 +97,26 @@ class FeedChannel(HTTPChannel):
 
         It is set after the read, because a read may end one request and begin the next.
         """
+        if self._behind:
+            self._behind += data
+            return
         super().dataReceived(data)
         begun = not self._handlingRequest and (self.requests or self._buffer)
         if begun and self._deadline is None:
             self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """
+        Read on, after a request that kept the connection waiting has been answered.
+
+        What came behind it has a turn of its own: it may be a poll that ends another's poll, behind which there is one as well,
+        and so on, deeper than Python's stack.
+        """
+        if extra and not self._busyReceiving:
+            self._behind = extra
+            self.callLater(0, self._read_on)
+            extra = b""
+        super().setLineMode(extra)
 
     def setTimeout(self, period: float | None) -> float | None:
         """Close when nothing has come for `period` seconds, None: ever. All connections share one wheel, not a timer each."""
@@ -132,10 +149,16 @@ class FeedChannel(HTTPChannel):
             self._abortingCall = self.callLater(self.site.timeOut, self.forceAbortClient)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Forget the time limit, and make room for another connection."""
+        """Forget what came and the time limit, and make room for another connection."""
+        self._behind = b""
         self._stop_deadline()
         self.site.connections -= 1
         super().connectionLost(reason)
+
+    def _read_on(self) -> None:
+        behind, self._behind = self._behind, b""
+        if behind:
+            self.dataReceived(behind)
 
     def _stop_deadline(self) -> None:
         deadline, self._deadline = self._deadline, None

@@ -122,7 +122,7 @@ class ProofTests(SynchronousTestCase):
     """The same requests, the same bytes, the same house."""
 
     def each(self, reads: Iterable[Sequence[bytes]]) -> tuple[int, int]:
-        """Send each of these to a new pair; an event comes, and another poll behind it. Returns how many there were, and took the lane."""
+        """Send each to a new pair, and a poll behind it; events come. Returns how many there were, and how many took it."""
         count = taken = 0
         for count, parts in enumerate(reads, 1):
             proof = Proof(sockets=count % 2 == 0)
@@ -153,10 +153,10 @@ class ProofTests(SynchronousTestCase):
         self.assertGreater(taken, 0)
 
     def test_split(self) -> None:
-        """A common poll, and two, in two pieces of any size; neither is for the lane."""
+        """A common poll, and two, in two pieces of any size; only a cut between two leaves one for the lane."""
         for whole in (poll(), poll(lines=()) * 2):
             _, taken = self.each([whole[:cut], whole[cut:]] for cut in range(1, len(whole), 3))
-            self.assertEqual(taken, 0)
+            self.assertLessEqual(taken, 1)
 
     def test_same(self) -> None:
         """Whatever comes in, in whatever pieces, both write the same and keep the same; and the lane is taken."""

@@ -1,0 +1,262 @@
+"""The fast lane and time: readers that are slow, what comes behind a parked poll, and one thing that leads to another."""
+
+import itertools
+
+from twisted.internet.testing import StringTransport
+
+from feedd.web.lane import MAX_HELD_BYTES
+from tests.browser import Browser, House, spell
+from tests.lanes import CountedLane, Socket
+from tests.polls import PollTestCase
+
+INIT = spell("GET", "/feed/init?as=bob")
+
+
+class LaneTestCase(PollTestCase):
+    """A house whose lane is counted."""
+
+    def use(self, house: House) -> None:
+        """Let `house`, with the lane, be the house of this test."""
+        house.site = house.lane_site(CountedLane)
+        super().use(house)
+
+    @property
+    def taken(self) -> int:
+        """How many polls the lane took."""
+        taken: int = self.house.site.lane.taken  # type: ignore[attr-defined]
+        return taken
+
+    def socket(self, room: int = 10**9) -> tuple[Browser, Socket]:
+        """A connection on a socket with so much room."""
+        wire = Socket(room)
+        self.browsers.append(Browser(self.house.site, wire))
+        return self.browsers[-1], wire
+
+    def park_on(self, browser: Browser, cursor: str | None = None) -> None:
+        """Park a poll on this connection, by the lane."""
+        taken = self.taken
+        browser.ask("GET", "/feed/poll?as=bob&cursor=" + (cursor or self.cursor()))
+        self.assertEqual(self.taken, taken + 1)
+
+
+class SendTests(LaneTestCase):
+    """An answer goes out at once, as far as it can."""
+
+    def test_at_once(self) -> None:
+        """With nothing queued the answer is sent in one call, and the reactor has nothing to do."""
+        browser, wire = self.socket()
+        self.park_on(browser)
+        event = self.post("alice")
+        self.assertEqual((wire.tries, wire.writes), (1, False))
+        self.assertEqual(self.ids(browser.reply()), [event])
+
+    def test_not_at_all(self) -> None:
+        """A socket that takes nothing keeps nobody waiting, and gets the answer when it can."""
+        slow, wire = self.socket(0)
+        quick, _ = self.socket()
+        self.park_on(slow)
+        self.park_on(quick)
+        event = self.post("alice")
+        self.assertEqual((slow.replies(), self.ids(quick.reply())), ([], [event]))
+        self.assertTrue(wire.writes)
+        wire.drain()
+        self.assertEqual(self.ids(slow.reply()), [event])
+
+    def test_in_part(self) -> None:
+        """What did not fit follows, wherever the cut was."""
+        for room in (1, 100, 300):
+            browser, wire = self.socket(room)
+            self.park_on(browser)
+            event = self.post("alice")
+            self.assertEqual(len(wire.value()), room)
+            while wire.writes:
+                wire.drain(7)
+            self.assertEqual(self.ids(browser.reply()), [event])
+
+    def test_behind_what_is_queued(self) -> None:
+        """An answer never overtakes the one before it."""
+        browser, wire = self.socket(0)
+        browser.send(INIT)
+        browser.expect("GET", "GET")
+        browser.send(spell("GET", "/feed/poll?as=bob&cursor=" + self.cursor()))
+        self.post("alice")
+        self.assertEqual((self.taken, wire.tries), (1, 0))
+        wire.drain(10)
+        browser.expect("GET")
+        browser.send(spell("GET", "/feed/poll?as=bob&cursor=" + self.cursor()))
+        self.post("alice")
+        self.assertEqual((self.taken, wire.tries), (2, 1))
+        wire.drain()
+        init, *polls = browser.replies()
+        self.assertEqual([init.json["me"], *(self.ids(reply) for reply in polls)], ["bob", [1], [2]])
+
+    def test_lost(self) -> None:
+        """A connection that turns out to be lost is left to the reactor, which finds out; nobody else is hurt."""
+        gone, wire = self.socket()
+        other, _ = self.socket()
+        self.park_on(gone)
+        self.park_on(other)
+        wire.lost = True
+        event = self.post("alice")
+        self.assertEqual(self.ids(other.reply()), [event])
+        self.assertTrue(wire.writes)
+        self.assertIsNotNone(wire.drain())
+        gone.lose()
+
+    def test_pausing(self) -> None:
+        """A peer that takes no answers is not asked for more requests, and goes on when it has taken them."""
+        browser, wire = self.socket(0)
+        cursor, text = self.cursor(), "x" * 65_000
+        for _ in range(2):
+            self.park_on(browser, cursor)
+            self.post("alice", text)
+            cursor = self.house.hub._subscriptions["i1"].issued
+        self.assertFalse(wire.reads)
+        wire.drain()
+        self.assertTrue(wire.reads)
+        self.assertEqual([self.ids(reply) for reply in browser.replies()], [[1], [2]])
+
+    def test_no_socket(self) -> None:
+        """A transport that is none, as TLS is, gets what twisted.web would give it."""
+        self.assertIsInstance(self.web.wire, StringTransport)
+        self.park_on(self.web)
+        event = self.post("alice")
+        self.assertEqual(self.ids(self.web.reply()), [event])
+
+
+class BehindTests(LaneTestCase):
+    """What comes behind a parked poll."""
+
+    def test_order(self) -> None:
+        """It is answered after the poll, in its order, in whatever pieces it came."""
+        self.park_on(self.web)
+        self.web.expect("GET", "HEAD", "GET")
+        for byte in INIT + spell("HEAD", "/status") + INIT:
+            self.web.send(bytes([byte]))
+        self.assertEqual(self.web.wire.value(), b"")
+        self.post("alice")
+        poll, *others = self.web.replies()
+        self.assertEqual(len(self.ids(poll)), 1)
+        self.assertEqual([reply.status for reply in others], [200, 200, 200])
+
+    def test_bounded(self) -> None:
+        """The connection is not read any further when there is much of it, and is when the poll is answered."""
+        browser, wire = self.socket()
+        self.park_on(browser)
+        browser.send(b"\r\n" + INIT[:-2] + b"X-Long: " + b"x" * (MAX_HELD_BYTES - len(INIT) - 8))
+        self.assertTrue(wire.reads)
+        browser.send(b"x")
+        self.assertFalse(wire.reads)
+        self.post("alice")
+        self.assertTrue(wire.reads)
+
+    def test_bounded_and_slow(self) -> None:
+        """Nor is it read while the peer does not take the answer."""
+        browser, wire = self.socket(0)
+        self.park_on(browser)
+        number = MAX_HELD_BYTES // len(INIT) + 1
+        browser.expect(*["GET"] * number)
+        browser.send(INIT * number)
+        self.post("alice", "x" * 65_400)
+        self.assertFalse(wire.reads)
+        wire.drain()
+        self.assertTrue(wire.reads)
+        poll, *others = browser.replies()
+        self.assertEqual((self.ids(poll), len(others)), ([1], number))
+
+    def test_a_turn_later(self) -> None:
+        """It waits for the next turn of the reactor, and what arrives until then waits behind it."""
+        self.park_on(self.web)
+        self.web.expect("GET")
+        self.web.send(INIT[:20])
+        self.house.hub.close_viewer("bob")
+        self.assertEqual(len(self.web.replies()), 1)
+        self.web.send(INIT[20:])
+        self.assertEqual(self.web.replies(), [])
+        self.house.clock.advance(0)
+        self.assertEqual(self.web.reply().json["me"], "bob")
+
+    def test_gone_before_its_turn(self) -> None:
+        """Of a client that goes before that nothing is done."""
+        self.park_on(self.web)
+        self.web.send(spell("POST", "/feed/posts?as=bob", b'{"body":{}}'))
+        self.house.hub.close_viewer("bob")
+        self.web.lose()
+        self.house.clock.advance(0)
+        self.assertEqual(self.house.store.posts, {})
+
+    def test_chain(self) -> None:
+        """A poll that ends another's poll, behind which there is one that ends a third one's: no chain is too long."""
+        self.use(House(max_connections=2000))
+        cursors = [self.cursor() for _ in range(400)]
+        for cursor, following in itertools.pairwise(cursors):
+            self.park_on(self.browse(), cursor)
+            self.browsers[-1].ask("GET", "/feed/poll?as=bob&cursor=" + following)
+        self.park_on(self.web, cursors[0])
+        self.house.clock.advance(0)
+        answers = [len(browser.replies()) for browser in self.browsers[-399:]]
+        self.assertEqual((answers, self.house.hub.parked), ([1] * 399, 400))
+
+
+class IdleTests(LaneTestCase):
+    """The idle timeout, which all connections share a wheel for."""
+
+    def test_parked(self) -> None:
+        """A connection with a parked poll is not idle, and waits on no wheel."""
+        self.park_on(self.web, self.cursor())
+        self.assertNotIn(self.web.channel, [item for items in self.house.idle._slots.values() for item in items])
+
+    def test_answered(self) -> None:
+        """After the answer it is idle from then on."""
+        self.park_on(self.web)
+        self.house.advance(40)
+        self.post("alice")
+        self.house.advance(64)
+        self.assertFalse(self.web.dropped)
+        self.house.advance(2)
+        self.assertTrue(self.web.dropped)
+
+    def test_answered_at_once(self) -> None:
+        """So it is after a poll that was answered at once."""
+        cursor = self.cursor()
+        self.post("alice")
+        self.house.advance(30)
+        self.park_on(self.web, cursor)
+        self.assertEqual(len(self.web.replies()), 1)
+        self.house.advance(64)
+        self.assertFalse(self.web.dropped)
+        self.house.advance(2)
+        self.assertTrue(self.web.dropped)
+
+    def test_byte(self) -> None:
+        """Any byte begins the wait anew."""
+        self.house.advance(60)
+        self.web.send(b"\r\n")
+        self.house.advance(60)
+        self.assertFalse(self.web.dropped)
+
+    def test_over(self) -> None:
+        """A byte that comes when it is over changes nothing."""
+        self.house.advance(66)
+        self.web.send(b"\r\n")
+        self.assertEqual(len(self.house.idle), 0)
+        self.house.advance(16)
+        self.assertTrue(self.web.wire.disconnected)
+
+    def test_off(self) -> None:
+        """Setting it to None turns it off; what was set before is returned."""
+        channel = self.web.channel
+        self.assertEqual((channel.setTimeout(None), channel.setTimeout(None), channel.timeOut), (65.0, None, None))
+        channel.resetTimeout()
+        self.house.advance(70)
+        self.assertFalse(self.web.dropped)
+        self.assertIsNone(channel.setTimeout(5))
+        self.house.advance(6)
+        self.assertTrue(self.web.dropped)
+
+    def test_disconnecting(self) -> None:
+        """A poll that arrives on a connection that is being closed is not for the lane."""
+        cursor = self.cursor()
+        self.house.advance(66)
+        self.web.ask("GET", "/feed/poll?as=bob&cursor=" + cursor)
+        self.assertEqual((self.taken, self.web.wire.value()), (0, b""))
