@@ -159,7 +159,7 @@ class Hub:
         for author in wanted - heard:
             self._hear(listens, author)
         for author in heard - wanted:
-            self._unhear(listens, author)
+            self._unfriend(listens, author)
 
     def hears(self, viewer: str, author: str) -> bool:
         """Whether `viewer` listens here and hears `author`."""
@@ -304,9 +304,7 @@ class Hub:
         if event.kind == "friend":
             self._befriend(listens, event.friend, event.id)
         else:
-            self._unhear(listens, event.friend)
-            for subscription in listens.subscriptions:
-                subscription.retract(event.friend)
+            self._unfriend(listens, event.friend)
 
     def _befriend(self, listens: _Viewer, friend: str, since: int) -> None:
         """Hear a new friend from event `since` on; what they said after it may have come here before it."""
@@ -320,6 +318,12 @@ class Hub:
                 subscription.push(event, self._max_pending)
             if subscription.parked:
                 self._awake(subscription)
+
+    def _unfriend(self, listens: _Viewer, friend: str) -> None:
+        """Hear them no more, and take back what is pending from them."""
+        self._unhear(listens, friend)
+        for subscription in listens.subscriptions:
+            subscription.retract(friend)
 
     def _hear(self, listens: _Viewer, author: str) -> None:
         audience = self._audiences.get(author)

@@ -221,6 +221,15 @@ class FriendTests(HubCase):
         self.hub.set_friends("al", ["cy"], {})
         self.assertEqual(self.broker.followed, {"al", "cy"})
 
+    def test_old_friendship_before_the_list(self) -> None:
+        """What was held from a friendship that had ended before the viewer came is taken back when their list is there."""
+        subscription = self.hub.open("al")
+        self.said["bob"] = [post(6)]
+        self.hub.dispatch(change(2, "friend", "al", "bob"))
+        self.hub.set_friends("al", [], {"bob": change(5, "unfriend", "al", "bob")})
+        subscription.start(0, (), [])
+        self.assertEqual((ids(subscription.take("k1", 0)[0]), self.broker.followed), ([2], {"al"}))
+
     def test_list_of_somebody_who_has_gone(self) -> None:
         """A list that comes when its viewer has gone has no effect."""
         self.hub.set_friends("al", ["bob"], {})
