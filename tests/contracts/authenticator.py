@@ -55,3 +55,14 @@ class AuthenticatorContract:
         authenticator = self.authenticator()
         for credentials in Credentials(b""), Credentials(token=b""), Credentials(name=b""), Credentials(cookie=b""):
             self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
+
+    def test_known(self: Case) -> None:
+        """Who has been let in is known from then on, and just as it was; who is refused never is."""
+        authenticator = self.authenticator()
+        for ambient, offered in ((False, self.good), (True, self.ambient)):
+            for credentials in offered:
+                self.successResultOf(self.ask(authenticator, credentials))
+                self.assertEqual(authenticator.known(credentials), Identity("alice", ambient))
+        for credentials in [Credentials(), Credentials(b"", b"", b"", b""), *self.bad]:
+            self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
+            self.assertEqual(authenticator.known(credentials), None)
