@@ -1,0 +1,259 @@
+"""One event to many: in slices, from a place in the log that is computed once, and by a list of who hears whom."""
+
+import os
+from collections import defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.event import Event, make_event
+from feedd.hub import Hub
+from feedd.subscription import Positions, Subscription
+from tests.memory import MemoryBroker
+from tests.unit.core import Heard, HubCase, post
+
+EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
+PROFILE = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None, database=None)
+
+
+class SliceTests(HubCase):
+    """`flush` with a limit."""
+
+    max_subscriptions = 100
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.order: list[str] = []
+
+    def wait(self, viewer: str) -> Subscription:
+        """A parked viewer who takes note when they are answered."""
+        subscription = self.subscribe(viewer, "bob")
+        self.hub.park(subscription, lambda events, cursor: self.order.append(viewer))
+        return subscription
+
+    def test_order(self) -> None:
+        """Each slice answers those who come next, nobody twice, and says whether there are more."""
+        viewers = [f"v{number}" for number in range(7)]
+        for viewer in viewers:
+            self.wait(viewer)
+        self.hub.dispatch(post(1))
+        for upto, more in ((3, True), (6, True), (7, False), (7, False)):
+            self.assertEqual(self.hub.flush("k1", 0, 3), more)
+            self.assertEqual(self.order, viewers[:upto])
+        self.assertEqual((self.woken, self.hub.parked), (1, 0))
+
+    def test_just_enough(self) -> None:
+        """A slice that holds all leaves nothing."""
+        for number in range(3):
+            self.wait(f"v{number}")
+        self.hub.dispatch(post(1))
+        self.assertFalse(self.hub.flush("k1", 0, 3))
+        self.assertEqual(len(self.order), 3)
+
+    def test_in_between(self) -> None:
+        """What comes between two slices wakes nobody anew, and goes to those who still wait together with the rest."""
+        first, heard = self.subscribe("al", "bob"), [Heard(), Heard()]
+        self.hub.park(first, heard[0])
+        self.hub.park(self.subscribe("cy", "bob"), heard[1])
+        self.hub.dispatch(post(1))
+        self.assertTrue(self.hub.flush("k1", 0, 1))
+        self.hub.dispatch(post(2))
+        self.assertEqual((self.woken, first.ready), (1, True))
+        self.assertFalse(self.hub.flush("k1", 0, 1))
+        self.assertEqual([listener.ids for listener in heard], [[1], [1, 2]])
+
+    def test_parked_again_in_between(self) -> None:
+        """Who polls again between two slices is answered again, after those who wait."""
+        first = self.wait("al")
+        self.wait("cy")
+        self.hub.dispatch(post(1))
+        self.assertTrue(self.hub.flush("k1", 0, 1))
+        self.hub.dispatch(post(2))
+        self.hub.park(first, lambda events, cursor: self.order.append("al again"))
+        self.assertTrue(self.hub.flush("k1", 0, 1))
+        self.assertFalse(self.hub.flush("k1", 0, 1))
+        self.assertEqual(self.order, ["al", "cy", "al again"])
+
+    def test_gone_in_between(self) -> None:
+        """Who leaves or ends between two slices, or inside one, is passed over, and the next fan-out wakes as ever."""
+        first, ends, leaves = (self.subscribe(viewer, "bob") for viewer in ("al", "cy", "di"))
+        self.hub.park(first, lambda events, cursor: self.hub.close(ends))
+        self.hub.park(ends, Heard())
+        last = Heard()
+        self.hub.park(leaves, last)
+        self.hub.dispatch(post(1))
+        self.assertTrue(self.hub.flush("k1", 0, 2))
+        self.hub.leave(leaves)
+        self.assertFalse(self.hub.flush("k1", 0, 2))
+        self.assertEqual((last.ids, leaves.ready), ([], True))
+        self.hub.park(leaves, last)
+        self.assertEqual(self.woken, 2)
+        self.flush()
+        self.assertEqual(last.ids, [1])
+
+    def test_all_gone_in_between(self) -> None:
+        """When nobody is left to be answered, the next event asks for a flush."""
+        self.wait("al")
+        last = self.wait("cy")
+        self.hub.dispatch(post(1))
+        self.assertTrue(self.hub.flush("k1", 0, 1))
+        self.hub.close(last)
+        self.wait("di")
+        self.hub.dispatch(post(2))
+        self.assertEqual(self.woken, 2)
+
+    def test_overflow(self) -> None:
+        """Who overflowed is ended in their turn."""
+        for viewer in ("al", "cy"):
+            self.wait(viewer)
+        for number in range(1, 6):
+            self.hub.dispatch(post(number))
+        self.assertTrue(self.hub.flush("k1", 0, 1))
+        self.assertFalse(self.hub.flush("k1", 0, 1))
+        self.assertEqual((self.order, len(self.hub)), (["al", "cy"], 0))
+
+    def test_friends_first(self) -> None:
+        """The viewers whose friends changed are told of with the first slice, once."""
+        self.wait("al")
+        self.wait("cy")
+        self.hub.dispatch(make_event(1, "friend", "bob", None, b'{"friend":"al"}', 0))
+        self.assertTrue(self.hub.flush("k1", 0, 1))
+        self.assertFalse(self.hub.flush("k1", 0, 1))
+        self.assertEqual(self.forgotten, [{"bob"}])
+
+
+class PositionTests(SynchronousTestCase):
+    """A place in the log that many go to is computed once."""
+
+    @PROFILE
+    @given(
+        st.lists(st.tuples(st.frozensets(st.integers(1, 9)), st.integers(0, 9)), min_size=1, max_size=5),
+        st.lists(st.tuples(st.lists(st.integers(-2, 14), max_size=3), st.integers(0, 12)), max_size=5),
+    )
+    def test_same(self, stands: list[tuple[frozenset[int], int]], flushes: list[tuple[list[int], int]]) -> None:
+        """The answers are the same as without, wherever each viewer stood and whatever comes."""
+        plain, shared = ([Subscription("al", f"h{number}") for number in range(len(stands))] for _ in range(2))
+        for number, (have, settled) in enumerate(stands):
+            for subscription in (plain[number], shared[number]):
+                subscription.start(settled, have, ())
+        for ids, settled in flushes:
+            after: Positions = {}
+            for one, other in zip(plain, shared, strict=True):
+                for id in ids:
+                    self.assertEqual(one.push(post(id or 77), 10), other.push(post(id or 77), 10))
+                self.assertEqual(one.take("k1", settled), other.take("k1", settled, after))
+                self.assertEqual((one._have, one._settled), (other._have, other._settled))
+
+    def test_once(self) -> None:
+        """A thousand who stand at the same place share the text and the ids of the next one."""
+        after: Positions = {}
+        subscriptions = [Subscription("al", "h1") for _ in range(1000)]
+        for subscription in subscriptions:
+            subscription.start(3, (5,), ())
+            subscription.push(post(9), 10)
+            self.assertEqual(subscription.take("k1", 4, after)[1], "k1.4.5.9~h1")
+        self.assertEqual(len(after), 1)
+        self.assertEqual(len({id(subscription._have) for subscription in subscriptions}), 1)
+
+
+class Ears:
+    """A plain model of who hears whom: for each viewer who is here, the authors and the number of subscriptions."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, set[str]] = {}
+        self.open: defaultdict[str, int] = defaultdict(int)
+
+    def viewers(self, author: str) -> set[str]:
+        return {viewer for viewer, authors in self.heard.items() if author in authors}
+
+
+USERS = ("al", "bob", "cy", *(f"u{number}" for number in range(30)))
+users = st.sampled_from(USERS)
+deeds = st.one_of(
+    st.tuples(st.just("open"), users, st.frozensets(users, max_size=3)),
+    st.tuples(st.sampled_from(["crowd", "crowd goes"]), st.sampled_from(USERS[:3]), st.integers(1, 30)),
+    st.tuples(st.sampled_from(["friend", "unfriend"]), users, users),
+    st.tuples(st.sampled_from(["close", "end"]), users, st.none()),
+)
+
+
+class AudienceTests(SynchronousTestCase):
+    """Who hears an author, kept as a list."""
+
+    def setUp(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """An empty hub and an empty model."""
+        self.broker, self.ears, self.ids = MemoryBroker(), Ears(), 0
+        self.hub = Hub(
+            self.broker.follow,
+            self.broker.unfollow,
+            lambda: None,
+            lambda viewers: None,
+            lambda since, author: [],
+            lambda error: self.fail(str(error)),
+            "h",
+        )
+
+    @PROFILE
+    @given(st.lists(deeds, max_size=40))
+    def test_same(self, story: list[tuple[str, str, object]]) -> None:
+        """Whoever comes, goes, befriends and parts, an event reaches exactly those who hear its author, once each."""
+        self.begin()
+        for kind, user, more in story:
+            self.do(kind, user, more)
+            self.check()
+        for user in USERS:
+            self.do("end", user, None)
+        self.assertEqual((self.hub._audiences, self.hub._viewers, self.broker.followed), ({}, {}, set()))
+
+    def do(self, kind: str, user: str, more: object) -> None:
+        """One thing happens, here and in the model."""
+        heard = self.ears.heard
+        match kind, more:
+            case "open", frozenset():
+                self.hub.open(user)
+                self.hub.set_friends(user, more, {})
+                heard[user] = {user, *more}
+                self.ears.open[user] += 1
+            case "crowd", int():
+                for viewer in USERS[3 : 3 + more]:
+                    self.do("open", viewer, frozenset({user}))
+            case "crowd goes", int():
+                for viewer in USERS[3 : 3 + more]:
+                    self.do("end", viewer, None)
+            case "close", _ if self.ears.open[user]:
+                self.hub.close(self.hub._viewers[user].subscriptions[0])
+                self.ears.open[user] -= 1
+            case "end", _:
+                self.assertEqual(self.hub.close_viewer(user), self.ears.open.pop(user, 0))
+            case (("friend" | "unfriend"), str()) if more != user:
+                self.hub.dispatch(self.event(kind, user, b'{"friend":"%s"}' % more.encode()))
+                if user in heard:
+                    (heard[user].add if kind == "friend" else heard[user].discard)(more)
+        if not self.ears.open[user]:
+            heard.pop(user, None)
+
+    def event(self, kind: str, author: str, body: bytes = b"{}") -> Event:
+        """The next event."""
+        self.ids += 1
+        return make_event(self.ids, kind, author, None, body, 0)
+
+    def check(self) -> None:
+        """An event of anybody reaches whom the model says, and no list is much longer than it must be."""
+        for author in USERS[:4]:
+            event = self.event("message", author)
+            self.hub.dispatch(event)
+            holders = [
+                subscription.viewer
+                for subscription in self.hub._subscriptions.values()
+                if event.id in (subscription._pending or {})
+            ]
+            viewers = self.ears.viewers(author)
+            self.assertEqual(sorted(holders), sorted(viewer for viewer in viewers for _ in range(self.ears.open[viewer])))
+            audience = self.hub._audiences.get(author)
+            listening = audience.listening if audience else 0
+            self.assertEqual((listening, author in self.broker.followed), (len(viewers), bool(viewers)))
+            self.assertLessEqual(len(audience.viewers) if audience else 0, 2 * listening + 8)
