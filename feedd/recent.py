@@ -7,12 +7,14 @@ This module knows ids and their order. It does not know who listens, nor where t
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
 
 from feedd.counters import Counters
 from feedd.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
 
 MAX_ABOVE = 100_000
 MAX_MESSAGES = 1_000
+MAX_CHANGES = 10_000
 
 
 class RecentLog:
@@ -35,7 +37,7 @@ class RecentLog:
         self._messages: dict[int, None] = {}
         self._sightings: deque[tuple[int, float]] = deque()
         self._changes: dict[str, dict[str, Event]] = {}
-        self._changed: deque[Event] = deque()
+        self._changed: list[Event] = []
         self._deletions: dict[tuple[str, int | None], Event] = {}
 
     @property
@@ -114,7 +116,7 @@ class RecentLog:
 
     def friend_changes(self, viewer: str) -> Mapping[str, Event]:
         """
-        For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the last `size` that came in.
+        For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the newest `MAX_CHANGES` of all viewers.
 
         They are kept longer than other events: one that came late must still correct a list that was cached before it.
         """
@@ -151,9 +153,9 @@ class RecentLog:
         newest = changes.get(event.friend)
         if newest is None or newest.id < event.id:
             changes[event.friend] = event
-            self._changed.append(event)
-        if len(self._changed) > self._size:
-            self._forget_change(self._changed.popleft())
+            insort(self._changed, event, key=attrgetter("id"))
+        if len(self._changed) > MAX_CHANGES:
+            self._forget_change(self._changed.pop(0))
 
     def _forget_change(self, event: Event) -> None:
         assert event.friend is not None

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.counters import Counters
 from feedd.event import Event
-from feedd.recent import MAX_ABOVE, MAX_MESSAGES, RecentLog
+from feedd.recent import MAX_ABOVE, MAX_CHANGES, MAX_MESSAGES, RecentLog
 from tests.unit.core import change, ids, post
 
 
@@ -166,16 +166,21 @@ class ChangeTests(RecentCase):
         """Who changed nothing has no changes."""
         self.assertEqual(self.log.friend_changes("al"), {})
 
-    def test_evicted(self) -> None:
-        """As many changes as events are remembered; the oldest leaves, unless a newer one of its pair is there."""
-        for number, friend in enumerate(("bob", "cy", "bob", "d", "e", "f", "g", "h", "i"), 1):
-            self.log.offer(change(number, "friend", "al", friend))
-        self.assertEqual(min(event.id for event in self.log.friend_changes("al").values()), 2)
-        self.log.offer(change(10, "friend", "al", "j"))
-        self.assertEqual(min(event.id for event in self.log.friend_changes("al").values()), 3)
-        for number in range(11, 19):
-            self.log.offer(change(number, "friend", "bob", f"friend{number}"))
-        self.assertEqual((self.log.friend_changes("al"), len(self.log.friend_changes("bob"))), ({}, 8))
+    def test_many(self) -> None:
+        """Of very many changes the newest are remembered, in whatever order they came."""
+        for number in range(MAX_CHANGES, 0, -1):
+            self.log.offer(change(number + 1, "friend", "al", f"friend{number}"))
+        self.log.offer(change(MAX_CHANGES + 2, "friend", "bob", "al"))
+        self.log.offer(change(1, "friend", "cy", "al"))
+        remembered = self.log.friend_changes("al").values()
+        self.assertEqual((len(remembered), min(event.id for event in remembered)), (MAX_CHANGES - 1, 3))
+        self.assertEqual((len(self.log.friend_changes("bob")), self.log.friend_changes("cy")), (1, {}))
+
+    def test_replaced(self) -> None:
+        """A change that a newer one of its pair has replaced is forgotten without a trace."""
+        for number in range(1, MAX_CHANGES + 2):
+            self.log.offer(change(number, "friend", "al", "bob"))
+        self.assertEqual(self.log.friend_changes("al")["bob"].id, MAX_CHANGES + 1)
 
     def test_outlives_its_event(self) -> None:
         """Other events do not push a change out."""
