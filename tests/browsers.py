@@ -91,6 +91,7 @@ class Browser:
         self.stand = Stand(None)
         self.history: list[Stand] = []
         self.poll: Poll | None = None
+        self.last: Process | None = None
         self.started = False
         self.lost_place = False
 
@@ -145,6 +146,7 @@ class Browser:
         """Take the answer that is there."""
         poll, self.poll = self.poll, None
         assert poll is not None and poll.answer is not None
+        self.last = poll.process
         self.move(poll.answer)
         self.lost_place = poll.gap
 

@@ -20,7 +20,7 @@ from feedd.reading import Reading
 from feedd.recent import RecentLog
 from tests.memory import MemoryFriends, MemoryStore, Transaction
 
-RECENT = 16
+RECENT = 6
 MAX_PENDING = 8
 LINGER = 10.0
 

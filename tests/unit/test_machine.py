@@ -69,13 +69,24 @@ class FeedMachine(RuleBasedStateMachine):
         """Insert, and commit later."""
         self.insert(author, kind, count)
 
-    @rule(viewer=viewers, friend=authors, later=seldom, door=indexes)
-    def befriend(self, viewer: str, friend: str, later: bool, door: int) -> None:
-        """Begin a friendship, or end it."""
+    @rule(viewer=viewers, friend=authors, later=seldom, door=indexes, says=st.booleans())
+    def befriend(self, viewer: str, friend: str, later: bool, door: int, says: bool) -> None:
+        """Begin a friendship, or end it; perhaps the friend says something at once, which may arrive before it."""
         if viewer != friend and not self.world.store.locked(viewer, friend):
-            transaction = self.world.begin(lambda transaction: self.world.store.insert_change(transaction, viewer, friend))
+            transaction = self.change(viewer, friend)
             if not later or not self.world.settle_seconds:
                 self.tell(self.world.commit(transaction), door)
+        if says:
+            self.tell(self.world.commit(self.insert(friend, "post", 1)), door + 1)
+
+    @rule(viewer=viewers, friend=authors, index=indexes, count=st.integers(2, 3))
+    def quarrel(self, viewer: str, friend: str, index: int, count: int) -> None:
+        """Begin, end and begin a friendship; a process hears it the wrong way round."""
+        if viewer != friend and not self.world.store.locked(viewer, friend):
+            events = [event for _ in range(count) for event in self.world.commit(self.change(viewer, friend))]
+            self.world.ring(events)
+            for event in reversed(events):
+                self.process(index).log.offer(event)
 
     @rule(index=indexes, door=indexes, rolls_back=seldom)
     @precondition(lambda self: self.world.store.open_transactions)
@@ -108,7 +119,18 @@ class FeedMachine(RuleBasedStateMachine):
             self.process(index).tick(limit)
         self.process(index).flush()
 
-    @rule(seconds=st.sampled_from([1.0, 3.0, 5.0, 11.0]), commit=st.booleans())
+    @rule(index=indexes, author=authors, seconds=st.sampled_from([1.0, 3.0]))
+    @precondition(lambda self: self.world.settle_seconds)
+    def long_tick(self, index: int, author: str, seconds: float) -> None:
+        """While the net waits for the database, an id is overtaken by the next."""
+        self.world.gate.shut = True
+        self.process(index).tick(1000)
+        self.world.advance(seconds, True)
+        self.insert(author, "post", 1)
+        self.world.commit(self.insert("bob", "post", 1))
+        self.world.gate.open()
+
+    @rule(seconds=st.sampled_from([1.0, 2.0, 3.0, 5.0, 11.0]), commit=st.booleans())
     def advance(self, seconds: float, commit: bool) -> None:
         """Time goes by."""
         self.world.store.away = False
@@ -131,6 +153,21 @@ class FeedMachine(RuleBasedStateMachine):
         browser.arrive(arrives, noticed)
         with self.world.gate.held(slow):
             browser.go_on(self.process(where), wait)
+
+    @rule(index=indexes, where=indexes, steps=st.integers(0, 4), author=authors, tells=often)
+    def long_poll(self, index: int, where: int, steps: int, author: str, tells: bool) -> None:
+        """While a poll waits for the database, somebody says something."""
+        browser = self.pick(self.browsers, index)
+        self.world.flush()
+        browser.arrive(True, True)
+        with self.world.gate.held(True):
+            browser.go_on(self.process(where), True)
+            for _ in range(min(steps, len(self.world.gate.waiting))):
+                self.world.gate.step(-1)
+        for event in self.world.commit(self.insert(author, "post", 1)) if tells else ():
+            self.process(where).log.offer(event)
+        self.process(where).tick(1000)
+        self.world.gate.open()
 
     @rule(index=indexes, slow=seldom)
     @precondition(lambda self: any(browser.answered for browser in self.browsers))
@@ -232,11 +269,10 @@ class FeedMachine(RuleBasedStateMachine):
 
     def drain(self, browser: Browser) -> None:
         """Poll until there is nothing more, and compare."""
-        process = self.process(len(browser.history))
+        process = browser.last if browser.last and browser.last.alive else self.process(len(browser.history))
         if not browser.started or browser.lost_place:
             browser.load(process)
         for _ in range(20):
-            process = self.process(len(browser.history))
             if browser.poll:
                 browser.poll.lost()
             browser.ask(process, False)
@@ -253,6 +289,9 @@ class FeedMachine(RuleBasedStateMachine):
         assert not missed, f"{browser.viewer} missed {sorted(missed)[:9]}"
 
     # small things
+
+    def change(self, viewer: str, friend: str) -> Transaction:
+        return self.world.begin(lambda transaction: self.world.store.insert_change(transaction, viewer, friend))
 
     def insert(self, author: str, kind: str, count: int) -> Transaction:
         def fill(transaction: Transaction) -> None:
