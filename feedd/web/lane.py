@@ -37,9 +37,8 @@ MAX_READ_BYTES = 8_192
 MAX_HEADERS = 100
 """Fewer than twisted.web takes."""
 
-MAX_HEADS = 20_000
 MAX_HEAD_BYTES = 1_024
-"""Longer header lines are read anew each time: some 50 MB hold what is remembered, whoever sends it."""
+"""Longer header lines are read anew each time."""
 
 MAX_HELD_BYTES = 16_384
 """Of what comes behind a parked poll; as with twisted.web the connection is not read any further then."""
@@ -65,6 +64,9 @@ class Lane:
     :param date: the value of the Date header now.
     """
 
+    MAX_HEADS = 20_000
+    """Some 50 MB hold what is remembered, whoever sends it."""
+
     def __init__(
         self,
         endpoint: PollEndpoint,
@@ -84,15 +86,17 @@ class Lane:
         end = data.find(b" HTTP/1.1\r\n", len(START))
         if end < 0 or len(data) > MAX_READ_BYTES:
             return False
-        head = self._head(data[end:])
         given = _arguments(data[len(START) : end])
-        if head is None or given is None:
+        if given is None:
             return False
         cursor, callback = given.get(b"cursor"), given.get(b"callback")
         wait = given.get(b"wait", b"86400")
         if cursor is None or not wait.isdigit() or len(wait) > 5 or not wait.strip(b"0"):
             return False
         if callback is not None and not arguments.is_callback(callback):
+            return False
+        head = self._head(data[end:])
+        if head is None:
             return False
         identity = self._known(Credentials(head.authorization, given.get(b"token"), given.get(b"as"), head.cookie))
         if identity is None or (identity.ambient and callback is not None and not head.own):
@@ -131,7 +135,7 @@ class Lane:
                 return None  # not the whole, or more than one: that never comes again, and is not worth remembering
         head = self._read_head(lines)
         if len(lines) <= MAX_HEAD_BYTES:
-            if len(self._heads) >= MAX_HEADS:
+            if len(self._heads) >= self.MAX_HEADS:
                 self._heads.clear()
             self._heads[lines] = head
         return head
@@ -186,6 +190,7 @@ class LaneChannel(FeedChannel):
     def send(self, json: bytes) -> None:
         """Answer the poll, at once where the connection has nothing queued; then go on with what has come behind it."""
         self._poll = None
+        self.setTimeout(self.site.timeOut)
         data = self.site.lane.spell(json, self.callback)
         transport = self.transport
         sent = 0
@@ -194,7 +199,6 @@ class LaneChannel(FeedChannel):
         if sent != len(data):
             # Not all, or ConnectionLost: the reactor sends the rest, or finds the connection lost.
             transport.write(data[sent:] if isinstance(sent, int) else data)
-        self.setTimeout(self.site.timeOut)
         if self._held:
             self._go_on()
 

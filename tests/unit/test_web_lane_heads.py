@@ -1,0 +1,142 @@
+"""The fast lane's parts: which polls it takes, the header lines that it remembers, and the date."""
+
+from email.utils import formatdate
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.web import lane
+from feedd.web.lane import Dates, Lane
+from tests.browser import House, spell
+from tests.lanes import CountedLane
+from tests.polls import PollTestCase
+
+
+class SmallLane(CountedLane):
+    """A lane that remembers three heads."""
+
+    MAX_HEADS = 3
+
+
+class TakenTests(PollTestCase):
+    """Which polls the lane takes."""
+
+    def use(self, house: House) -> None:
+        """Let `house`, with a small lane, be the house of this test."""
+        house.site = house.lane_site(SmallLane)
+        super().use(house)
+
+    @property
+    def lane(self) -> Lane:
+        """The house's lane."""
+        found: Lane = self.house.site.lane  # type: ignore[attr-defined]
+        return found
+
+    def took(self, query: str = "", headers: dict[str, str] | None = None) -> bool:
+        """Whether a hot poll of bob with this added was taken; it is parked either way, or answered."""
+        taken = self.lane.taken  # type: ignore[attr-defined]
+        browser = self.browse()
+        browser.ask("GET", f"/feed/poll?as=bob&cursor={self.cursor()}{query}", None, headers)
+        found: int = self.lane.taken  # type: ignore[attr-defined]
+        return found > taken
+
+    def test_common(self) -> None:
+        """What browsers send is taken: JSON and JSONP, by fetch and by a script tag, with a cookie and without."""
+        page = {
+            "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Accept": "*/*",
+            "Accept-Language": "en-GB,en;q=0.5",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
+            "Connection": "keep-alive",
+            "Referer": "https://www.example.org/",
+            "Sec-Fetch-Dest": "script",
+            "Sec-Fetch-Mode": "no-cors",
+            "Sec-Fetch-Site": "same-origin",
+            "Priority": "u=0",
+        }
+        for query in ("", "&callback=jQuery1830_17", "&wait=50", "&wait=5&_=1766000000000"):
+            for headers in (page, {}, page | {"Cookie": "a=b; user=bob"}):
+                self.assertTrue(self.took(query, headers), (query, headers))
+
+    def test_uncommon(self) -> None:
+        """What is odd is not, nor what has no answer here."""
+        for query in (
+            "&wait=0",
+            "&wait=000",
+            "&wait=5.5",
+            "&wait=100000",
+            "&callback=a-b",
+            "&x",
+            "&as=bob",
+            "&x=%41",
+            "&x=a+b",
+        ):
+            self.assertFalse(self.took(query), query)
+        for headers in (
+            {"Origin": "https://www.example.org"},
+            {"Connection": "close"},
+            {"X": "é"},
+            {"Content-Length": "keep-alive"},
+        ):
+            self.assertFalse(self.took("", headers), headers)
+
+    def test_cold(self) -> None:
+        """Nor is a poll whose cursor is not the last one of a subscription."""
+        self.web.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
+        self.assertEqual(self.lane.taken, 0)  # type: ignore[attr-defined]
+
+    def test_foreign_page(self) -> None:
+        """A cookie alone does not open a script to a foreign page, here either."""
+        path = f"/feed/poll?callback=f&cursor={self.cursor()}"
+        reply = self.web.get(path, {"Cookie": "user=bob", "Sec-Fetch-Site": "cross-site"})
+        self.assertEqual(reply.jsonp("f")["error"]["status"], 403)
+        self.web.ask("GET", path, None, {"Cookie": "user=bob", "Sec-Fetch-Site": "same-origin"})
+        self.assertEqual((self.lane.taken, self.web.replies()), (1, []))  # type: ignore[attr-defined]
+
+    def test_long_read(self) -> None:
+        """A read of more than 8 KiB is not looked at."""
+        rest = lane.MAX_READ_BYTES - len(spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}", None, {"X": ""}))
+        self.assertTrue(self.took("", {"X": "x" * rest}))
+        self.assertFalse(self.took("", {"X": "x" * (rest + 1)}))
+
+    def test_remembered(self) -> None:
+        """Header lines are read once; of more than there is room for the older ones are forgotten."""
+        for number in (1, 1, 2, 3):
+            self.took("", {"X": str(number)})
+        self.assertEqual(len(self.lane._heads), 3)
+        self.assertTrue(self.took("", {"X": "4"}))
+        self.assertEqual(len(self.lane._heads), 1)
+        self.assertTrue(self.took("", {"X": "1"}))
+
+    def test_not_remembered(self) -> None:
+        """Long ones are not remembered, nor what is not the end of one request."""
+        self.assertTrue(self.took("", {"X": "x" * lane.MAX_HEAD_BYTES}))
+        poll = spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}&wait=5")
+        self.web.send(poll + poll)
+        self.browse().send(poll[:-2])
+        self.browse().send(poll + b"\r\n")
+        self.assertEqual(self.lane._heads, {})
+
+    def test_refused_is_remembered(self) -> None:
+        """That header lines are not for the lane is remembered as well."""
+        for _ in range(2):
+            self.assertFalse(self.took("", {"Connection": "close"}))
+        self.assertEqual(list(self.lane._heads.values()), [None])
+
+
+class DatesTests(SynchronousTestCase):
+    """The Date header."""
+
+    def test_each_second(self) -> None:
+        """It is the time of day, spelled as HTTP wants it, and made once a second."""
+        clock = Clock()
+        dates = Dates(clock.seconds)
+        clock.advance(1_700_000_000.2)
+        first = dates()
+        self.assertEqual(first.decode(), formatdate(1_700_000_000, usegmt=True))
+        clock.advance(0.7)
+        self.assertIs(dates(), first)
+        clock.advance(0.2)
+        self.assertEqual(dates().decode(), formatdate(1_700_000_001, usegmt=True))
+        clock.advance(86_400)
+        self.assertEqual(dates().decode(), formatdate(1_700_086_401, usegmt=True))
