@@ -55,6 +55,9 @@ from feedd.web.tree import make_root
 
 BACKLOG = 8192
 
+ANSWERS_A_TURN = 300
+"""Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
+
 _log = Logger()
 
 
@@ -217,7 +220,8 @@ class Process:
         self.reactor.callLater(0, self._flush)
 
     def _flush(self) -> None:
-        self.hub.flush(self.reading.epoch, self.log.settled)
+        if self.hub.flush(self.reading.epoch, self.log.settled, ANSWERS_A_TURN):
+            self._wake()  # after a look at the sockets
 
     def _recall(self, since: int, author: str) -> list[Event] | None:
         return self.log.after(since, (), (author,))

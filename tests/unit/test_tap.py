@@ -1,0 +1,58 @@
+"""A process as it is wired: one event to many parked polls lets the reactor breathe."""
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.config import Config
+from feedd.tap import ANSWERS_A_TURN, Process
+from tests.unit.core import post
+
+
+class FlushTests(SynchronousTestCase):
+    """Answers in slices."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.process = Process(Config(), self.reactor)
+        self.answered: list[int] = []
+
+    def park(self, number: int) -> None:
+        """So many viewers of bob, parked."""
+        for index in range(number):
+            subscription = self.process.hub.open(f"v{index}")
+            self.process.hub.set_friends(f"v{index}", ["bob"], {})
+            subscription.start(0, (), ())
+            self.process.hub.park(subscription, lambda events, cursor, index=index: self.answered.append(index))
+
+    def turn(self) -> int:
+        """One turn of the reactor; returns how many were answered in it."""
+        before = len(self.answered)
+        for call in tuple(self.reactor.getDelayedCalls()):
+            call.cancel()
+            call.func(*call.args)
+        return len(self.answered) - before
+
+    def test_few(self) -> None:
+        """A few are answered in one turn, and nothing is left to do."""
+        self.park(ANSWERS_A_TURN)
+        self.process.log.offer(post(1))
+        self.assertEqual((self.turn(), self.reactor.getDelayedCalls()), (ANSWERS_A_TURN, []))
+
+    def test_many(self) -> None:
+        """Many are answered in as many turns as it takes, in their order, everybody once."""
+        number = 2 * ANSWERS_A_TURN + 1
+        self.park(number)
+        self.process.log.offer(post(1))
+        self.assertEqual([self.turn() for _ in range(4)], [ANSWERS_A_TURN, ANSWERS_A_TURN, 1, 0])
+        self.assertEqual((self.answered, self.reactor.getDelayedCalls()), (list(range(number)), []))
+
+    def test_next_event(self) -> None:
+        """What comes between two turns is answered with the rest, and the event after them all as ever."""
+        self.park(ANSWERS_A_TURN + 1)
+        self.process.log.offer(post(1))
+        self.turn()
+        self.process.log.offer(post(2))
+        self.assertEqual([self.turn(), self.turn()], [1, 0])
+        self.park(1)
+        self.process.log.offer(post(3))
+        self.assertEqual(self.turn(), 1)
