@@ -28,8 +28,9 @@ class FlushTests(SynchronousTestCase):
         """One turn of the reactor; returns how many were answered in it."""
         before = len(self.answered)
         for call in tuple(self.reactor.getDelayedCalls()):
+            flush = call.func
             call.cancel()
-            call.func(*call.args)
+            flush()
         return len(self.answered) - before
 
     def test_few(self) -> None:
