@@ -162,8 +162,9 @@ class FeedMachine(RuleBasedStateMachine):
         browser.arrive(True, True)
         with self.world.gate.held(True):
             browser.go_on(self.process(where), True)
-            for _ in range(min(steps, len(self.world.gate.waiting))):
-                self.world.gate.step(-1)
+            for _ in range(steps):
+                if self.world.gate.waiting:
+                    self.world.gate.step(-1)
         for event in self.world.commit(self.insert(author, "post", 1)) if tells else ():
             self.process(where).log.offer(event)
         self.process(where).tick(1000)
