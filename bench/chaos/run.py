@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pymysql
@@ -120,6 +121,8 @@ class Run:
     async def _judge(self, load: Load, writer: Writer, viewers: Sequence[Viewer]) -> dict[str, Any]:
         if "a viewer failed" in self.notes:
             raise RuntimeError(self.notes["a viewer failed"])
+        # Asked before the accounting, which holds this reactor, and with it the proxies, for many seconds after a long run.
+        statuses = [await deferToThread(_status, feedd.url) for feedd in self.world.feedds]
         rows = await self._rows()
         truth = Truth(
             self._people, rows, writer.commits | commits_of(rows, load.acknowledged, load.changed), self.windows, self._first
@@ -200,6 +203,11 @@ def _row(id: int, kind: str, author: str, post: int | None, payload: str, at: in
 
 
 def _status(url: str) -> Mapping[str, Any]:
-    with urlopen(f"{url}/status", timeout=5) as response:
-        status: Mapping[str, Any] = json.load(response)
+    """What a process says of itself; one that is not ready says so with a 503."""
+    try:
+        answer = urlopen(f"{url}/status", timeout=5)
+    except HTTPError as error:
+        answer = error
+    with answer:
+        status: Mapping[str, Any] = json.load(answer)
     return status
