@@ -77,10 +77,10 @@ class Poll:
     def _listen(self, events: list[Event], text: str) -> None:
         assert self.answer is None, "answered twice"
         check_answer(self, events, parse_cursor(text))
-        before = self.stand.before
-        if self.stand.cursor is None or self.gap:
-            before = frozenset(self.process.world.events)
-        self.answer = Stand(text, self.stand.got.union(event.id for event in events), before)
+        got, before = self.stand.got, self.stand.before
+        if self.stand.cursor is None or self.gap:  # a new chain begins
+            got, before = frozenset(), frozenset(self.process.world.events)
+        self.answer = Stand(text, got.union(event.id for event in events), before)
 
 
 class Browser:
