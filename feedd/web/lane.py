@@ -218,7 +218,6 @@ class LaneChannel(FeedChannel):
             and not self._buffer
             and not self._behind
             and self.persistent
-            and not self._waitingForTransport
             and not self.transport.disconnecting
         )
 

@@ -176,6 +176,17 @@ class BehindTests(LaneTestCase):
         self.house.clock.advance(0)
         self.assertEqual(self.web.reply().json["me"], "bob")
 
+    def test_poll_behind_what_waits(self) -> None:
+        """A poll that arrives before what is behind has had its turn does not overtake it."""
+        self.park_on(self.web)
+        self.web.ask("GET", "/feed/init?as=bob")
+        self.house.hub.close_viewer("bob")
+        self.web.ask("GET", "/feed/poll?as=bob&cursor=" + self.cursor())
+        self.house.clock.advance(0)
+        self.post("alice")
+        _, init, poll = self.web.replies()
+        self.assertEqual((init.json["posts"], self.ids(poll)), ([], [1]))
+
     def test_gone_before_its_turn(self) -> None:
         """Of a client that goes before that nothing is done."""
         self.park_on(self.web)
@@ -256,7 +267,7 @@ class IdleTests(LaneTestCase):
 
     def test_disconnecting(self) -> None:
         """A poll that arrives on a connection that is being closed is not for the lane."""
-        cursor = self.cursor()
         self.house.advance(66)
-        self.web.ask("GET", "/feed/poll?as=bob&cursor=" + cursor)
+        self.assertTrue(self.web.dropped)
+        self.web.ask("GET", "/feed/poll?as=bob&cursor=" + self.cursor())
         self.assertEqual((self.taken, self.web.wire.value()), (0, b""))
