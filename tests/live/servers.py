@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,7 +85,9 @@ class Server:
     def __init__(self) -> None:
         self.host = HOST
         self.port = free_port()
-        self.folder = supervisor().folder / f"{self.NAME}-{self.port}"
+        # A port may have been another server's before; the folder may not.
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.NAME}-{self.port}-", dir=supervisor().folder))
+        self._prepared = False
         self._pid = 0
 
     @property
@@ -96,9 +99,9 @@ class Server:
         """Start it and return when it accepts clients. Raises `NotStarted`."""
         if self._pid:
             raise RuntimeError(f"{self.NAME} runs already")
-        if not self.folder.exists():
-            self.folder.mkdir()
+        if not self._prepared:
             self._prepare()
+            self._prepared = True
         self._pid = self._launch()
         deadline = time.monotonic() + START_SECONDS
         while not self._ready():
