@@ -5,7 +5,7 @@ The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``
 knows what really happened, and so what a browser must have seen.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from feedd.ports import Unavailable
 from feedd.reading import Reading
 from feedd.recent import RecentLog
 from tests.memory import MemoryFriends, MemoryStore, Transaction
+from tests.unit import core
 
 RECENT = 6
 MAX_PENDING = 8
@@ -32,20 +33,8 @@ class Expiring(Protocol):
         """It has come."""
 
 
-class Gate:
+class Gate(core.Gate):
     """A database that answers whoever it likes, when it likes: a pace that can be shut."""
-
-    def __init__(self) -> None:
-        self.shut = False
-        self.waiting: list[Deferred[None]] = []
-
-    def __call__(self) -> Awaitable[None]:
-        done: Deferred[None] = Deferred()
-        if self.shut:
-            self.waiting.append(done)
-        else:
-            done.callback(None)
-        return done
 
     @contextmanager
     def held(self, shut: bool) -> Iterator[None]:
