@@ -223,6 +223,11 @@ class Hub:
             self.close(subscription)
         return len(subscriptions)
 
+    def close_all(self) -> None:
+        """End all subscriptions: what they stand on is no more."""
+        for subscription in tuple(self._subscriptions.values()):
+            self.close(subscription)
+
     def expire(self, now: float, linger_seconds: float) -> None:
         """Close the subscriptions that nobody has polled for `linger_seconds`; call it once a second or so."""
         self._now = now

@@ -127,8 +127,8 @@ class Store(Protocol):
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         """The events with these ids, ascending; one that is gone or unreadable (counted) is left out."""
 
-    async def save_settled(self, settled: int) -> None:
-        """Move ``meta.settled`` up to `settled`; never down."""
+    async def save_settled(self, epoch: str, settled: int) -> bool:
+        """Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a database of another epoch."""
 
     async def ping(self) -> None:
         """Return when the database answers."""

@@ -5,6 +5,7 @@ This module knows the log, the hub and the ports. It does not know HTTP, nor how
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from feedd.cursor import MAX_IDS, Cursor, parse_cursor
@@ -58,7 +59,9 @@ class Reading:
 
     async def friends_of(self, viewer: str) -> tuple[str, ...]:
         """Whom `viewer` hears; a list from a cache is corrected by the friend changes that the recent log knows."""
-        friends = await self._friends.of(viewer)
+        return self._corrected(viewer, await self._friends.of(viewer))
+
+    def _corrected(self, viewer: str, friends: tuple[str, ...]) -> tuple[str, ...]:
         changes = self._log.friend_changes(viewer)
         if not changes:
             return friends
@@ -71,13 +74,19 @@ class Reading:
         """
         The newest posts that `viewer` may see, and a cursor of the same snapshot.
 
-        The watermark is read first: an event that settles after it is in the snapshot's ids, or is told again.
+        The watermark is read first: an event that settles after it is in the snapshot's ids, or is told again. A friend change
+        among these ids counts as seen, so the page must be that of the friends after it; else it is read once more.
         """
         self._check_open()
-        settled = self._log.settled
+        epoch, settled = self.epoch, self._log.settled
         friends = await self.friends_of(viewer)
-        page = await self._store.page((viewer, *friends), before, limit, settled)
-        return FirstPage(friends, page, Cursor(self.epoch, settled, page.ids[-MAX_IDS:]).text())
+        for _ in range(_TRIES):
+            page = await self._store.page((viewer, *friends), before, limit, settled)
+            await self._learn(page.ids)
+            read, friends = friends, self._corrected(viewer, friends)
+            if friends == read:
+                return FirstPage(friends, page, Cursor(epoch, settled, page.ids[-MAX_IDS:]).text())
+        raise Unavailable("hub", "the friends keep changing")
 
     def hot(self, viewer: str, cursor: str) -> Reply | None:
         """The answer to a poll whose subscription is here and stands exactly at `cursor`; None for any other."""
@@ -123,7 +132,8 @@ class Reading:
     async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
         viewer, settled = subscription.viewer, self._log.settled
         if cursor is not None and cursor.epoch == self.epoch:
-            await self._learn(cursor.ids)
+            with suppress(Unavailable):
+                await self._learn(cursor.ids)
         friends = await self.friends_of(viewer)
         self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
         authors = {viewer, *friends}
@@ -145,11 +155,7 @@ class Reading:
     async def _learn(self, ids: Sequence[int]) -> None:
         """Let in what the viewer has and this process has not: after an unfriend nothing more may come from who was removed."""
         unknown = self._log.unknown(ids)
-        try:
-            events = await self._store.events_by_id(unknown) if unknown else []
-        except Unavailable:
-            return
-        for event in events:
+        for event in await self._store.events_by_id(unknown) if unknown else ():
             self._log.offer(event)
 
     def _heard(self, viewer: str, history: History) -> list[Event]:
@@ -185,7 +191,7 @@ class Reading:
         last = history.events[-1].id
         settled = min(last, max(settled, cursor.settled))
         ids = sorted({id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled})
-        return Reply(events, Cursor(self.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True)
+        return Reply(events, Cursor(cursor.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True)
 
     def _check_open(self) -> None:
         if not self.epoch:

@@ -33,7 +33,7 @@ from feedd.cache.local import Load, LocalFriends
 from feedd.cache.ring import make_ring
 from feedd.config import BadConfig, Config, parse_config
 from feedd.counters import Counters
-from feedd.event import Event
+from feedd.event import FRIEND_KINDS, Event
 from feedd.hub import Hub
 from feedd.ports import Authenticator, Opening
 from feedd.posting import Posting
@@ -198,6 +198,7 @@ class Process:
             self.degraded,
             self.counters,
             found=lambda event: self.broker.missed(event.author),
+            other_epoch=self._other_epoch,
         )
         self.pruner = Pruner(reactor, self.store, secrets.token_hex(8), config.store.keep_days * DAY_SECONDS, self.counters)
         self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
@@ -233,9 +234,20 @@ class Process:
     def _report(self, error: Exception) -> None:
         _log.error("a listener failed: {error!r}", error=error)
 
+    def _other_epoch(self) -> None:
+        """A backup was restored, say: ids mean something else now, so every page begins anew."""
+        self.reading.epoch = ""
+        self.hub.close_all()
+        stopping: Deferred[None] = self.tail.disownServiceParent()
+        stopping.addCallback(lambda _: self.opener.begin())
+        stopping.addErrback(lambda failure: _log.failure("the log cannot be opened again", failure=failure))
+
     def _opened(self, opening: Opening) -> None:
         self.log.fill(opening.settled, opening.events)
-        self.reading.epoch = opening.epoch
+        self.reading.epoch = self.tail.epoch = opening.epoch
+        # Whoever committed these may have died before the lists were forgotten.
+        unsettled = (event for event in opening.events if event.id > opening.settled)
+        self._friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})
         self.tail.setServiceParent(self.service)
         if self.config.store.keep_days:
             self.pruner.setServiceParent(self.service)

@@ -28,8 +28,8 @@ VENDORS = {
     "uhashring": "cache",
 }
 _PURE = """
-__future__ abc bisect collections dataclasses enum functools hashlib heapq itertools json math msgspec operator re string
-struct tomllib types typing
+__future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools json math msgspec operator re
+string struct tomllib types typing
 """
 PURE = frozenset(_PURE.split())
 MAX_FILE_LINES = 400

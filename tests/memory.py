@@ -193,9 +193,11 @@ class MemoryStore:
         await self.pace()
         return events
 
-    async def save_settled(self, settled: int) -> None:
+    async def save_settled(self, epoch: str, settled: int) -> bool:
         await self._ask("save_settled")
-        self.settled = max(self.settled, settled)
+        if epoch == self.epoch:
+            self.settled = max(self.settled, settled)
+        return epoch == self.epoch
 
     async def ping(self) -> None:
         await self._ask("ping")

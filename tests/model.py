@@ -218,7 +218,7 @@ class Process:
 
     def save(self) -> None:
         """Write down what is settled."""
-        self.spawn(self.world.store.save_settled(self.log.settled)).addErrback(_may_fail)
+        self.spawn(self.world.store.save_settled(self.world.store.epoch, self.log.settled)).addErrback(_may_fail)
 
     def check(self) -> None:
         """Nothing that is settled can still appear, and all of it has been let through."""

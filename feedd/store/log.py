@@ -122,12 +122,19 @@ def highest_id(txn: Transaction) -> int:
     return txn.row("SELECT MAX(id) FROM events")[0] or 0
 
 
-def save_settled(txn: Transaction, settled: int) -> None:
-    """Move ``meta.settled`` up, never down."""
+def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
+    """
+    Move ``meta.settled`` up, never down; False, and nothing is written, in a database of another `epoch`.
+
+    Its ids are others: a watermark that it has not reached would hide them from every process that starts there.
+    """
+    if str(_meta(txn, "epoch")) != epoch:
+        return False
     txn.execute(
         "UPDATE meta SET value = ? WHERE name = 'settled' AND CAST(value AS SIGNED) < ?",
         (str(settled), settled),
     )
+    return True
 
 
 def json_bytes(value: Any) -> bytes:

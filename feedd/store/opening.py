@@ -45,6 +45,10 @@ class Opener(Service):
     def startService(self) -> None:
         """Begin to try."""
         super().startService()
+        self.begin()
+
+    def begin(self) -> None:
+        """Open it, also when it has been opened before and is another one now."""
         self._opening = Deferred.fromCoroutine(self._open())
         self._opening.addErrback(self._failed)
 

@@ -196,9 +196,9 @@ class SQLStore(Service):
             return []
         return self._noting(await self._net(log.by_id, ids))
 
-    async def save_settled(self, settled: int) -> None:
-        """Move ``meta.settled`` up to `settled`; never down."""
-        await self._write(log.save_settled, settled)
+    async def save_settled(self, epoch: str, settled: int) -> bool:
+        """Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a database of another epoch."""
+        return await self._write(log.save_settled, epoch, settled)
 
     async def prune(self, owner: str, keep_seconds: float, limit: int) -> int:
         """

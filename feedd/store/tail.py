@@ -50,6 +50,7 @@ class Tail(Service):
 
     Ticks never overlap. One that fails is counted (``tail_failed``), and the next one tries again.
 
+    :ivar epoch: the database that is read; say which before the start.
     :ivar trouble: why the last tick failed, or that none has ended yet; "" when it went well.
     """
 
@@ -65,12 +66,15 @@ class Tail(Service):
         fast: Callable[[], bool],
         counters: Counters,
         found: Callable[[Event], object] = lambda event: None,
+        other_epoch: Callable[[], object] = lambda: None,
     ) -> None:
         """
         :param found: called with each event that nobody had offered before the net did.
+        :param other_epoch: called when the database turns out to be another one than `epoch` names.
         :param monotonic: seconds of a clock that only goes forward.
         :param fast: whether the net is all there is, because the broker is away: then it ticks `FAST` times as often.
         """
+        self.epoch = ""
         self.trouble = "the log has not been read yet"
         self._clock: Any = clock
         self._monotonic = monotonic
@@ -80,11 +84,11 @@ class Tail(Service):
         self._fast = fast
         self._counters = counters
         self._found = found
+        self._other_epoch = other_epoch
         self._timer: Any = None
         self._ticking: Deferred[None] | None = None
         self._again = False
         self._failing = False
-        self._saved = 0
         self._saved_at = monotonic()
         self._time = AnsweredTime(monotonic(), tick_seconds)
 
@@ -96,7 +100,6 @@ class Tail(Service):
     def startService(self) -> None:
         """Tick now, and from now on."""
         super().startService()
-        self._saved = self._door.settled
         self._begin()
 
     def stopService(self) -> Deferred[None]:
@@ -191,12 +194,12 @@ class Tail(Service):
                 self._door.missing(sorted(gone))
 
     async def _save(self) -> None:
-        """Write down what is settled, for the processes that start later."""
-        settled = self._door.settled
-        if settled > self._saved:
-            await self._store.save_settled(settled)
-            self._saved = settled
+        """Write down what is settled, for the processes that start later; and see whether this is still the same database."""
+        same = await self._store.save_settled(self.epoch, self._door.settled)
         self._saved_at = self._monotonic()
+        if not same and self.running:
+            self._log.warn("the database is of another epoch than {epoch}", epoch=self.epoch)
+            self._other_epoch()
 
     def _failed(self, why: str) -> None:
         self._counters.add("tail_failed")

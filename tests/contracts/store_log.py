@@ -38,11 +38,16 @@ class LogContract(Contract):
 
     async def test_settled_moves_up_only(self) -> None:
         """Numbers are compared as numbers."""
-        found = []
+        epoch, found = (await self.store.open(1)).epoch, []
         for settled in (9, 10, 7, 100, 99):
-            await self.store.save_settled(settled)
+            self.assertTrue(await self.store.save_settled(epoch, settled))
             found.append((await self.store.open(1)).settled)
         self.assertEqual(found, [9, 10, 10, 100, 100])
+
+    async def test_what_another_database_has_settled(self) -> None:
+        """Is not written down."""
+        self.assertFalse(await self.store.save_settled("another", 9))
+        self.assertEqual((await self.store.open(1)).settled, 0)
 
     async def test_ids(self) -> None:
         """All ids above the settled one, of all authors, ascending, up to the limit."""

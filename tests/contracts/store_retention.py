@@ -18,7 +18,7 @@ class RetentionContract(SQL):
         now = int(time.time() * 1000)
         for id, old in zip(events, days, strict=False):
             self.write("UPDATE events SET created_at = ? WHERE id = ?", (now - int(old * DAY_MS), id))
-        await self.store.save_settled(events[-2] if days else 0)
+        await self.store.save_settled((await self.store.open(0)).epoch, events[-2] if days else 0)
         return events
 
     async def prune(self, limit: int = 1_000, owner: str = "me", keep_days: float = 7.0) -> int:
@@ -97,7 +97,7 @@ class RetentionContract(SQL):
         """Returns its post all the same; 0 stands for the event."""
         first = await self.store.add_post("ann", b'"secret"', "key")
         await self.posted("ann")
-        await self.store.save_settled(first.event.id)
+        await self.store.save_settled((await self.store.open(0)).epoch, first.event.id)
         self.assertEqual(await self.prune(keep_days=-1.0), 1)
         again = await self.store.add_post("ann", b"1", "key")
         self.assertEqual((again.post, again.fresh, again.event.id, again.event.kind), (first.post, False, 0, "post"))

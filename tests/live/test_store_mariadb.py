@@ -236,7 +236,7 @@ class PruningTests(MariaDB, TestCase):
     async def test_who_writes_does_not_wait(self) -> None:
         """While a batch is deleted, posts, edits and the watermark are written, though nothing but the last row is left."""
         stored = await self.posted("ann", 1_500)
-        await self.store.save_settled(stored[-1].event.id)
+        await self.store.save_settled((await self.store.open(0)).epoch, stored[-1].event.id)
         self.write("UPDATE events SET created_at = 1")
 
         def prune_in_between(txn: Transaction) -> int:
@@ -257,7 +257,7 @@ class PruningTests(MariaDB, TestCase):
     async def test_two_at_once(self) -> None:
         """One prunes, the other finds nothing to do; every event is counted once."""
         stored = await self.posted("ann", 300)
-        await self.store.save_settled(stored[-2].event.id)
+        await self.store.save_settled((await self.store.open(0)).epoch, stored[-2].event.id)
         self.write("UPDATE events SET created_at = 1")
         pruning = together([self.store.prune(owner, 1.0, 100) for owner in ("a", "b", "c", "d")])
         self.assertEqual(sorted([await batch for batch in pruning]), [0, 0, 0, 100])

@@ -36,6 +36,18 @@ class FindTests(HubCase):
         self.assertEqual(len(handles), 20)
 
 
+class AllTests(HubCase):
+    """`close_all`."""
+
+    def test_close_all(self) -> None:
+        """Everybody who waits is answered with nothing, and nobody is heard any more."""
+        (first, al), (_, bob) = self.park("al", "cy"), self.park("bob")
+        issued = first.issued
+        self.hub.close_all()
+        self.assertEqual((al.answers, len(bob.answers)), ([([], issued)], 1))
+        self.assertEqual((len(self.hub), self.hub.parked, self.broker.followed), (0, 0, set()))
+
+
 class ParkTests(HubCase):
     """`park`, `end`, `leave`."""
 

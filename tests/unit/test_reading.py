@@ -1,8 +1,10 @@
 """Pages and polls that are answered from where they stand."""
 
+from typing import Any
+
 from feedd.cursor import BadCursor, parse_cursor
 from feedd.event import Event
-from feedd.ports import Unavailable
+from feedd.ports import Page, Unavailable
 from tests.unit.core import CoreCase, Heard, change, ids
 
 
@@ -56,6 +58,43 @@ class PageTests(ReadingCase):
         self.gate.open()
         cursor = self.successResultOf(page).cursor
         self.assertEqual((self.log.settled, ids(self.now(self.reading.cold("al", cursor)).events)), (3, [3]))
+
+    def test_a_friend_change_while_the_page_is_read(self) -> None:
+        """A friend lost between the reading of the list and of the page is not in the page, and is not told again."""
+        self.gate.shut = True
+        page = self.spawn(self.reading.page("al", None, 9))
+        for _ in range(2):
+            self.gate.step()
+        transaction = self.store.begin()
+        event = self.store.insert_change(transaction, "al", "bob")
+        transaction.commit()
+        self.gate.open()
+        first = self.successResultOf(page)
+        self.assertEqual((first.friends, first.page.posts, self.store.asked["page"]), ((), [], 2))
+        self.log.offer(event)
+        self.assertEqual(ids(self.now(self.reading.cold("al", first.cursor)).events), [])
+
+    def test_friends_that_keep_changing(self) -> None:
+        """A page that is never of one moment is refused."""
+        store, read = self.store, self.store.page
+
+        async def changing(*arguments: Any) -> Page:
+            transaction = store.begin()
+            store.insert_change(transaction, "al", "bob")
+            transaction.commit()
+            return await read(*arguments)
+
+        store.page = changing  # type: ignore[method-assign]
+        with self.assertRaises(Unavailable):
+            self.now(self.reading.page("al", None, 9))
+
+    def test_another_database_while_the_page_is_read(self) -> None:
+        """The cursor is of the database that was there when it began, and will be noticed as such."""
+        self.gate.shut = True
+        page = self.spawn(self.reading.page("al", None, 9))
+        self.reading.epoch = ""
+        self.gate.open()
+        self.assertEqual(self.successResultOf(page).cursor, "k1.2")
 
     def test_many_ids(self) -> None:
         """A page with more than 200 ids above the watermark names the newest."""

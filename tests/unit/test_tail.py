@@ -26,12 +26,14 @@ class FakeStore:
 
     :ivar rows: the visible ids; `unreadable` ones are among them.
     :ivar error: what every call raises, when set.
+    :ivar epoch: which database it is.
     :ivar held: when a list, calls wait for their Deferred in it.
     """
 
     def __init__(self) -> None:
         self.rows: set[int] = set()
         self.unreadable: set[int] = set()
+        self.epoch = "k1"
         self.error: Exception | None = None
         self.held: list[Deferred[None]] | None = None
         self.calls: list[tuple[str, Any]] = []
@@ -47,8 +49,9 @@ class FakeStore:
         await self._answer("events", list(ids))
         return [event(id) for id in ids if id in self.rows and id not in self.unreadable]
 
-    async def save_settled(self, settled: int) -> None:
-        await self._answer("save", settled)
+    async def save_settled(self, epoch: str, settled: int) -> bool:
+        await self._answer("save", (epoch, settled))
+        return epoch == self.epoch
 
     async def _answer(self, name: str, argument: Any) -> None:
         self.calls.append((name, argument))
@@ -110,7 +113,7 @@ class HangTests(SynchronousTestCase):
         self.assertEqual(log.settled, 2)
 
 
-class TailTests(SynchronousTestCase):
+class TailCase(SynchronousTestCase):
     """A tail that ticks each second, on a clock of the test."""
 
     def setUp(self) -> None:
@@ -119,7 +122,18 @@ class TailTests(SynchronousTestCase):
         self.log = FakeLog()
         self.counters = Counters()
         self.fast = False
-        self.tail = Tail(self.clock, self.clock.seconds, self.store, self.log, 1.0, lambda: self.fast, self.counters)  # type: ignore[arg-type]
+        self.others = 0
+        self.tail = Tail(
+            self.clock,
+            self.clock.seconds,
+            self.store,  # type: ignore[arg-type]
+            self.log,
+            1.0,
+            lambda: self.fast,
+            self.counters,
+            other_epoch=self.other,
+        )
+        self.tail.epoch = "k1"
 
     def start(self) -> None:
         """Start the tail, and stop it after the test; nothing may be left on the clock then."""
@@ -131,10 +145,17 @@ class TailTests(SynchronousTestCase):
         self.tail.stopService()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def other(self) -> None:
+        self.others += 1
+
     def hold(self) -> list[Deferred[None]]:
         """From now on the store's answers wait."""
         self.store.held = []
         return self.store.held
+
+
+class TailTests(TailCase):
+    """What a tick reads and offers, and what it does when it cannot."""
 
     def test_rows_are_offered_in_order(self) -> None:
         """A tick fetches what the log has not seen and offers it, lowest first; then it says how far it has read."""
@@ -302,32 +323,6 @@ class TailTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertTrue(self.tail.healthy)
 
-    def test_what_is_settled_is_saved(self) -> None:
-        """Every five seconds, when it has moved."""
-        self.log.settled = 3
-        self.start()
-        self.clock.pump([1.0] * 6)
-        self.assertEqual(self.store.asked("save"), [])
-        self.log.settled = 8
-        self.clock.pump([1.0] * 3)
-        self.assertEqual(self.store.asked("save"), [])
-        self.clock.advance(1.0)
-        self.assertEqual(self.store.asked("save"), [8])
-        self.clock.pump([1.0] * 6)
-        self.assertEqual(self.store.asked("save"), [8])
-
-    def test_a_save_that_fails_is_repeated(self) -> None:
-        """With the next tick."""
-        self.start()
-        self.log.settled = 8
-        self.clock.pump([1.0] * 4)
-        self.store.reading = lambda: setattr(self.store, "error", Unavailable("database", "gone"))
-        self.clock.advance(1.0)
-        self.store.reading, self.store.error = lambda: None, None
-        self.clock.advance(1.0)
-        self.assertEqual(self.store.asked("save"), [8, 8])
-        self.assertTrue(self.tail.healthy)
-
     def test_stopping_waits_for_the_tick(self) -> None:
         """It ends well, what is settled is saved, and nothing is begun any more."""
         self.store.rows = {1}
@@ -343,7 +338,7 @@ class TailTests(SynchronousTestCase):
         self.assertEqual(self.log.notes, [1, ("read", 0.0, 0.0, 1)])
         held.pop(0).callback(None)
         self.successResultOf(stopped)
-        self.assertEqual(self.store.calls, [("ids", 0), ("events", [1]), ("save", 1)])
+        self.assertEqual(self.store.calls, [("ids", 0), ("events", [1]), ("save", ("k1", 1))])
 
     def test_stopping_while_the_database_is_away(self) -> None:
         """Is no failure: the next process reads a little more."""

@@ -1,0 +1,43 @@
+"""The net writes down what is settled, and notices when the database has become another one."""
+
+from feedd.ports import Unavailable
+from tests.unit.test_tail import TailCase
+
+
+class SaveTests(TailCase):
+    """Every five seconds."""
+
+    def test_what_is_settled_is_saved(self) -> None:
+        """Every five seconds, with the epoch that it belongs to."""
+        self.log.settled = 3
+        self.start()
+        self.clock.pump([1.0] * 4)
+        self.assertEqual(self.store.asked("save"), [])
+        self.clock.advance(1.0)
+        self.assertEqual(self.store.asked("save"), [("k1", 3)])
+        self.log.settled = 8
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.store.asked("save"), [("k1", 3), ("k1", 8)])
+        self.assertEqual(self.others, 0)
+
+    def test_a_save_that_fails_is_repeated(self) -> None:
+        """With the next tick."""
+        self.start()
+        self.clock.pump([1.0] * 4)
+        self.store.reading = lambda: setattr(self.store, "error", Unavailable("database", "gone"))
+        self.clock.advance(1.0)
+        self.store.reading, self.store.error = lambda: None, None
+        self.clock.advance(1.0)
+        self.assertEqual(self.store.asked("save"), [("k1", 0), ("k1", 0)])
+        self.assertTrue(self.tail.healthy)
+
+    def test_another_database(self) -> None:
+        """It is told that its database is of another epoch, and stops when it is told to; no second word of it is said."""
+        self.start()
+        self.store.epoch = "k2"
+        self.clock.pump([1.0] * 4)
+        self.assertEqual(self.others, 0)
+        self.clock.advance(1.0)
+        self.assertEqual(self.others, 1)
+        self.successResultOf(self.tail.stopService())
+        self.assertEqual((self.others, self.store.asked("save")), (1, [("k1", 0), ("k1", 0)]))
