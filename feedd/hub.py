@@ -112,7 +112,6 @@ class Hub:
         self._viewers: dict[str, _Viewer] = {}
         self._audiences: dict[str, _Audience] = {}
         self._subscriptions: dict[str, Subscription] = {}
-        self._idle: dict[Subscription, float] = {}
         self._ready: dict[Subscription, None] = {}
         self._changed: set[str] = set()
 
@@ -121,8 +120,8 @@ class Hub:
 
     @property
     def parked(self) -> int:
-        """How many listeners wait."""
-        return len(self._subscriptions) - len(self._idle)
+        """How many listeners wait; counted when asked."""
+        return sum(subscription.listener is not None for subscription in self._subscriptions.values())
 
     def open(self, viewer: str) -> Subscription:
         """
@@ -133,9 +132,8 @@ class Hub:
         if len(self._subscriptions) >= self._max_subscriptions:
             raise HubFull
         self._opened += 1
-        subscription = Subscription(viewer, f"{self._instance}{self._opened:x}")
+        subscription = Subscription(viewer, f"{self._instance}{self._opened:x}", self._now)
         self._subscriptions[subscription.handle] = subscription
-        self._idle[subscription] = self._now
         listens = self._viewers.get(viewer)
         if listens is None:
             listens = self._viewers[viewer] = _Viewer(viewer)
@@ -181,11 +179,22 @@ class Hub:
         """
         self.end(subscription)
         subscription.park(listener)
-        self._idle.pop(subscription, None)
         if not self.holds(subscription):
             self.end(subscription)
-        elif subscription.ready or subscription.overflowed:
+        elif subscription.pending or subscription.overflowed:
             self._awake(subscription)
+
+    def park_again(self, subscription: Subscription, listener: Listener) -> bool:
+        """Let `listener` wait, if nothing else is to be done: the subscription is open, is quiet, and nobody waits on it."""
+        if (
+            subscription.listener is not None
+            or subscription.pending
+            or subscription.overflowed
+            or subscription.handle not in self._subscriptions
+        ):
+            return False
+        subscription.listener = listener
+        return True
 
     def holds(self, subscription: Subscription) -> bool:
         """Whether the subscription is open: what its authors say becomes pending."""
@@ -195,19 +204,18 @@ class Hub:
         """Answer who is parked with nothing and the same cursor; what comes is pending for a while."""
         listener = subscription.unpark()
         if listener is not None:
-            self._rest(subscription)
+            subscription.idle_since = self._now
             self._call(listener, [], subscription.issued)
 
     def leave(self, subscription: Subscription) -> None:
         """Nobody waits any more, their connection is gone or their time is over; what comes is pending for a while."""
         subscription.unpark()
-        self._rest(subscription)
+        subscription.idle_since = self._now
 
     def close(self, subscription: Subscription) -> None:
         """End the subscription, which may have ended before; who is parked is answered with nothing."""
         if self._subscriptions.pop(subscription.handle, None) is None:
             return
-        self._idle.pop(subscription, None)
         self._ready.pop(subscription, None)
         listens = self._viewers[subscription.viewer]
         listens.subscriptions = tuple(other for other in listens.subscriptions if other is not subscription)
@@ -231,9 +239,10 @@ class Hub:
     def expire(self, now: float, linger_seconds: float) -> None:
         """Close the subscriptions that nobody has polled for `linger_seconds`; call it once a second or so."""
         self._now = now
-        for subscription, since in tuple(self._idle.items()):
-            if since + linger_seconds > now:
-                break
+        over = [
+            each for each in self._subscriptions.values() if each.listener is None and each.idle_since + linger_seconds <= now
+        ]
+        for subscription in over:
             self.close(subscription)
 
     def dispatch(self, event: Event) -> None:
@@ -261,12 +270,18 @@ class Hub:
         if changed:
             self._friends_changed(changed)
         after: Positions = {}
+        now = self._now
         for subscription in self._next_ready(limit):
+            listener = subscription.listener
             if subscription.overflowed:
                 self.close(subscription)
-            elif subscription.ready and (listener := subscription.unpark()):
-                self._rest(subscription)
-                self._call(listener, *subscription.take(epoch, settled, after))
+            elif listener is not None and subscription.pending:
+                subscription.listener = None
+                subscription.idle_since = now
+                try:
+                    listener(*subscription.take(epoch, settled, after))
+                except Exception as error:
+                    self._report(error)
         return bool(self._ready)
 
     def _next_ready(self, limit: int) -> Iterable[Subscription]:
@@ -287,11 +302,6 @@ class Hub:
         if self._is_quiet():
             self._wake()
         self._ready[subscription] = None
-
-    def _rest(self, subscription: Subscription) -> None:
-        if self.holds(subscription):
-            self._idle.pop(subscription, None)
-            self._idle[subscription] = self._now
 
     def _call(self, listener: Listener, events: list[Event], cursor: str) -> None:
         try:
@@ -321,7 +331,7 @@ class Hub:
                 subscription.overflowed = True
             for event in said or ():
                 subscription.push(event, self._max_pending)
-            if subscription.parked:
+            if subscription.listener is not None:
                 self._awake(subscription)
 
     def _unfriend(self, listens: _Viewer, friend: str) -> None:

@@ -94,7 +94,7 @@ class Reading:
         if subscription is None:
             return None
         self._hub.end(subscription)
-        if not subscription.ready:
+        if not subscription.pending:
             return Reply([], cursor, subscription)
         self._hub.leave(subscription)  # it is polled, though it never parks
         return Reply(*self.take(subscription), subscription)

@@ -12,8 +12,8 @@ from feedd.event import BODY_KINDS, Event, without_body
 Listener = Callable[[list[Event], str], None]
 """Called once with the events, in their order, and the cursor after them."""
 
-Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str]]
-"""From the ids above the watermark that a viewer had, the watermark, and one event's id (0: none), to what follows."""
+Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str, list[Event]]]
+"""From the ids above the watermark that a viewer had, the watermark, and which event object, to what follows, and the event."""
 
 
 class Subscription:
@@ -24,29 +24,23 @@ class Subscription:
     :ivar handle: its short name in a cursor.
     :ivar issued: the last cursor that was given out, "" before the first.
     :ivar overflowed: more was pending than may be; only a cold poll can go on.
+    :ivar pending: what waits for an answer, by id; None or empty: nothing does.
+    :ivar listener: who waits for it; set it by `park` and `unpark`.
+    :ivar idle_since: when nobody waited any more, in the seconds of whoever keeps the subscription.
     """
 
-    __slots__ = ("_have", "_listener", "_pending", "_settled", "handle", "issued", "overflowed", "viewer")
+    __slots__ = ("_have", "_settled", "handle", "idle_since", "issued", "listener", "overflowed", "pending", "viewer")
 
-    def __init__(self, viewer: str, handle: str) -> None:
+    def __init__(self, viewer: str, handle: str, now: float = 0.0) -> None:
         self.viewer = viewer
         self.handle = handle
         self.issued = ""
         self.overflowed = False
+        self.pending: dict[int, Event] | None = None
+        self.listener: Listener | None = None
+        self.idle_since = now
         self._settled = 0
         self._have: tuple[int, ...] = ()
-        self._pending: dict[int, Event] | None = None
-        self._listener: Listener | None = None
-
-    @property
-    def parked(self) -> bool:
-        """Whether a listener waits."""
-        return self._listener is not None
-
-    @property
-    def ready(self) -> bool:
-        """Whether something is pending for an answer."""
-        return bool(self._pending)
 
     def start(self, settled: int, ids: Iterable[int], events: Iterable[Event]) -> None:
         """
@@ -59,73 +53,72 @@ class Subscription:
         self._settled = settled
         self._have = tuple(sorted(ids))
         had = frozenset(self._have)
-        merged = {event.id: event for event in events} | (self._pending or {})
-        self._pending = {id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)}
+        merged = {event.id: event for event in events} | (self.pending or {})
+        self.pending = {id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)} or None
 
     def start_now(self, settled: int, known: Iterable[int]) -> None:
         """Say that the viewer begins now: what is known counts as seen, but for what was held since the subscription began."""
-        held = self._pending or {}
+        held = self.pending or {}
         self.start(settled, (id for id in known if id not in held), ())
 
     def push(self, event: Event, limit: int) -> bool:
         """Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold. Whether a listener waits."""
         id = event.id
-        if self._pending and event.kind == "delete" and event.post is not None:
+        if self.pending and event.kind == "delete" and event.post is not None:
             self._delete(event)
         if self.overflowed or 0 < id <= self._settled or id in self._have:
             return False
-        if self._pending is None:
-            self._pending = {id: event}
+        if self.pending is None:
+            self.pending = {id: event}
         else:
-            self._pending[id] = event
-            if len(self._pending) > limit:
-                self._pending = None
+            self.pending[id] = event
+            if len(self.pending) > limit:
+                self.pending = None
                 self.overflowed = True
-        return self._listener is not None
+        return self.listener is not None
 
     def _delete(self, deletion: Event) -> None:
         """What is pending of a post that is deleted now loses its body."""
-        assert self._pending is not None
-        for id, event in tuple(self._pending.items()):
+        assert self.pending is not None
+        for id, event in tuple(self.pending.items()):
             if event.kind in BODY_KINDS and (event.author, event.post) == (deletion.author, deletion.post) and id < deletion.id:
-                self._pending[id] = without_body(event)
+                self.pending[id] = without_body(event)
 
     def retract(self, author: str) -> None:
         """Drop what is pending from `author`: the viewer does not hear them any more."""
-        if self._pending:
-            self._pending = {id: event for id, event in self._pending.items() if event.author != author}
+        if self.pending:
+            self.pending = {id: event for id, event in self.pending.items() if event.author != author}
 
     def take(self, epoch: str, settled: int, after: "Positions | None" = None) -> tuple[list[Event], str]:
         """
         All that is pending, by id (foreign messages first, as they came), and the cursor after it, which is now `issued`.
 
         :param after: where others went from where they stood; a fan-out moves most of its viewers from one place to another,
-            which is then computed, and kept, once.
+            which is then computed, and kept, once. All of them get the same list.
         """
-        events = list(self._pending.values()) if self._pending else []
-        self._pending = None
-        if len(events) > 1:
-            events.sort(key=_order)
+        pending, self.pending = self.pending, None
         if settled < self._settled:
             settled = self._settled
-        step = (self._have, settled, events[0].id if events else 0)
-        if after is None or len(events) > 1:
-            self._have, text = _position(epoch, settled, self._have, events)
-        elif (place := after.get(step)) is not None:
-            self._have, text = place
-        else:
-            self._have, text = after[step] = _position(epoch, settled, self._have, events)
         self._settled = settled
-        self.issued = f"{text}~{self.handle}"
-        return events, self.issued
+        if after is None or pending is None or len(pending) != 1:
+            events = sorted(pending.values(), key=_order) if pending else []
+            self._have, text = _position(epoch, settled, self._have, events)
+        else:
+            (event,) = pending.values()
+            step = (self._have, settled, id(event))
+            if step not in after:
+                after[step] = *_position(epoch, settled, self._have, [event]), [event]
+            self._have, text, events = after[step]
+        self.issued = cursor = f"{text}~{self.handle}"
+        return events, cursor
 
     def park(self, listener: Listener) -> None:
         """Wait for the next event."""
-        self._listener = listener
+        self.listener = listener
 
     def unpark(self) -> Listener | None:
         """Wait no longer; returns who waited."""
-        listener, self._listener = self._listener, None
+        listener, self.listener = self.listener, None
         return listener
 
 

@@ -151,10 +151,10 @@ class Side:
         house, hub = self.house, self.house.hub
         return {
             "subscriptions": [
-                (name, found.viewer, found.issued, found.overflowed, list(found._pending or ()), found.parked)
+                (name, found.viewer, found.issued, found.overflowed, list(found.pending or ()), found.listener is not None)
                 for name, found in hub._subscriptions.items()
             ],
-            "idle": [(found.handle, since) for found, since in hub._idle.items()],
+            "idle": [(found.handle, found.idle_since) for found in hub._subscriptions.values() if found.listener is None],
             "ready": [found.handle for found in hub._ready],
             "wheels": [
                 {slot: len(items) for slot, items in wheel._slots.items() if items} for wheel in (house.deadlines, house.idle)

@@ -59,7 +59,7 @@ class SliceTests(HubCase):
         self.hub.dispatch(post(1))
         self.assertTrue(self.hub.flush("k1", 0, 1))
         self.hub.dispatch(post(2))
-        self.assertEqual((self.woken, first.ready), (1, True))
+        self.assertEqual((self.woken, bool(first.pending)), (1, True))
         self.assertFalse(self.hub.flush("k1", 0, 1))
         self.assertEqual([listener.ids for listener in heard], [[1], [1, 2]])
 
@@ -86,7 +86,7 @@ class SliceTests(HubCase):
         self.assertTrue(self.hub.flush("k1", 0, 2))
         self.hub.leave(leaves)
         self.assertFalse(self.hub.flush("k1", 0, 2))
-        self.assertEqual((last.ids, leaves.ready), ([], True))
+        self.assertEqual((last.ids, bool(leaves.pending)), ([], True))
         self.hub.park(leaves, last)
         self.assertEqual(self.woken, 2)
         self.flush()
@@ -143,20 +143,22 @@ class PositionTests(SynchronousTestCase):
                 subscription.start(settled, have, ())
         for events, settled in flushes:
             after: Positions = {}
+            said = [(post(id or 77), hearers) for id, hearers in events]
             for number, (one, other) in enumerate(zip(plain, shared, strict=True)):
-                for id, hearers in events:
+                for event, hearers in said:
                     if number in hearers:
-                        self.assertEqual(one.push(post(id or 77), 10), other.push(post(id or 77), 10))
+                        self.assertEqual(one.push(event, 10), other.push(event, 10))
                 self.assertEqual(one.take("k1", settled), other.take("k1", settled, after))
                 self.assertEqual((one._have, one._settled), (other._have, other._settled))
 
     def test_once(self) -> None:
         """A thousand who stand at the same place share the text and the ids of the next one."""
         after: Positions = {}
+        event = post(9)
         subscriptions = [Subscription("al", "h1") for _ in range(1000)]
         for subscription in subscriptions:
             subscription.start(3, (5,), ())
-            subscription.push(post(9), 10)
+            subscription.push(event, 10)
             self.assertEqual(subscription.take("k1", 4, after)[1], "k1.4.5.9~h1")
         self.assertEqual(len(after), 1)
         self.assertEqual(len({id(subscription._have) for subscription in subscriptions}), 1)
@@ -254,7 +256,7 @@ class AudienceTests(SynchronousTestCase):
             holders = [
                 subscription.viewer
                 for subscription in self.hub._subscriptions.values()
-                if event.id in (subscription._pending or {})
+                if event.id in (subscription.pending or {})
             ]
             viewers = self.ears.viewers(author)
             self.assertEqual(sorted(holders), sorted(viewer for viewer in viewers for _ in range(self.ears.open[viewer])))

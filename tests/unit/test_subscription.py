@@ -58,7 +58,7 @@ class SubscriptionTests(SynchronousTestCase):
         """What the viewer has does not become pending again."""
         self.subscription.start(5, (7,), [])
         self.push(4, 5, 7)
-        self.assertFalse(self.subscription.ready)
+        self.assertFalse(self.subscription.pending)
 
     def test_order(self) -> None:
         """An answer is in order of id, foreign messages first and as they came."""
@@ -92,24 +92,24 @@ class SubscriptionTests(SynchronousTestCase):
         self.take()
         self.assertEqual(parse_cursor(self.subscription.issued).ids, tuple(range(302 - MAX_IDS, 302)))
         self.push(301)
-        self.assertFalse(self.subscription.ready)
+        self.assertFalse(self.subscription.pending)
 
     def test_taken_once(self) -> None:
         """What was taken is not pending any more."""
         self.subscription.start(0, (), [])
         self.push(1)
-        self.assertEqual((self.take(), self.subscription.ready, self.take()), ([1], False, []))
+        self.assertEqual((self.take(), bool(self.subscription.pending), self.take()), ([1], False, []))
 
     def test_overflow(self) -> None:
         """Past the limit everything is let go, and nothing is taken in any more."""
         self.subscription.start(0, (), [])
         self.push(1, 2, 3, 4, limit=2)
-        self.assertEqual((self.subscription.overflowed, self.subscription.ready), (True, False))
+        self.assertEqual((self.subscription.overflowed, bool(self.subscription.pending)), (True, False))
 
     def test_limit(self) -> None:
         """At the limit it has not overflowed."""
         self.push(1, 2, limit=2)
-        self.assertEqual((self.subscription.overflowed, self.subscription.ready), (False, True))
+        self.assertEqual((self.subscription.overflowed, bool(self.subscription.pending)), (False, True))
 
     def test_retract(self) -> None:
         """What is pending of one author can be taken back."""
@@ -125,6 +125,6 @@ class SubscriptionTests(SynchronousTestCase):
         """A parked listener waits until it is unparked, and is called by nobody here."""
         heard = Heard()
         self.subscription.park(heard)
-        self.assertTrue(self.subscription.parked)
+        self.assertIs(self.subscription.listener, heard)
         self.assertIs(self.subscription.unpark(), heard)
-        self.assertEqual((self.subscription.parked, self.subscription.unpark(), heard.answers), (False, None, []))
+        self.assertEqual((self.subscription.listener is not None, self.subscription.unpark(), heard.answers), (False, None, []))
