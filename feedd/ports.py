@@ -195,11 +195,18 @@ class Identity(NamedTuple):
     ambient: bool
 
 
+class Known(NamedTuple):
+    """Who is asking, and until when that holds without another look: seconds since 1970, or infinity."""
+
+    identity: Identity
+    until: float
+
+
 class Authenticator(Protocol):
     """Who is asking."""
 
     async def identify(self, credentials: Credentials) -> Identity:
         """The user behind `credentials`. Raises `Unauthorized`, or `Unavailable` when the site cannot be asked."""
 
-    def known(self, credentials: Credentials) -> Identity | None:
+    def known(self, credentials: Credentials) -> Known | None:
         """What `identify` would answer, if that can be said at once and without looking closely; else None."""

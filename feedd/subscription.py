@@ -12,8 +12,8 @@ from feedd.event import BODY_KINDS, Event, without_body
 Listener = Callable[[list[Event], str], None]
 """Called once with the events, in their order, and the cursor after them."""
 
-Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str, list[Event]]]
-"""From the ids above the watermark that a viewer had, the watermark, and which event object, to what follows, and the event."""
+Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str]]
+"""From the ids above the watermark that a viewer had, the watermark, and one event's id, to what follows."""
 
 
 class Subscription:
@@ -94,7 +94,7 @@ class Subscription:
         All that is pending, by id (foreign messages first, as they came), and the cursor after it, which is now `issued`.
 
         :param after: where others went from where they stood; a fan-out moves most of its viewers from one place to another,
-            which is then computed, and kept, once. All of them get the same list.
+            which is then computed, and kept, once.
         """
         pending, self.pending = self.pending, None
         if settled < self._settled:
@@ -104,11 +104,12 @@ class Subscription:
             events = sorted(pending.values(), key=_order) if pending else []
             self._have, text = _position(epoch, settled, self._have, events)
         else:
-            (event,) = pending.values()
-            step = (self._have, settled, id(event))
-            if step not in after:
-                after[step] = *_position(epoch, settled, self._have, [event]), [event]
-            self._have, text, events = after[step]
+            events = [*pending.values()]
+            step = (self._have, settled, events[0].id)
+            place = after.get(step)
+            if place is None:
+                place = after[step] = _position(epoch, settled, self._have, events)
+            self._have, text = place
         self.issued = cursor = f"{text}~{self.handle}"
         return events, cursor
 

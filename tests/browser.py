@@ -4,11 +4,11 @@ A browser and a whole process without sockets: real bytes go in, real bytes come
 This module knows HTTP as a client sees it. It does not know what any URL answers.
 """
 
-import time
 from collections.abc import Collection, Mapping
 from functools import partial
 from http.client import HTTPMessage, parse_headers
 from io import BytesIO
+from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,13 +22,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.counters import Counters
 from feedd.hub import Hub
-from feedd.ports import Credentials, Identity, Unauthorized
+from feedd.ports import Credentials, Identity, Known, Unauthorized
 from feedd.posting import Posting
 from feedd.reading import Reading
 from feedd.recent import RecentLog
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
-from feedd.web.lane import Dates, Lane, LaneSite
+from feedd.web.lane import Lane, LaneSite
 from feedd.web.origin import Origins
 from feedd.web.poll import PollEndpoint
 from feedd.web.site import FeedSite
@@ -98,9 +98,10 @@ class Door:
             return Identity(credentials.cookie.rpartition(b"user=")[2].decode(), True)
         return None
 
-    def known(self, credentials: Credentials) -> Identity | None:
+    def known(self, credentials: Credentials) -> Known | None:
         """The same, at once; while questions are held, nobody is known."""
-        return None if self.waits is not None else self._named(credentials)
+        identity = self._named(credentials) if self.waits is None else None
+        return Known(identity, inf) if identity else None
 
 
 class House:
@@ -149,7 +150,7 @@ class House:
 
     def lane_site(self, kind: type[Lane] = Lane) -> LaneSite:
         """Another door to the same process, with the fast lane."""
-        return LaneSite(kind(self._poll, self.door.known, self._origins, Dates(time.time)), *self._settings)
+        return LaneSite(kind(self._poll, self.door.known, self._origins, self.clock.seconds), *self._settings)
 
     def open(self) -> None:
         """Reach the database."""

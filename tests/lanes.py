@@ -5,6 +5,7 @@ This module knows connections and bytes. It does not know what is sent.
 """
 
 import re
+from collections import Counter
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -12,7 +13,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.main import CONNECTION_LOST
 
 from feedd.auth.token import TokenAuth
-from feedd.web.lane import Lane, LaneChannel
+from feedd.web.lane import Lane, LaneChannel, Repeat
 from tests.browser import LINGER_SECONDS, Browser, House
 
 SECRET = "a secret of thirty-two bytes, and more"
@@ -97,11 +98,19 @@ class CountedLane(Lane):
     """A lane that counts what it takes."""
 
     taken = 0
+    repeated = 0
 
     def take(self, channel: LaneChannel, data: bytes) -> bool:
         """The same, counted."""
         took = super().take(channel, data)
         self.taken += took
+        return took
+
+    def repeat(self, repeat: Repeat, data: bytes) -> bool:
+        """The same, counted, and apart as well."""
+        took = super().repeat(repeat, data)
+        self.taken += took
+        self.repeated += took
         return took
 
 
@@ -157,7 +166,8 @@ class Side:
             "idle": [(found.handle, found.idle_since) for found in hub._subscriptions.values() if found.listener is None],
             "ready": [found.handle for found in hub._ready],
             "wheels": [
-                {slot: len(items) for slot, items in wheel._slots.items() if items} for wheel in (house.deadlines, house.idle)
+                Counter(item.due for items in wheel._slots.values() for item in items if item.due)
+                for wheel in (house.deadlines, house.idle)
             ],
             "followed": set(house.broker.followed),
             "connections": house.site.connections,

@@ -2,9 +2,11 @@
 Who is asking, in the demo: whoever they say. The configuration refuses this where others than this machine can connect.
 """
 
+import math
+
 from feedd.auth.credentials import cookie_value
 from feedd.event import is_user
-from feedd.ports import Credentials, Identity, Unauthorized
+from feedd.ports import Credentials, Identity, Known, Unauthorized
 
 COOKIE = "feedd_user"
 
@@ -22,8 +24,8 @@ class DemoAuth:
             raise Unauthorized("not a user: 1-64 characters of A-Z a-z 0-9 _ -")
         return Identity(user, ambient=not credentials.name)
 
-    def known(self, credentials: Credentials) -> Identity | None:
+    def known(self, credentials: Credentials) -> Known | None:
         """The same; nobody has to be asked."""
         name = credentials.name or cookie_value(credentials.cookie, COOKIE)
         user = name.decode("ascii", "replace") if name else ""
-        return Identity(user, ambient=not credentials.name) if is_user(user) else None
+        return Known(Identity(user, ambient=not credentials.name), math.inf) if is_user(user) else None

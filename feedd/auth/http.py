@@ -21,7 +21,7 @@ from twisted.web.iweb import IAgent
 from feedd.config import Auth
 from feedd.counters import Counters
 from feedd.event import is_user
-from feedd.ports import Credentials, Identity, Unauthorized, Unavailable
+from feedd.ports import Credentials, Identity, Known, Unauthorized, Unavailable
 
 MAX_BODY_BYTES = 16_384
 REFUSED_SECONDS = 1.0
@@ -80,11 +80,11 @@ class SiteAuth:
             raise Unauthorized("the site knows nobody by these cookies")
         return Identity(user, ambient=True)
 
-    def known(self, credentials: Credentials) -> Identity | None:
+    def known(self, credentials: Credentials) -> Known | None:
         """Whom the site has named for these cookies a moment ago."""
         key = hashlib.blake2b(credentials.cookie or b"", digest_size=32).digest()
         user, expires = self._known.get(key, (None, 0.0))
-        return Identity(user, ambient=True) if user is not None and expires > self._now() else None
+        return Known(Identity(user, ambient=True), expires) if user is not None and expires > self._now() else None
 
     async def _asked(self, key: bytes, cookie: bytes) -> str | None:
         """What the site says; one request for all who offer the same cookies at the same time."""

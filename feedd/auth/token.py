@@ -14,7 +14,7 @@ from jwt.exceptions import InvalidSubjectError
 
 from feedd.auth.credentials import bearer, cookie_value
 from feedd.event import is_user
-from feedd.ports import Credentials, Identity, Unauthorized
+from feedd.ports import Credentials, Identity, Known, Unauthorized
 
 MIN_SECRET_BYTES = 32
 """RFC 7518 section 3.2: as long as the hash's output."""
@@ -56,11 +56,11 @@ class TokenAuth:
             raise Unauthorized("no token")
         return Identity(self._user(token), ambient)
 
-    def known(self, credentials: Credentials) -> Identity | None:
+    def known(self, credentials: Credentials) -> Known | None:
         """The user of a token that has been verified before and has not expired."""
         token, ambient = self._offered(credentials)
         user, expires = self._verified.get(token or b"", ("", 0.0))
-        return Identity(user, ambient) if expires > self._now() else None
+        return Known(Identity(user, ambient), expires) if expires > self._now() else None
 
     def _offered(self, credentials: Credentials) -> tuple[bytes | None, bool]:
         """The token, and whether it is in a cookie."""

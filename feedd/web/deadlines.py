@@ -1,26 +1,38 @@
 """
-When parked polls are over: one wheel for all of them.
+When parked polls and idle connections are over: one wheel for all of them.
 
-This module knows seconds and slots. It does not know what expires.
+A deadline that is put off, or taken back, is only written down at the item itself; the wheel looks when it comes by. So the
+common poll, which is answered long before its deadline and asked again at once, costs an assignment. This module knows seconds
+and slots. It does not know what expires.
 """
-
-from typing import Protocol
 
 from twisted.logger import Logger
 
 _log = Logger()
 
 
-class Expiring(Protocol):
-    """Something with a deadline."""
+class Expiring:
+    """
+    Something with a deadline.
+
+    :ivar due: the slot of its deadline, 0 for none.
+    :ivar slot: the slot of the wheel that holds it, 0 for none; not after `due`, if that is set.
+    """
+
+    __slots__ = ("due", "slot")
+
+    def __init__(self) -> None:
+        self.due = 0
+        self.slot = 0
 
     def expire(self) -> None:
         """The time is over."""
+        raise NotImplementedError
 
 
 class Deadlines:
     """
-    Slots of half a second; adding and removing cost one dictionary each, whatever the number of polls.
+    Slots of half a second.
 
     :param now: seconds of the clock that `tick` is called with.
     """
@@ -31,20 +43,20 @@ class Deadlines:
         self._slot = int(now / self.STEP_SECONDS)
         self._slots: dict[int, dict[Expiring, None]] = {}
 
-    def add(self, item: Expiring, seconds: float) -> int:
-        """Let `item` expire in `seconds`, rounded up to the next slot; returns the slot, for `remove`."""
-        slot = self._slot + 1 + int(seconds / self.STEP_SECONDS)
-        items = self._slots.get(slot)
-        if items is None:
-            items = self._slots[slot] = {}
-        items[item] = None
-        return slot
+    def set(self, item: Expiring, seconds: float) -> None:
+        """Let `item` expire in `seconds`, rounded up to the next slot, and not when it was to before."""
+        item.due = due = self._slot + 1 + int(seconds / self.STEP_SECONDS)
+        if not 0 < item.slot <= due:
+            self._hold(item, due)
 
-    def remove(self, item: Expiring, slot: int) -> None:
-        """Forget `item`, which may have expired."""
-        items = self._slots.get(slot)
-        if items is not None:
-            items.pop(item, None)
+    def clear(self, item: Expiring) -> None:
+        """Let `item` not expire. The wheel may hold it for a while: it costs nothing to set it again."""
+        item.due = 0
+
+    def forget(self, item: Expiring) -> None:
+        """Let go of `item` at once: it will not be set again."""
+        item.due = 0
+        self._let_go(item)
 
     def tick(self, now: float) -> None:
         """Expire what is due at `now`; call it every `STEP_SECONDS`."""
@@ -52,10 +64,29 @@ class Deadlines:
         while self._slot < until:
             self._slot += 1
             for item in self._slots.pop(self._slot, ()):
-                _expire(item)
+                self._come_by(item)
 
     def __len__(self) -> int:
-        return sum(map(len, self._slots.values()))
+        return sum(item.due > 0 for items in self._slots.values() for item in items)
+
+    def _come_by(self, item: Expiring) -> None:
+        item.slot = 0
+        if item.due > self._slot:
+            self._hold(item, item.due)
+        elif item.due:
+            item.due = 0
+            _expire(item)
+
+    def _hold(self, item: Expiring, slot: int) -> None:
+        self._let_go(item)
+        item.slot = slot
+        self._slots.setdefault(slot, {})[item] = None
+
+    def _let_go(self, item: Expiring) -> None:
+        items = self._slots.get(item.slot)  # while the wheel comes by it holds them no more
+        item.slot = 0
+        if items is not None:
+            items.pop(item, None)
 
 
 def _expire(item: Expiring) -> None:

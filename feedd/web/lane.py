@@ -6,6 +6,9 @@ Most requests of a feed are the same poll by the same browsers, over and over. `
 already known and a subscription that is hot. It leads to the same `Poll`, and answers the same bytes, as twisted.web does.
 Whatever it does not recognise goes there.
 
+The next poll of a connection is, as a rule, the last one with the cursor that it was answered with: such a `Repeat` is
+recognised by one comparison.
+
 This module knows bytes and connections. It decides nothing: who may ask and what is answered is decided where it always is.
 """
 
@@ -19,13 +22,14 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import version
 
-from feedd.ports import Credentials, Identity
+from feedd.ports import Credentials, Known
 from feedd.web import arguments
 from feedd.web.origin import Origins
-from feedd.web.poll import Poll, PollEndpoint, spell
+from feedd.web.poll import PollEndpoint, RepeatedPoll
 from feedd.web.site import FeedChannel, FeedSite
 
 START = b"GET /feed/poll?"
+REST = b"\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n"
 
 _QUERY = re.compile(rb"[A-Za-z0-9._~$=&-]+\Z")
 _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]*): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)\Z")
@@ -48,12 +52,54 @@ class Head(NamedTuple):
     """
     What the header lines of a request say.
 
+    :ivar lines: these lines, from the version to the empty line.
     :ivar own: whether a page of the site asks, see `feedd.web.origin`.
     """
+
+    lines: bytes
 
     authorization: bytes | None
     cookie: bytes | None
     own: bool
+
+
+class _Asked(NamedTuple):
+    """
+    What the first line of a poll asks.
+
+    :ivar before: the request up to the cursor; `rest`: the first line from there on.
+    """
+
+    before: bytes
+    cursor: str
+    rest: bytes
+    callback: bytes | None
+    wait: float
+    token: bytes | None
+    name: bytes | None
+
+
+class Repeat:
+    """
+    What the next poll of a connection will be, if it is like the last one.
+
+    :ivar before: its bytes up to the cursor,
+    :ivar behind: and from there on.
+    :ivar callback: the JSONP function's name in it, or None.
+    :ivar wait: how long it is willing to wait, in seconds.
+    :ivar until: how long it is known who asks, in seconds since 1970.
+    :ivar poll: the last one, which may be parked again.
+    """
+
+    __slots__ = ("before", "behind", "callback", "poll", "until", "wait")
+
+    def __init__(self, asked: "_Asked", behind: bytes, until: float, poll: RepeatedPoll) -> None:
+        self.before = asked.before
+        self.behind = behind
+        self.callback = asked.callback
+        self.wait = asked.wait
+        self.until = until
+        self.poll = poll
 
 
 class Lane:
@@ -61,7 +107,7 @@ class Lane:
     Recognises polls, for all connections of a site.
 
     :param known: the identity behind credentials if that can be said at once, else None.
-    :param date: the value of the Date header now.
+    :param now: seconds since 1970.
     """
 
     MAX_HEADS = 20_000
@@ -70,61 +116,57 @@ class Lane:
     def __init__(
         self,
         endpoint: PollEndpoint,
-        known: Callable[[Credentials], Identity | None],
+        known: Callable[[Credentials], Known | None],
         origins: Origins,
-        date: Callable[[], bytes],
+        now: Callable[[], float],
     ) -> None:
         self._endpoint = endpoint
         self._known = known
         self._origins = origins
-        self._start = b"HTTP/1.1 200 OK\r\nServer: %s\r\nDate: " % version
-        self._date = date
+        self._now = now
+        self._starts = Starts()
         self._heads: dict[bytes, Head | None] = {}
+
+    def repeat(self, repeat: Repeat, data: bytes) -> bool:
+        """Park the last poll of a connection again, if `data` asks for that to the letter and there is nothing to say yet."""
+        poll = repeat.poll
+        return (
+            data == repeat.before + poll.subscription.issued.encode("ascii") + repeat.behind
+            and repeat.until > self._now()
+            and poll.park_again(self._endpoint.hold(repeat.wait))
+        )
 
     def take(self, channel: "LaneChannel", data: bytes) -> bool:
         """Answer or park the poll in `data`, which one read brought; False when it is not one for this lane."""
         end = data.find(b" HTTP/1.1\r\n", len(START))
         if end < 0 or len(data) > MAX_READ_BYTES:
             return False
-        given = _arguments(data[len(START) : end])
-        if given is None:
+        asked = _asked(data[:end])
+        head = self._head(data[end:]) if asked is not None else None
+        if asked is None or head is None:
             return False
-        cursor, callback = given.get(b"cursor"), given.get(b"callback")
-        wait = given.get(b"wait", b"86400")
-        if cursor is None or not wait.isdigit() or len(wait) > 5 or not wait.strip(b"0"):
+        known = self._known(Credentials(head.authorization, asked.token, asked.name, head.cookie))
+        if known is None or (known.identity.ambient and asked.callback is not None and not head.own):
             return False
-        if callback is not None and not arguments.is_callback(callback):
+        reply = self._endpoint.reading.hot(known.identity.user, asked.cursor)
+        if reply is None or reply.subscription is None:
             return False
-        head = self._head(data[end:])
-        if head is None:
-            return False
-        identity = self._known(Credentials(head.authorization, given.get(b"token"), given.get(b"as"), head.cookie))
-        if identity is None or (identity.ambient and callback is not None and not head.own):
-            return False
-        return self._answer(channel, identity.user, cursor.decode("ascii"), callback, float(wait))
+        behind = asked.rest + head.lines if asked.rest else head.lines
+        poll = RepeatedPoll(self._endpoint, channel, reply.subscription)
+        channel.use(Repeat(asked, behind, known.until, poll))
+        if reply.events:
+            channel.send(self._endpoint.spell(reply.events, reply.cursor))
+        else:
+            channel.setTimeout(None)
+            poll.park(self._endpoint.hold(asked.wait))
+        return True
 
     def spell(self, json: bytes, callback: bytes | None) -> bytes:
         """The whole response, byte for byte as twisted.web would send it."""
+        starts = self._starts.of(self._now())
         if callback is None:
-            kind, body = b"application/json", json
-        else:
-            kind, body = b"application/javascript; charset=utf-8", b"/**/%s(%s);" % (callback, json)
-        return (
-            b"%s%s\r\nVary: Origin\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
-            b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n%s"
-        ) % (self._start, self._date(), kind, len(body), body)
-
-    def _answer(self, channel: "LaneChannel", viewer: str, cursor: str, callback: bytes | None, wait: float) -> bool:
-        endpoint = self._endpoint
-        reply = endpoint.reading.hot(viewer, cursor)
-        if reply is None or reply.subscription is None:
-            return False
-        channel.callback = callback
-        if reply.events:
-            channel.send(spell(reply.events, reply.cursor, endpoint.degraded()))
-        else:
-            channel.park(Poll(endpoint, channel, reply.subscription, endpoint.hold(wait)))
-        return True
+            return b"%s%d%s%s" % (starts.json, len(json), REST, json)
+        return b"%s%d%s/**/%s(%s);" % (starts.script, len(json) + len(callback) + 7, REST, callback, json)
 
     def _head(self, lines: bytes) -> Head | None:
         """What `lines`, from the version to the empty line, say; None when that is for twisted.web to find out."""
@@ -152,19 +194,18 @@ class Lane:
             found[name] = match[2]
         site, referer, host = (_text(found.get(name)) for name in (b"sec-fetch-site", b"referer", b"host"))
         own = self._origins.is_own(site, None, referer, host)
-        return Head(found.get(b"authorization"), found.get(b"cookie"), own)
+        return Head(lines, found.get(b"authorization"), found.get(b"cookie"), own)
 
 
 class LaneChannel(FeedChannel):
     """
     A connection whose polls may take the fast lane.
 
-    :ivar callback: of the poll that is being answered.
+    :ivar repeat: the poll that it took last; None when the connection has been twisted.web's since.
     """
 
     site: "LaneSite"
-    callback: bytes | None = None
-    _poll: Poll | None = None
+    _repeat: Repeat | None = None
     _held = b""
     _sends_directly = False
     _HTTPChannel__first_line: int
@@ -176,22 +217,29 @@ class LaneChannel(FeedChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take the lane, or wait behind the poll that is parked, or be twisted.web's."""
-        if self._poll is not None:
-            self._hold(data)
-        elif not (data.startswith(START) and self._is_quiet() and self.site.lane.take(self, data)):
+        repeat = self._repeat
+        if repeat is not None:
+            if repeat.poll.waits:
+                self._hold(data)
+                return
+            if self.site.lane.repeat(repeat, data):
+                self.setTimeout(None)
+                return
+        if not (data.startswith(START) and self._is_quiet() and self.site.lane.take(self, data)):
+            self.use(None)
             super().dataReceived(data)
 
-    def park(self, poll: Poll) -> None:
-        """Keep `poll` until it is answered; meanwhile this connection is not idle."""
-        self._poll = poll
-        self.setTimeout(None)
-        poll.park()
+    def use(self, repeat: Repeat | None) -> None:
+        """Remember the poll that the lane takes now, or that what comes next is not for the lane."""
+        last, self._repeat = self._repeat, repeat
+        if last is not None:
+            last.poll.lost()
 
     def send(self, json: bytes) -> None:
         """Answer the poll, at once where the connection has nothing queued; then go on with what has come behind it."""
-        self._poll = None
+        assert self._repeat is not None
         self.setTimeout(self.site.timeOut)
-        data = self.site.lane.spell(json, self.callback)
+        data = self.site.lane.spell(json, self._repeat.callback)
         transport = self.transport
         sent = 0
         if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
@@ -204,10 +252,13 @@ class LaneChannel(FeedChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Leave the poll."""
-        poll, self._poll = self._poll, None
         super().connectionLost(reason)
-        if poll is not None:
-            poll.lost()
+        self.use(None)
+
+    def loseConnection(self) -> None:
+        """Nothing that comes from now on is for the lane."""
+        self.use(None)
+        super().loseConnection()
 
     def _is_quiet(self) -> bool:
         """Whether twisted.web is between two requests here, and would take this one now."""
@@ -228,6 +279,7 @@ class LaneChannel(FeedChannel):
 
     def _go_on(self) -> None:
         held, self._held = self._held, b""
+        self.use(None)
         if len(held) > MAX_HELD_BYTES and not self._waitingForTransport:
             self.transport.resumeProducing()
         self.setLineMode(held)
@@ -243,19 +295,45 @@ class LaneSite(FeedSite):
         self.lane = lane
 
 
-class Dates:
-    """The value of the Date header, spelled once a second."""
+class Starts:
+    """
+    The answers up to their length, spelled once a second.
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        self._seconds = seconds
+    :ivar json: of a JSON document; `script`: of JSONP.
+    """
+
+    def __init__(self) -> None:
         self._second = -1
-        self._text = b""
+        self.json = b""
+        self.script = b""
 
-    def __call__(self) -> bytes:
-        second = int(self._seconds())
+    def of(self, now: float) -> "Starts":
+        """Those of this second (since 1970)."""
+        second = int(now)
         if second != self._second:
-            self._second, self._text = second, datetimeToString(second)
-        return self._text
+            self._second = second
+            start = b"HTTP/1.1 200 OK\r\nServer: %s\r\nDate: %s\r\nVary: Origin\r\nContent-Type: %s\r\nContent-Length: "
+            date = datetimeToString(second)
+            self.json = start % (version, date, b"application/json")
+            self.script = start % (version, date, b"application/javascript; charset=utf-8")
+        return self
+
+
+def _asked(first_line: bytes) -> _Asked | None:
+    """What a request's first line, up to the version, asks; None when it is for twisted.web to read or to answer at once."""
+    query = first_line[len(START) :]
+    given = _arguments(query)
+    if given is None or b"cursor" not in given:
+        return None
+    callback, wait, cursor = given.get(b"callback"), given.get(b"wait", b"86400"), given[b"cursor"]
+    if not wait.isdigit() or len(wait) > 5 or not wait.strip(b"0"):
+        return None
+    if callback is not None and not arguments.is_callback(callback):
+        return None
+    at = len(START) + (b"&" + query).index(b"&cursor=") + len(b"cursor=")
+    rest = first_line[at + len(cursor) :]
+    token, name = given.get(b"token"), given.get(b"as")
+    return _Asked(first_line[:at], cursor.decode("ascii"), rest, callback, float(wait), token, name)
 
 
 def _arguments(query: bytes) -> dict[bytes, bytes] | None:

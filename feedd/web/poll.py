@@ -4,7 +4,7 @@ The long poll: answered at once, or parked until an event or its deadline comes.
 This module joins a request to a subscription. It does not know where events come from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from feedd.event import Event
@@ -12,21 +12,9 @@ from feedd.hub import Hub
 from feedd.reading import Reading
 from feedd.subscription import Subscription
 from feedd.web import arguments
-from feedd.web.deadlines import Deadlines
+from feedd.web.deadlines import Deadlines, Expiring
 from feedd.web.endpoint import Answer, Endpoint, Gate, write
 from feedd.web.site import FeedRequest
-
-
-def spell(events: Sequence[Event], cursor: str, degraded: bool = False, more: bool = False, gap: bool = False) -> bytes:
-    """``{"events": […], "cursor": "…"}`` and what else there is to say; the events' bytes are not made again."""
-    flags = (b',"gap":true' if gap else b"") + (b',"more":true' if more else b"")
-    state = b',"state":"degraded"' if degraded else b""
-    return b'{"events":[%s],"cursor":"%s"%s%s}' % (
-        b",".join([event.json for event in events]),
-        cursor.encode("ascii"),
-        flags,
-        state,
-    )
 
 
 class Sink(Protocol):
@@ -50,41 +38,68 @@ class RequestSink:
         write(self._request, Answer(json))
 
 
-class Poll:
-    """A client that waits on a subscription; it is answered exactly once, or it goes."""
+class Poll(Expiring):
+    """
+    A client that waits on a subscription; it is answered exactly once, or it goes.
 
-    __slots__ = ("_endpoint", "_sink", "_slot", "_subscription")
+    :ivar waits: whether it is parked.
+    """
 
-    def __init__(self, endpoint: "PollEndpoint", sink: Sink, subscription: Subscription, seconds: float) -> None:
+    __slots__ = ("_endpoint", "_sink", "subscription", "waits")
+
+    def __init__(self, endpoint: "PollEndpoint", sink: Sink, subscription: Subscription) -> None:
+        super().__init__()
+        self.subscription = subscription
+        self.waits = False
         self._endpoint = endpoint
-        self._sink: Sink | None = sink
-        self._subscription = subscription
-        self._slot = endpoint.deadlines.add(self, seconds)
+        self._sink = sink
 
-    def park(self) -> None:
-        """Wait, from now on."""
-        self._endpoint.hub.park(self._subscription, self.answer)
+    def park(self, seconds: float) -> None:
+        """Wait, from now on, for so long."""
+        self.waits = True
+        self._endpoint.deadlines.set(self, seconds)
+        self._endpoint.hub.park(self.subscription, self.answer)
 
     def answer(self, events: list[Event], cursor: str) -> None:
         """Send the events, or none: the listener that the subscription calls."""
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            endpoint = self._endpoint
-            endpoint.deadlines.remove(self, self._slot)
-            sink.send(spell(events, cursor, endpoint.degraded()))
+        if self.waits:
+            self.waits = False
+            self._endpoint.deadlines.forget(self)
+            self._sink.send(self._endpoint.spell(events, cursor))
 
     def expire(self) -> None:
         """The time is over: answer with what there is, which is nothing as a rule."""
-        if self._sink is not None:
-            self._endpoint.hub.leave(self._subscription)
-            self.answer(*self._endpoint.reading.take(self._subscription))
+        if self.waits:
+            self._endpoint.hub.leave(self.subscription)
+            self.answer(*self._endpoint.reading.take(self.subscription))
 
     def lost(self) -> None:
         """The client has gone; the subscription lingers for its next poll."""
-        if self._sink is not None:
-            self._sink = None
-            self._endpoint.deadlines.remove(self, self._slot)
-            self._endpoint.hub.leave(self._subscription)
+        self._endpoint.deadlines.forget(self)
+        if self.waits:
+            self.waits = False
+            self._endpoint.hub.leave(self.subscription)
+
+
+class RepeatedPoll(Poll):
+    """A poll whose client asks again and again on one connection: parked anew it is the same object, and stays on the wheel."""
+
+    __slots__ = ()
+
+    def park_again(self, seconds: float) -> bool:
+        """Wait for so long, unless something can be said at once, or somebody else waits on the subscription."""
+        if not self._endpoint.hub.park_again(self.subscription, self.answer):
+            return False
+        self.waits = True
+        self._endpoint.deadlines.set(self, seconds)
+        return True
+
+    def answer(self, events: list[Event], cursor: str) -> None:
+        """The same, but that it may be parked again."""
+        if self.waits:
+            self.waits = False
+            self._endpoint.deadlines.clear(self)
+            self._sink.send(self._endpoint.spell(events, cursor))
 
 
 class PollEndpoint(Endpoint):
@@ -125,12 +140,26 @@ class PollEndpoint(Endpoint):
             reply = await self.reading.cold(viewer, cursor)
         held = wait > 0 and request.method == b"GET" and reply.subscription is not None
         if reply.events or reply.gap or not held:
-            return Answer(spell(reply.events, reply.cursor, self.degraded(), reply.more, reply.gap))
+            return Answer(self.spell(reply.events, reply.cursor, reply.more, reply.gap))
         if reply.subscription is not None and not request.gone:
-            poll = Poll(self, RequestSink(request), reply.subscription, self.hold(wait))
+            poll = Poll(self, RequestSink(request), reply.subscription)
             request.when_lost(poll.lost)
-            poll.park()
+            poll.park(self.hold(wait))
         return None
+
+    def spell(self, events: list[Event], cursor: str, more: bool = False, gap: bool = False) -> bytes:
+        """
+        ``{"events": […], "cursor": "…"}`` and what else there is to say.
+
+        The events' bytes are not made again.
+        """
+        return b'{"events":[%s],"cursor":"%s"%s%s%s}' % (
+            events[0].json if len(events) == 1 else b",".join([event.json for event in events]),
+            cursor.encode("ascii"),
+            b',"gap":true' if gap else b"",
+            b',"more":true' if more else b"",
+            b',"state":"degraded"' if self.degraded() else b"",
+        )
 
     def hold(self, wait_seconds: float) -> float:
         """How long to hold a poll that is willing to wait so long."""

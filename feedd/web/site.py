@@ -15,7 +15,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from feedd.counters import Counters
-from feedd.web.deadlines import Deadlines
+from feedd.web.deadlines import Deadlines, Expiring
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """What the site's own servers may send. 10,000 friendships of the longest names fit."""
@@ -74,7 +74,7 @@ class FeedRequest(Request):
             lost()
 
 
-class FeedChannel(HTTPChannel):
+class FeedChannel(HTTPChannel, Expiring):
     """One connection: HTTP/1.1 only, because the idle timer of HTTP/2 kills long polls, and no request may take for ever."""
 
     site: "FeedSite"
@@ -82,7 +82,10 @@ class FeedChannel(HTTPChannel):
     timeOut: Any
     _behind = b""
     _deadline: Any = None
-    _idle_slot = 0
+
+    def __init__(self) -> None:
+        HTTPChannel.__init__(self)
+        Expiring.__init__(self)
 
     def connectionMade(self) -> None:
         """Notice peers that vanish, and send small answers at once."""
@@ -122,19 +125,19 @@ class FeedChannel(HTTPChannel):
         """Close when nothing has come for `period` seconds, None: ever. All connections share one wheel, not a timer each."""
         previous: float | None
         previous, self.timeOut = self.timeOut, period
-        if self._idle_slot:
-            self.site.deadlines.remove(self, self._idle_slot)
-        self._idle_slot = 0 if period is None else self.site.deadlines.add(self, period)
+        if period is None:
+            self.site.deadlines.clear(self)
+        else:
+            self.site.deadlines.set(self, period)
         return previous
 
     def resetTimeout(self) -> None:
         """Something has come: begin to wait anew, if there is a wait at all and it is not over."""
-        if self._idle_slot:
+        if self.due:
             self.setTimeout(self.timeOut)
 
     def expire(self) -> None:
         """Nothing has come for too long: what the wheel calls."""
-        self._idle_slot = 0
         self.timeoutConnection()
 
     def allContentReceived(self) -> None:
@@ -154,6 +157,7 @@ class FeedChannel(HTTPChannel):
         self._stop_deadline()
         self.site.connections -= 1
         super().connectionLost(reason)
+        self.site.deadlines.forget(self)
 
     def _read_on(self) -> None:
         behind, self._behind = self._behind, b""

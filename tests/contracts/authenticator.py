@@ -62,7 +62,8 @@ class AuthenticatorContract:
         for ambient, offered in ((False, self.good), (True, self.ambient)):
             for credentials in offered:
                 self.successResultOf(self.ask(authenticator, credentials))
-                self.assertEqual(authenticator.known(credentials), Identity("alice", ambient))
+                known = authenticator.known(credentials)
+                self.assertEqual(known and known.identity, Identity("alice", ambient))
         for credentials in [Credentials(), Credentials(b"", b"", b"", b""), *self.bad]:
             self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
             self.assertEqual(authenticator.known(credentials), None)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from feedd.auth.demo import DemoAuth
 from feedd.auth.token import TokenAuth, make_token
 from feedd.config import Auth
-from feedd.ports import Authenticator, Credentials, Identity, Unauthorized
+from feedd.ports import Authenticator, Credentials, Identity, Known, Unauthorized
 from tests.unit.test_auth_http import SiteCase
 
 PROFILE = settings(derandomize="FEEDD_EXAMPLES" not in os.environ, deadline=None, database=None)
@@ -42,6 +42,11 @@ def identified(case: SynchronousTestCase, authenticator: Authenticator, credenti
     return found
 
 
+def who(known: Known | None) -> Identity | None:
+    """Who is known, for ever or for a while."""
+    return known.identity if known is not None else None
+
+
 class TokenTests(SynchronousTestCase):
     """Tokens that have been verified."""
 
@@ -53,10 +58,10 @@ class TokenTests(SynchronousTestCase):
         authenticator = TokenAuth(SECRET, "feedd_token", lambda: now, remembered)
         for credentials, seconds in asked:
             now += seconds
-            known = authenticator.known(credentials)
+            known = who(authenticator.known(credentials))
             found = identified(self, authenticator, credentials)
             self.assertIn(known, (None, found))
-            self.assertEqual(authenticator.known(credentials), found)
+            self.assertEqual(who(authenticator.known(credentials)), found)
 
     def test_expired(self) -> None:
         """Of a token that has expired since nobody is known, to the second."""
@@ -66,7 +71,7 @@ class TokenTests(SynchronousTestCase):
         self.assertIsNone(authenticator.known(credentials))
         self.assertEqual(identified(self, authenticator, credentials), Identity("alice", False))
         now = 4.9
-        self.assertEqual(authenticator.known(credentials), Identity("alice", False))
+        self.assertEqual(authenticator.known(credentials), Known(Identity("alice", False), 5.0))
         now = 5.0
         self.assertIsNone(authenticator.known(credentials))
 
@@ -79,7 +84,7 @@ class DemoTests(SynchronousTestCase):
     def test_same(self, words: list[bytes | None]) -> None:
         """Known is who would be identified."""
         credentials, authenticator = Credentials(*words), DemoAuth()
-        self.assertEqual(authenticator.known(credentials), identified(self, authenticator, credentials))
+        self.assertEqual(who(authenticator.known(credentials)), identified(self, authenticator, credentials))
 
 
 class SiteTests(SiteCase):
@@ -93,7 +98,7 @@ class SiteTests(SiteCase):
         self.assertIsNone(self.auth.known(credentials))
         self.user(b"alice")
         self.clock.advance(4.9)
-        self.assertEqual(self.auth.known(credentials), Identity("alice", True))
+        self.assertEqual(self.auth.known(credentials), Known(Identity("alice", True), 5.0))
         self.clock.advance(0.1)
         self.assertIsNone(self.auth.known(credentials))
         self.assertEqual(len(self.site.requests), 1)

@@ -2,11 +2,10 @@
 
 from email.utils import formatdate
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.web import lane
-from feedd.web.lane import Dates, Lane
+from feedd.web.lane import Lane, Starts
 from tests.browser import House, spell
 from tests.lanes import CountedLane
 from tests.polls import PollTestCase
@@ -124,19 +123,16 @@ class TakenTests(PollTestCase):
         self.assertEqual(list(self.lane._heads.values()), [None])
 
 
-class DatesTests(SynchronousTestCase):
+class StartsTests(SynchronousTestCase):
     """The Date header."""
 
     def test_each_second(self) -> None:
         """It is the time of day, spelled as HTTP wants it, and made once a second."""
-        clock = Clock()
-        dates = Dates(clock.seconds)
-        clock.advance(1_700_000_000.2)
-        first = dates()
-        self.assertEqual(first.decode(), formatdate(1_700_000_000, usegmt=True))
-        clock.advance(0.7)
-        self.assertIs(dates(), first)
-        clock.advance(0.2)
-        self.assertEqual(dates().decode(), formatdate(1_700_000_001, usegmt=True))
-        clock.advance(86_400)
-        self.assertEqual(dates().decode(), formatdate(1_700_086_401, usegmt=True))
+        starts = Starts()
+        first = starts.of(1_700_000_000.2).json
+        self.assertIn(formatdate(1_700_000_000, usegmt=True).encode(), first)
+        self.assertIs(starts.of(1_700_000_000.9).json, first)
+        for second in (1_700_000_001, 1_700_086_401):
+            found = starts.of(second + 0.1)
+            self.assertIn(formatdate(second, usegmt=True).encode(), found.json)
+            self.assertIn(formatdate(second, usegmt=True).encode(), found.script)

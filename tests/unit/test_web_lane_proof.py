@@ -6,6 +6,7 @@ FEEDD_EXAMPLES=5000 makes it long, and different every time.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from feedd.web.lane import START
 from tests.lanes import CountedLane, Side
 from tests.requests import GOOD, OTHERS, breaths, odd_polls, poll, who_asks
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
 PROFILE = settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 80,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
@@ -33,6 +35,8 @@ steps = st.one_of(
     st.tuples(st.just("send"), indexes, breaths()),
     st.tuples(st.just("post"), st.sampled_from(["alice", "alice", "bob", "carol"]), st.sampled_from([1, 1, 1, 2, 5])),
     st.tuples(st.just("advance"), st.sampled_from([0, 0, 0, 0.5, 5, 16, 51, 66]), st.none()),
+    st.tuples(st.just("again"), indexes, st.sampled_from([b"", b"", b"", b"G", b"\r\n"])),
+    st.tuples(st.just("talk"), indexes, st.integers(2, 4)),
     st.tuples(st.just("lose"), indexes, st.none()),
     st.tuples(st.sampled_from(["settle", "degrade", "mend", "end sessions"]), st.none(), st.none()),
 )
@@ -44,14 +48,24 @@ class Proof:
     def __init__(self, sockets: bool) -> None:
         self.sides = [Side(False, sockets), Side(True, sockets)]
         self.cursors: list[bytes] = []
+        self.asked: dict[int, bytes] = {}
+        self.told: dict[int, bytes] = {}
         for side in self.sides:
             for index in range(CONNECTIONS):
                 side.connect(index)
         self.do("send", 0, [b"GET /feed/poll?wait=0&token=%s HTTP/1.1\r\n\r\n" % GOOD])
 
     def do(self, kind: str, what: Any, more: Any) -> None:
-        """One step on both sides, and compare."""
-        if kind == "send":
+        """One step on both sides, and compare; of a talk, each of its steps."""
+        if kind == "talk":
+            for _ in range(more):
+                self.do("again", what, b"")
+                self.do("post", "alice", 1)
+            return
+        if kind == "again":
+            kind, more = "send", [self.asked.get(what, poll()).replace(b"{0}", self.told.get(what, b"k1.0")) + more]
+        elif kind == "send":
+            self.asked.update((what, read) for read in more if read.startswith(START))
             more = [self.filled(read) for read in more]
         for side in self.sides:
             self.do_on(side, kind, what, more)
@@ -96,26 +110,28 @@ class Proof:
         first, second = (side.state() for side in self.sides)
         assert first == second, f"{step}:\n{first}\n{second}"
         for index, (written, closed) in enumerate(plain):
-            self.cursors += re.findall(rb'"cursor":"([^"]*)"', written)
+            told = re.findall(rb'"cursor":"([^"]*)"', written)
+            self.cursors += told
+            self.told.update((index, cursor) for cursor in told)
             for side in self.sides if closed else ():
                 self.do_on(side, "lose", index, None)
 
-    def end(self) -> int:
-        """Everybody goes; nothing is left of them. Returns how many polls took the lane."""
+    def end(self) -> tuple[int, int]:
+        """Everybody goes; nothing is left of them. Returns how many polls took the lane, and how many of these were repeats."""
         first, second = (side.end() for side in self.sides)
         assert first == second, f"{first}\n{second}"
         empty = {
             "subscriptions": [],
             "idle": [],
             "ready": [],
-            "wheels": [{}, {}],
+            "wheels": [Counter(), Counter()],
             "followed": set(),
             "connections": 0,
             "timers": [],
         }
         assert {name: second[name] for name in empty} == empty, second
         lane: CountedLane = self.sides[1].house.site.lane  # type: ignore[attr-defined]
-        return lane.taken
+        return lane.taken, lane.repeated
 
 
 class ProofTests(SynchronousTestCase):
@@ -131,7 +147,7 @@ class ProofTests(SynchronousTestCase):
             for seconds in (0, 6):
                 proof.do("advance", seconds, None)
                 proof.do("post", "alice", 1)
-            taken += proof.end()
+            taken += proof.end()[0]
         return count, taken
 
     def test_one_odd_thing(self) -> None:
@@ -160,17 +176,18 @@ class ProofTests(SynchronousTestCase):
 
     def test_same(self) -> None:
         """Whatever comes in, in whatever pieces, both write the same and keep the same; and the lane is taken."""
-        taken = examples = 0
+        taken = repeated = examples = 0
 
         @PROFILE
         @given(st.booleans(), st.lists(steps, min_size=8, max_size=40))
         def prove(sockets: bool, story: list[tuple[str, Any, Any]]) -> None:
-            nonlocal taken, examples
+            nonlocal taken, repeated, examples
             proof = Proof(sockets)
             for step in story:
                 proof.do(*step)
-            taken += proof.end()
-            examples += 1
+            took, again = proof.end()
+            taken, repeated, examples = taken + took, repeated + again, examples + 1
 
         prove()
         self.assertGreater(taken, examples)
+        self.assertGreater(repeated, examples / 4)

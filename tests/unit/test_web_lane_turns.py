@@ -213,9 +213,9 @@ class IdleTests(LaneTestCase):
     """The idle timeout, which all connections share a wheel for."""
 
     def test_parked(self) -> None:
-        """A connection with a parked poll is not idle, and waits on no wheel."""
+        """A connection with a parked poll is not idle, and has no deadline of its own."""
         self.park_on(self.web, self.cursor())
-        self.assertNotIn(self.web.channel, [item for items in self.house.idle._slots.values() for item in items])
+        self.assertEqual(self.web.channel.due, 0)
 
     def test_answered(self) -> None:
         """After the answer it is idle from then on."""

@@ -118,7 +118,7 @@ class TwiceTests(PollTestCase):
         pace = Deferred[None]()
         self.house.store.pace = lambda: pace
         self.web.ask("POST", "/feed/posts?as=bob", b'{"body":{}}')
-        poll = Poll(endpoint, RequestSink(self.web.channel.requests[0]), found.subscription, 5)
+        poll = Poll(endpoint, RequestSink(self.web.channel.requests[0]), found.subscription)
         for _ in range(2):
             poll.lost()
             poll.answer([], "")
