@@ -1,68 +1,64 @@
 """
-Holds N long polls open on loopback, and times every delivery.
+Holds N long polls open on loopback, and times every delivery: the load generator that needs no compiler.
 
-One epoll loop on raw sockets, so that the generator costs less than what it measures. It speaks HTTP/1.1 to any server whose
-answers have a Content-Length: an answer ends a poll, and the client polls again with what the answer told it. This module knows
-no server.
+One epoll loop on raw sockets. It speaks HTTP/1.1 to any server whose answers have a Content-Length: an answer ends a poll, and
+the client polls again with what the answer told it. It costs more than a fast server, whose processor it shares; the one in C
+(`bench.native`) measures closer. This module knows no server.
 """
 
 import re
+import resource
 import select
 import socket
-import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+
+from bench.conversation import Served
+from bench.measured import Measured, Timed, percentile
+from bench.process import cpu_seconds, resident_kib
 
 LOOPBACK = "127.0.0.1"
 READ_BYTES = 65_536
+PUBLISHERS = 16
+QUIET_SHARE = 0.05
+OPEN_SECONDS = 30.0
+ROUND_SECONDS = 20.0
+SETTLE_SECONDS = 0.5
+RAMP_SECONDS = 0.02
 TICKS = 100
 """The unit of /proc/<pid>/stat on Linux: USER_HZ."""
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_TOKEN = re.compile(rb"tok-(\d+)-")
 
 Ask = Callable[[int, bytes], bytes]
 """The next request of subscriber i, after this answer (b"" before the first)."""
 
 
-class Measured(NamedTuple):
-    """
-    What R rounds on N polls took.
-
-    :ivar last_ms: in each round, from the publish to the last of the N answers.
-    :ivar p50_ms: of all answers.
-    :ivar cpu_us: of the server, for each answer with the poll that follows it.
-    :ivar kib: of the server's memory for each poll.
-    """
-
-    last_ms: list[float]
-    p50_ms: float
-    cpu_us: float
-    kib: float
-    open_s: float
-    missing: int
-
-    @property
-    def last(self) -> float:
-        """The median of `last_ms`."""
-        return statistics.median(self.last_ms)
-
-
 class Polls:
-    """N connections that poll."""
+    """
+    N connections that poll.
 
-    def __init__(self, port: int, number: int, ask: Ask) -> None:
+    :param ports: where; poll i goes to port i modulo their number.
+    :param ramp: so many connect at once.
+    """
+
+    def __init__(self, ports: int | Sequence[int], number: int, ask: Ask, ramp: int = 100) -> None:
+        raise_file_limit()
+        self._ports = [ports] if isinstance(ports, int) else list(ports)
         self._ask = ask
         self._epoll = select.epoll()
         self._sockets: dict[int, tuple[int, socket.socket]] = {}
         self._buffers: dict[int, bytes] = {}
         self._arrived: dict[int, float] = {}
         self._needle = b"\0"
+        self._held: list[tuple[int, bytes]] | None = None
+        self.hear: Callable[[bytes], None] = lambda answer: None
+        """Called with every answer."""
         for index in range(number):
-            self._open(port, index)
-            if index % 100 == 99:
-                self.pump(0.01)
+            self._open(index)
+            if index % ramp == ramp - 1:
+                self.pump(RAMP_SECONDS)
 
     def close(self) -> None:
         """Hang up."""
@@ -82,13 +78,23 @@ class Polls:
         self._needle = needle
         self._arrived = {}
 
+    def hold(self) -> None:
+        """From now on nobody polls again, until `release`."""
+        self._held = []
+
+    def release(self) -> None:
+        """Who was answered meanwhile polls now."""
+        held, self._held = self._held or [], None
+        for descriptor, answer in held:
+            self._again(descriptor, answer)
+
     @property
     def arrived(self) -> Sequence[float]:
         """When each did, monotonic seconds."""
         return tuple(self._arrived.values())
 
-    def _open(self, port: int, index: int) -> None:
-        connection = socket.create_connection((LOOPBACK, port))
+    def _open(self, index: int) -> None:
+        connection = socket.create_connection((LOOPBACK, self._ports[index % len(self._ports)]))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets[connection.fileno()] = index, connection
         self._buffers[connection.fileno()] = b""
@@ -110,40 +116,137 @@ class Polls:
         if self._needle in data:
             self._arrived.setdefault(descriptor, time.monotonic())
         self._buffers[descriptor] = data[end:]
-        connection.sendall(self._ask(index, data[:end]))
+        self.hear(data[:end])
+        self._again(descriptor, data[:end])
+
+    def _again(self, descriptor: int, answer: bytes) -> None:
+        if self._held is not None:
+            self._held.append((descriptor, answer))
+            return
+        index, connection = self._sockets[descriptor]
+        connection.sendall(self._ask(index, answer))
 
 
-def measure(port: int, pid: int, number: int, rounds: int, ask: Ask, publish: Callable[[str], None]) -> Measured:
-    """Open the polls, publish `rounds` times, and see how long each answer takes."""
-    before = _kib(pid)
-    began = time.monotonic()
-    polls = Polls(port, number, ask)
+class Publishers:
+    """A few connections that post in turn; what they are answered is read before the next post on the same one."""
+
+    def __init__(self, served: Served, number: int = 1) -> None:
+        self._served = served
+        self._sockets: list[socket.socket | None] = [None] * number
+        self._next = 0
+
+    def publish(self) -> bytes:
+        """Post an event with a token that holds the time, and return the token."""
+        token = f"tok-{time.monotonic_ns()}-"
+        which, self._next = self._next, (self._next + 1) % len(self._sockets)
+        connection = self._sockets[which]
+        answer = connection.recv(READ_BYTES) if connection else b""
+        if connection is None or not answer:
+            connection = socket.create_connection((LOOPBACK, self._served.ports[0]), timeout=ROUND_SECONDS)
+            self._sockets[which] = connection
+        elif not answer.startswith(b"HTTP/1.1 2"):
+            raise ConnectionError(f"a publish was answered {answer[:300]!r}")
+        connection.sendall(self._served.conversation.publishing(token))
+        return token.encode()
+
+    def close(self) -> None:
+        """Hang up."""
+        for connection in self._sockets:
+            if connection is not None:
+                connection.close()
+
+
+def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Measured:
+    """Open the polls, publish `rounds` times, and see how long each answer takes; then `held` rounds for what each part costs."""
+    before, began = resident_kib(served.pids), time.monotonic()
+    polls, publishers = Polls(served.ports, number, served.conversation.request, ramp), Publishers(served)
     opened = time.monotonic() - began
-    polls.pump(1.0)
-    parked, cpu = _kib(pid), _cpu_seconds(pid)
-    lasts, times, missing = [], [], 0
-    for turn in range(rounds):
-        token = f"tok-{turn}-{time.monotonic_ns()}"
-        polls.watch(token.encode())
-        at = time.monotonic()
-        publish(token)
-        polls.pump(20.0, until=number)
-        seen = sorted(arrival - at for arrival in polls.arrived)
-        missing += number - len(seen)
-        lasts.append(seen[-1] * 1000 if seen else float("inf"))
+    quiet(polls, served.pids)
+    parked, spent = resident_kib(served.pids), cpu_seconds(served.pids)
+    lasts: list[float] = []
+    times: list[float] = []
+    for _ in range(rounds):
+        seen = _round(polls, publishers, number)
+        lasts.append(seen[-1] * 1000 if seen else ROUND_SECONDS * 1000)
         times += seen
-        polls.pump(0.5)
-    spent = _cpu_seconds(pid) - cpu
+        polls.pump(SETTLE_SECONDS)
+    spent = cpu_seconds(served.pids) - spent
+    deliver_us, poll_us = _held(polls, publishers, served, number, held)
     polls.close()
-    answers = max(1, len(times))
-    return Measured(lasts, statistics.median(times) * 1000, spent / answers * 1e6, (parked - before) / number, opened, missing)
+    publishers.close()
+    times.sort()
+    return Measured(
+        last_ms=lasts,
+        p50_ms=percentile(times, 0.5) * 1000,
+        p99_ms=percentile(times, 0.99) * 1000,
+        cpu_us=spent / max(1, len(times)) * 1e6,
+        kib=(parked - before) / number,
+        open_s=opened,
+        missing=number * rounds - len(times),
+        deliver_us=deliver_us,
+        poll_us=poll_us,
+    )
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
+    """Publish so many events a second to `number` polls, and time each delivery."""
+    polls, publishers = Polls(served.ports, number, served.conversation.request), Publishers(served, PUBLISHERS)
+    times: list[float] = []
+    polls.hear = lambda answer: times.extend(time.monotonic() - int(sent) / 1e9 for sent in _TOKEN.findall(answer))
+    quiet(polls, served.pids)
+    spent, began, wanted = cpu_seconds(served.pids), time.monotonic(), int(per_second * seconds)
+    for sent in range(wanted):
+        polls.pump(began + sent / per_second - time.monotonic())
+        publishers.publish()
+    polls.pump(2.0)
+    spent = cpu_seconds(served.pids) - spent
+    polls.close()
+    publishers.close()
+    times = sorted(took * 1000 for took in times)
+    middle, late, worst = (percentile(times, share) for share in (0.5, 0.99, 1.0))
+    return Timed(wanted, middle, late, worst, spent / max(1, len(times)) * 1e6, number * wanted - len(times), 0)
 
 
-def _kib(pid: int) -> int:
-    found = re.search(r"VmRSS:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) if found else 0
+def quiet(polls: Polls, pids: Sequence[int]) -> None:
+    """Return when the server rests: all polls are parked then."""
+    deadline = time.monotonic() + OPEN_SECONDS
+    polls.pump(SETTLE_SECONDS)
+    share = 1.0
+    while share > QUIET_SHARE and time.monotonic() < deadline:
+        spent, began = cpu_seconds(pids), time.monotonic()
+        polls.pump(0.25)
+        share = (cpu_seconds(pids) - spent) / (time.monotonic() - began)
+
+
+def raise_file_limit() -> None:
+    """Every poll is an open file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _round(polls: Polls, publishers: Publishers, number: int) -> list[float]:
+    """How long each answer took, ascending."""
+    polls.watch(b"\0")
+    token = publishers.publish()
+    polls.watch(token)
+    polls.pump(ROUND_SECONDS, until=number)
+    sent = int(token.split(b"-")[1]) / 1e9
+    return sorted(arrival - sent for arrival in polls.arrived)
+
+
+def _held(polls: Polls, publishers: Publishers, served: Served, number: int, rounds: int) -> tuple[float, float]:
+    """What a delivery costs without the next poll, and what the poll costs."""
+    costs = [0.0, 0.0]
+    for _ in range(rounds):
+        start = cpu_seconds(served.pids)
+        polls.hold()
+        _round(polls, publishers, number)
+        polls.watch(b"\0")
+        polls.pump(0.02)
+        between = cpu_seconds(served.pids)
+        polls.release()
+        polls.pump(SETTLE_SECONDS)
+        costs[0] += between - start
+        costs[1] += cpu_seconds(served.pids) - between
+    deliveries = max(1, number * rounds)
+    return costs[0] / deliveries * 1e6, costs[1] / deliveries * 1e6

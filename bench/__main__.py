@@ -1,0 +1,41 @@
+"""``python -m bench NAME …``: every benchmark by its name. A benchmark is imported only when it is asked for."""
+
+import importlib
+import sys
+
+BENCHMARKS = {
+    "fanout": "one event to N parked polls, beside the peers that are installed",
+    "rate": "latency against events per second",
+    "memory": "resident memory of a parked poll",
+    "idle": "what parked polls cost while nothing happens",
+    "scale": "one event to N polls on one process and on two",
+    "crossing": "from a post at one process to a poll at another",
+    "storm": "everybody comes back at once after a restart",
+    "posts": "posts per second, beside bare adbapi and PyMySQL",
+    "amqp": "what an AMQP message costs, with and without a listener",
+    "chaos": "parts are killed, stopped and cut; losses are counted",
+    "all": "everything but chaos, one JSON file each",
+    "plot": "the plots of those files",
+    "table": "the tables of those files",
+}
+MODULES = {"all": "bench.everything", "chaos": "bench.chaos.__main__"}
+
+
+def usage() -> str:
+    """The list of names."""
+    lines = [f"  {name:10}{what}" for name, what in BENCHMARKS.items()]
+    return "\n".join(["python -m bench NAME [--help]", "", *lines])
+
+
+def main(argv: list[str]) -> int:
+    """Run the benchmark named first with the arguments after it; returns the exit code."""
+    if not argv or argv[0] not in BENCHMARKS:
+        print(usage(), file=sys.stderr)
+        return 2
+    name, *arguments = argv
+    module = importlib.import_module(MODULES.get(name, f"bench.{name}"))
+    return module.main(arguments) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

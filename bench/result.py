@@ -1,0 +1,49 @@
+"""
+The file of a benchmark: JSON that says what was measured, how, and where.
+
+This module knows the machine it runs on. It does not know what was measured.
+"""
+
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def document(benchmark: str, **found: Any) -> dict[str, Any]:
+    """What was found, with the name of the benchmark and the machine."""
+    return {"benchmark": benchmark, "machine": machine(), **found}
+
+
+def write(file: str | None, found: dict[str, Any]) -> None:
+    """Write the document, when a file is asked for."""
+    if file:
+        Path(file).write_text(json.dumps(found, indent=1) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """What numbers depend on."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": _processor(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "twisted": _version("Twisted"),
+        "feedd": _version("feedd"),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
