@@ -37,6 +37,13 @@ TEST = [
     "setuptools>=77",
 ]
 
+BENCH = [
+    "aio-pika>=10.2",
+    "aiohttp>=3.14",
+    "matplotlib>=3.11",
+    "uvloop>=0.23",
+]
+
 setup(
     name="feedd",
     version=version(),
@@ -67,7 +74,7 @@ setup(
         "txAMQP==0.8.2",
         "uhashring>=2.5,<3",
     ],
-    extras_require={"test": TEST, "dev": TEST},
+    extras_require={"test": TEST, "dev": TEST, "bench": [*TEST, *BENCH]},
     # Twisted finds plug-ins in any folder twisted/plugins of sys.path. Naming the root makes an editable installation put this
     # folder itself on sys.path; the import hook that setuptools would install instead shows Twisted no folder.
     package_dir={"": "."},

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from typing import TextIO
 
 BENCHMARKS = {
     "fanout": "one event to N parked polls, beside the peers that are installed",
@@ -27,13 +28,19 @@ def usage() -> str:
     return "\n".join(["python -m bench NAME [--help]", "", *lines])
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], complaints: TextIO = sys.stderr) -> int:
     """Run the benchmark named first with the arguments after it; returns the exit code."""
     if not argv or argv[0] not in BENCHMARKS:
-        print(usage(), file=sys.stderr)
+        print(usage(), file=complaints)
         return 2
     name, *arguments = argv
-    module = importlib.import_module(MODULES.get(name, f"bench.{name}"))
+    try:
+        module = importlib.import_module(MODULES.get(name, f"bench.{name}"))
+    except ModuleNotFoundError as failure:
+        if failure.name != "matplotlib":
+            raise
+        print("plots need matplotlib: pip install -e '.[bench]'", file=complaints)
+        return 2
     return module.main(arguments) or 0
 
 

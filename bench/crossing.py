@@ -1,18 +1,21 @@
 """
-How long a post takes from one process to a poll that is parked at another: ``python -m bench.crossing [posts]``.
+How long a post takes from one process to a poll that is parked at another: ``python -m bench crossing --posts 50``.
 
 Starts RabbitMQ, MariaDB, memcached and two feedd processes of its own, on loopback.
 """
 
+import argparse
 import http.client
 import json
 import statistics
-import sys
 import threading
 import time
 
+from bench import result
+from bench.measured import percentile
 from tests.live import servers
 from tests.live.daemon import Feedd
+from tests.live.test_end_to_end import settings
 
 SETTLE_SECONDS = 0.1
 
@@ -70,18 +73,21 @@ def crossing(settings: str, posts: int) -> list[float]:
         bobs.stop()
 
 
-def main() -> None:
-    """Print the median and the spread as one line of JSON."""
-    from tests.live.test_end_to_end import settings
-
-    times = crossing(settings(servers.mariadb().database()), int(sys.argv[1]) if len(sys.argv) > 1 else 50)
+def main(argv: list[str] | None = None) -> None:
+    """Print the median and the spread, and write JSON when asked to."""
+    parser = argparse.ArgumentParser(prog="python -m bench crossing", description=__doc__)
+    parser.add_argument("--posts", type=int, default=50)
+    parser.add_argument("--json", help="a file for the figures")
+    given = parser.parse_args(argv)
+    times = crossing(settings(servers.mariadb().database()), given.posts)
     found = {
         "posts": len(times),
         "median_ms": round(statistics.median(times), 2),
-        "p90_ms": round(times[int(len(times) * 0.9)], 2),
+        "p90_ms": round(percentile(times, 0.9), 2),
         "worst_ms": round(times[-1], 2),
     }
     print(json.dumps(found))
+    result.write(given.json, result.document("crossing", **found))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from bench.generator import Generator
 from bench.measured import Measured
 from bench.peers.peer import Peer
 
-REFERENCE = "nchan"
 COLUMNS = ("last_ms", "last_ms_low", "last_ms_high", "p50_ms", "p99_ms", "cpu_us", "deliver_us", "poll_us", "kib", "missing")
 
 
@@ -26,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     chosen, load = peers.chosen(names, given.npm), generator.chosen(given.native)
     sizes = [size(int(number), chosen, load, given) for number in given.conns.split(",")]
     found = result.document(
-        "fanout", generator=load.name, rounds=given.rounds, turns=given.turns, reference=REFERENCE, sizes=sizes
+        "fanout", generator=load.name, rounds=given.rounds, turns=given.turns, reference=given.reference, sizes=sizes
     )
     found["unevenness"] = _unevenness(sizes)
     result.write(given.json, found)
@@ -46,8 +45,8 @@ def size(number: int, chosen: Sequence[Peer], load: Generator, given: argparse.N
             else:
                 print(f"{number:6} polls, turn {turn + 1}: {peer.name:12} last {turns[peer.name][-1].last:8.1f} ms", flush=True)
     rows = {name: measured.row(peer) for name, peer in turns.items()}
-    ratios = measured.against(turns, REFERENCE)
-    _print(rows, ratios)
+    ratios = measured.against(turns, given.reference)
+    _print(rows, ratios, given.reference)
     return {
         "conns": number,
         "peers": rows,
@@ -65,8 +64,8 @@ def _unevenness(sizes: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {name: measured.unevenness(list(of), list(of.values())) for name, of in points.items() if len(of) > 2}
 
 
-def _print(rows: dict[str, dict[str, float]], ratios: dict[str, dict[str, measured.Spread]]) -> None:
-    print(f"{'':12}" + "".join(f"{column:>13}" for column in COLUMNS) + f"  against {REFERENCE}: last (low-high), cpu")
+def _print(rows: dict[str, dict[str, float]], ratios: dict[str, dict[str, measured.Spread]], reference: str) -> None:
+    print(f"{'':12}" + "".join(f"{column:>13}" for column in COLUMNS) + f"  against {reference}: last (low-high), cpu")
     for name, row in rows.items():
         line = f"{name:12}" + "".join(f"{row[column]:13.2f}" for column in COLUMNS)
         if name in ratios:
@@ -84,6 +83,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ramp", type=int, default=100, help="so many connect at once, 50 times a second")
     parser.add_argument("--peers", default=",".join(peers.DEFAULT), help="also: feedd-plain, node2011")
     parser.add_argument("--plain", action="store_true", help="feedd without its fast lane as well")
+    parser.add_argument("--reference", default="nchan", help="the peer that the ratios are to")
     parser.add_argument("--npm", help="a folder for the packages of the peers in Node.js; what it lacks is installed")
     parser.add_argument("--json", help="a file for the figures")
     generator.add_option(parser)

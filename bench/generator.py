@@ -50,6 +50,9 @@ def choose(wish: bool | None, lacking: str) -> Generator:
 
 def chosen(wish: bool | None) -> Generator:
     """As `choose`, on this machine; it says which."""
-    generator = choose(wish, native.missing())
+    try:
+        generator = choose(wish, native.missing())
+    except ValueError as mistake:
+        raise SystemExit(str(mistake)) from None
     print(f"load generator: {generator.name}", flush=True)
     return generator

@@ -20,10 +20,9 @@ from bench.process import cpu_seconds, resident_kib
 LOOPBACK = "127.0.0.1"
 READ_BYTES = 65_536
 PUBLISHERS = 16
-QUIET_SHARE = 0.05
 OPEN_SECONDS = 30.0
 ROUND_SECONDS = 20.0
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.2
 RAMP_SECONDS = 0.02
 TICKS = 100
 """The unit of /proc/<pid>/stat on Linux: USER_HZ."""
@@ -157,7 +156,7 @@ class Publishers:
 
 
 def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Measured:
-    """Open the polls, publish `rounds` times, and see how long each answer takes; then `held` rounds for what each part costs."""
+    """Open the polls, publish `rounds` times, and time each answer; then `held` rounds for what a delivery and a poll cost."""
     before, began = resident_kib(served.pids), time.monotonic()
     polls, publishers = Polls(served.ports, number, served.conversation.request, ramp), Publishers(served)
     opened = time.monotonic() - began
@@ -169,7 +168,7 @@ def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Me
         seen = _round(polls, publishers, number)
         lasts.append(seen[-1] * 1000 if seen else ROUND_SECONDS * 1000)
         times += seen
-        polls.pump(SETTLE_SECONDS)
+        quiet_after_round(polls, served.pids)
     spent = cpu_seconds(served.pids) - spent
     deliver_us, poll_us = _held(polls, publishers, served, number, held)
     polls.close()
@@ -207,15 +206,20 @@ def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
     return Timed(wanted, middle, late, worst, spent / max(1, len(times)) * 1e6, number * wanted - len(times), 0)
 
 
-def quiet(polls: Polls, pids: Sequence[int]) -> None:
-    """Return when the server rests: all polls are parked then."""
-    deadline = time.monotonic() + OPEN_SECONDS
+def quiet(polls: Polls, pids: Sequence[int], window: float = 0.25, rest: float = 0.05, most: float = OPEN_SECONDS) -> None:
+    """Return when the server rests, that is takes less than `rest` of a core: all polls are parked then."""
+    deadline = time.monotonic() + most
     polls.pump(SETTLE_SECONDS)
     share = 1.0
-    while share > QUIET_SHARE and time.monotonic() < deadline:
+    while share > rest and time.monotonic() < deadline:
         spent, began = cpu_seconds(pids), time.monotonic()
-        polls.pump(0.25)
+        polls.pump(window)
         share = (cpu_seconds(pids) - spent) / (time.monotonic() - began)
+
+
+def quiet_after_round(polls: Polls, pids: Sequence[int]) -> None:
+    """The same between two rounds, for a moment."""
+    quiet(polls, pids, window=0.05, rest=0.2, most=5.0)
 
 
 def raise_file_limit() -> None:
@@ -245,7 +249,7 @@ def _held(polls: Polls, publishers: Publishers, served: Served, number: int, rou
         polls.pump(0.02)
         between = cpu_seconds(served.pids)
         polls.release()
-        polls.pump(SETTLE_SECONDS)
+        quiet_after_round(polls, served.pids)
         costs[0] += between - start
         costs[1] += cpu_seconds(served.pids) - between
     deliveries = max(1, number * rounds)

@@ -23,6 +23,11 @@ def write(file: str | None, found: dict[str, Any]) -> None:
         Path(file).write_text(json.dumps(found, indent=1) + "\n")
 
 
+def read(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Every document in the folder, by the name of its file without ``.json``."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
+
+
 def machine() -> dict[str, Any]:
     """What numbers depend on."""
     return {

@@ -21,19 +21,26 @@
 
 #include "polls.h"
 
-#define OPEN_SECONDS 30.0
-#define QUIET_SHARE 0.05
-
 /* Return when the server rests: all polls are parked then. */
-static void wait_until_quiet(void)
+static void rest(double window, double share_of_rest, double most)
 {
-    double deadline = now() + OPEN_SECONDS, share = 1;
+    double deadline = now() + most, share = 1;
     pump(now() + settle_ms / 1e3, -1);
-    while (share > QUIET_SHARE && now() < deadline) {
+    while (share > share_of_rest && now() < deadline) {
         double began = now(), before = cpu_seconds(&server);
-        pump(began + 0.25, -1);
+        pump(began + window, -1);
         share = (cpu_seconds(&server) - before) / (now() - began);
     }
+}
+
+static void rest_after_opening(void)
+{
+    rest(0.25, 0.05, 30);
+}
+
+static void rest_after_round(void)
+{
+    rest(0.05, 0.2, 5);
 }
 
 static void round_of(double *last)
@@ -67,7 +74,7 @@ static void held_rounds_cost(double cost[2])
                 polls[i].held = false;
                 ask(i);
             }
-        pump(now() + settle_ms / 1e3, -1);
+        rest_after_round();
         cost[0] += between - before;
         cost[1] += cpu_seconds(&server) - between;
     }
@@ -200,7 +207,7 @@ int main(int argc, char **argv)
 
     long rss[2] = {resident_kib(&server), 0}, sent = rounds;
     double opened = open_all();
-    wait_until_quiet();
+    rest_after_opening();
     rss[1] = resident_kib(&server);
 
     double before = cpu_seconds(&server), held[2] = {0, 0};
@@ -208,7 +215,7 @@ int main(int argc, char **argv)
         sent = publish_at_rate();
     for (int k = 0; rate <= 0 && k < rounds; k++) {
         round_of(&lasts[k]);
-        pump(now() + settle_ms / 1e3, -1);
+        rest_after_round();
     }
     double cpu = cpu_seconds(&server) - before;
     size_t counted = time_number;

@@ -28,7 +28,7 @@ struct poll {
 };
 
 static struct poll *polls;
-static int number = 1000, rounds = 5, held_rounds, settle_ms = 500, ramp = 100, sources = 1, timeout_s = 20, seconds = 10;
+static int number = 1000, rounds = 5, held_rounds, settle_ms = 200, ramp = 100, sources = 1, timeout_s = 20, seconds = 10;
 static double rate;
 static const char *path = "/", *send_body, *cursor_key, *pub_path = "/pub", *pub_body = "{token}";
 static const char *pub_headers[8];

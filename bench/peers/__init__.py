@@ -52,7 +52,10 @@ def chosen(text: str, npm: str | None) -> list[Peer]:
     folder = Path(npm) if npm else None
     if folder:
         install(folder)
-    peers, lines = choose(text.split(","), known(folder))
+    try:
+        peers, lines = choose(text.split(","), known(folder))
+    except ValueError as mistake:
+        raise SystemExit(str(mistake)) from None
     for line in lines:
         print(line, flush=True)
     return peers

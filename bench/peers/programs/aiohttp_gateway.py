@@ -1,6 +1,7 @@
 """A peer of feedd: aiohttp, aio-pika and uvloop. ``aiohttp_gateway.py PORT AMQP_URL``; no login, no friends, no database."""
 
 import asyncio
+import contextlib
 import json
 import sys
 
@@ -46,9 +47,8 @@ class Gateway:
         parked = asyncio.get_running_loop().create_future()
         self._parked[parked] = None
         try:
-            await asyncio.wait_for(parked, HOLD_SECONDS)
-        except asyncio.TimeoutError:
-            pass
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(parked, HOLD_SECONDS)
         finally:
             del self._parked[parked]
 
