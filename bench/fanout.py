@@ -80,7 +80,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--held", type=int, default=3, help="rounds more, in which the next poll waits until all are answered")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--ramp", type=int, default=100, help="so many connect at once, 50 times a second")
+    parser.add_argument("--ramp", type=int, default=100, help="so many connect at once")
     parser.add_argument("--peers", default=",".join(peers.DEFAULT), help="also: feedd-plain, node2011")
     parser.add_argument("--plain", action="store_true", help="feedd without its fast lane as well")
     parser.add_argument("--reference", default="nchan", help="the peer that the ratios are to")

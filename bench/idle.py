@@ -12,6 +12,9 @@ from typing import Any
 from bench import load, peers, result
 from bench.conversation import Served
 
+FIRST_DEADLINE_SECONDS = 47.5
+"""Of the first poll of feedd: the default of ``poll.hold_seconds`` less a twentieth."""
+
 
 def main(argv: list[str] | None = None) -> None:
     """Measure, print a line for each peer, and write JSON when asked to."""
@@ -28,10 +31,12 @@ def main(argv: list[str] | None = None) -> None:
 def idle(served: Served, number: int, seconds: float, recycle_seconds: float, ramp: int) -> dict[str, Any]:
     """Percent of a core before the first deadline, and, when `recycle_seconds` is not 0, so long while deadlines pass."""
     began = time.monotonic()
-    polls = load.Polls(served.ports, number, served.conversation.request, ramp)
+    polls = load.Polls(served.ports, number, served.conversation.request, ramp, served.pids)
     try:
         load.quiet(polls, served.pids)
         row = {"parked_after_s": time.monotonic() - began, "percent": _percent(polls, served, seconds)}
+        if time.monotonic() - began > FIRST_DEADLINE_SECONDS:
+            print(f"deadlines have passed before the {seconds:.0f} s were over: give a larger --ramp", flush=True)
         if recycle_seconds:
             row["recycling_percent"] = _percent(polls, served, recycle_seconds)
         return row
@@ -50,7 +55,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--conns", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--recycle-seconds", type=float, default=50.0, help="0: not measured")
-    parser.add_argument("--ramp", type=int, default=60, help="so many connect at once, 50 times a second")
+    parser.add_argument("--ramp", type=int, default=60, help="so many connect at once")
     parser.add_argument("--peers", default="feedd")
     parser.add_argument("--npm", help="a folder for the packages of the peers in Node.js; what it lacks is installed")
     parser.add_argument("--json", help="a file for the figures")

@@ -39,10 +39,12 @@ class Polls:
     N connections that poll.
 
     :param ports: where; poll i goes to port i modulo their number.
-    :param ramp: so many connect at once.
+    :param ramp: so many connect at once, 50 times a second at most.
+    :param pids: the server; the next ones connect when it has done most of its work for these. A server that is flooded keeps
+        the memory of the flood, which says nothing of a parked poll.
     """
 
-    def __init__(self, ports: int | Sequence[int], number: int, ask: Ask, ramp: int = 100) -> None:
+    def __init__(self, ports: int | Sequence[int], number: int, ask: Ask, ramp: int = 100, pids: Sequence[int] = ()) -> None:
         raise_file_limit()
         self._ports = [ports] if isinstance(ports, int) else list(ports)
         self._ask = ask
@@ -58,6 +60,8 @@ class Polls:
             self._open(index)
             if index % ramp == ramp - 1:
                 self.pump(RAMP_SECONDS)
+                if pids:
+                    _wait_for(self, pids, window=0.01, rest=0.3, most=1.0)
 
     def close(self) -> None:
         """Hang up."""
@@ -158,7 +162,7 @@ class Publishers:
 def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Measured:
     """Open the polls, publish `rounds` times, and time each answer; then `held` rounds for what a delivery and a poll cost."""
     before, began = resident_kib(served.pids), time.monotonic()
-    polls, publishers = Polls(served.ports, number, served.conversation.request, ramp), Publishers(served)
+    polls, publishers = Polls(served.ports, number, served.conversation.request, ramp, served.pids), Publishers(served)
     opened = time.monotonic() - began
     quiet(polls, served.pids)
     parked, spent = resident_kib(served.pids), cpu_seconds(served.pids)
@@ -206,10 +210,15 @@ def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
     return Timed(wanted, middle, late, worst, spent / max(1, len(times)) * 1e6, number * wanted - len(times), 0)
 
 
-def quiet(polls: Polls, pids: Sequence[int], window: float = 0.25, rest: float = 0.05, most: float = OPEN_SECONDS) -> None:
-    """Return when the server rests, that is takes less than `rest` of a core: all polls are parked then."""
-    deadline = time.monotonic() + most
+def quiet(polls: Polls, pids: Sequence[int]) -> None:
+    """Return when the server rests: all polls are parked then."""
     polls.pump(SETTLE_SECONDS)
+    _wait_for(polls, pids, window=0.25, rest=0.05, most=OPEN_SECONDS)
+
+
+def _wait_for(polls: Polls, pids: Sequence[int], window: float, rest: float, most: float) -> None:
+    """Until the server takes less than `rest` of a core for the time of a window, or `most` seconds have passed."""
+    deadline = time.monotonic() + most
     share = 1.0
     while share > rest and time.monotonic() < deadline:
         spent, began = cpu_seconds(pids), time.monotonic()
@@ -219,7 +228,8 @@ def quiet(polls: Polls, pids: Sequence[int], window: float = 0.25, rest: float =
 
 def quiet_after_round(polls: Polls, pids: Sequence[int]) -> None:
     """The same between two rounds, for a moment."""
-    quiet(polls, pids, window=0.05, rest=0.2, most=5.0)
+    polls.pump(SETTLE_SECONDS)
+    _wait_for(polls, pids, window=0.05, rest=0.2, most=5.0)
 
 
 def raise_file_limit() -> None:

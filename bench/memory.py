@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     given = _parse(argv)
     rows = [
         poll_kib(number, friends, given.authors, given.ramp)
-        for friends in (1, given.friends)
+        for friends in dict.fromkeys((1, given.friends))
         for number in map(int, given.polls.split(","))
     ]
     others = peers.chosen(given.peers, None) if given.peers else []
@@ -56,7 +56,7 @@ def _peer_rows(peer: Any, given: argparse.Namespace) -> Iterator[dict[str, Any]]
 
 def _row(name: str, served: feedd.Served, number: int, ramp: int) -> dict[str, Any]:
     before = resident_kib(served.pids)
-    polls = load.Polls(served.ports, number, served.conversation.request, ramp)
+    polls = load.Polls(served.ports, number, served.conversation.request, ramp, served.pids)
     try:
         load.quiet(polls, served.pids)
         polls.pump(REST_SECONDS)
@@ -73,7 +73,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--polls", default="2500,5000,10000", help="several numbers, separated by commas, make a series")
     parser.add_argument("--friends", type=int, default=100)
     parser.add_argument("--authors", type=int, default=20_000)
-    parser.add_argument("--ramp", type=int, default=20, help="so many connect at once, 50 times a second")
+    parser.add_argument("--ramp", type=int, default=20, help="so many connect at once")
     parser.add_argument("--peers", default="nchan", help='others beside feedd; "": none')
     parser.add_argument("--json", help="a file for the figures")
     return parser.parse_args(argv)

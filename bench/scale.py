@@ -33,7 +33,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--held", type=int, default=0)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--ramp", type=int, default=100, help="so many connect at once, 50 times a second")
+    parser.add_argument("--ramp", type=int, default=100, help="so many connect at once")
     parser.add_argument("--reference", default=_name(1), help="what the ratios are to")
     parser.add_argument("--json", help="a file for the figures")
     generator.add_option(parser)

@@ -21,26 +21,28 @@
 
 #include "polls.h"
 
-/* Return when the server rests: all polls are parked then. */
-static void rest(double window, double share_of_rest, double most)
+/* Until the server takes less than `rest` of a core for the time of a window, or `most` seconds have passed. */
+static void wait_for_server(double window, double rest, double most)
 {
     double deadline = now() + most, share = 1;
-    pump(now() + settle_ms / 1e3, -1);
-    while (share > share_of_rest && now() < deadline) {
+    while (share > rest && now() < deadline) {
         double began = now(), before = cpu_seconds(&server);
         pump(began + window, -1);
         share = (cpu_seconds(&server) - before) / (now() - began);
     }
 }
 
-static void rest_after_opening(void)
+/* Return when all polls are parked. */
+static void wait_until_parked(void)
 {
-    rest(0.25, 0.05, 30);
+    pump(now() + settle_ms / 1e3, -1);
+    wait_for_server(0.25, 0.05, 30);
 }
 
-static void rest_after_round(void)
+static void wait_after_round(void)
 {
-    rest(0.05, 0.2, 5);
+    pump(now() + settle_ms / 1e3, -1);
+    wait_for_server(0.05, 0.2, 5);
 }
 
 static void round_of(double *last)
@@ -74,7 +76,7 @@ static void held_rounds_cost(double cost[2])
                 polls[i].held = false;
                 ask(i);
             }
-        rest_after_round();
+        wait_after_round();
         cost[0] += between - before;
         cost[1] += cpu_seconds(&server) - between;
     }
@@ -168,8 +170,10 @@ static double open_all(void)
         publishers[k] = -1;
     for (int k = 0; k < number; k++) {
         open_poll(k);
-        if (k % ramp == ramp - 1)
+        if (k % ramp == ramp - 1) {
             pump(now() + 0.02, -1);
+            wait_for_server(0.01, 0.3, 1); /* a server that is flooded keeps the memory of the flood */
+        }
     }
     return now() - began;
 }
@@ -207,7 +211,7 @@ int main(int argc, char **argv)
 
     long rss[2] = {resident_kib(&server), 0}, sent = rounds;
     double opened = open_all();
-    rest_after_opening();
+    wait_until_parked();
     rss[1] = resident_kib(&server);
 
     double before = cpu_seconds(&server), held[2] = {0, 0};
@@ -215,7 +219,7 @@ int main(int argc, char **argv)
         sent = publish_at_rate();
     for (int k = 0; rate <= 0 && k < rounds; k++) {
         round_of(&lasts[k]);
-        rest_after_round();
+        wait_after_round();
     }
     double cpu = cpu_seconds(&server) - before;
     size_t counted = time_number;
