@@ -1,5 +1,6 @@
 """From the documents of a run to lines and tables."""
 
+from pathlib import Path
 from typing import Any
 
 from docutils.core import publish_doctree
@@ -95,6 +96,12 @@ class TableTests(SynchronousTestCase):
         text = table.tables({"fanout": fanout(3, (1000, {"feedd": 16.0, "nchan": 20.0}))})["fanout"]
         tree = publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2, "warning_stream": False})
         self.assertEqual(len(list(tree.findall(lambda node: node.tagname == "table"))), 1)
+
+    def test_the_document_has_the_marks(self) -> None:
+        """docs/performance.rst has a place for every table."""
+        text = (Path(__file__).parents[2] / "docs/performance.rst").read_text()
+        filled = table.filled(text, dict.fromkeys(table.TABLES, "HERE"))
+        self.assertEqual(filled.count("HERE"), len(table.TABLES))
 
     def test_filled(self) -> None:
         """What stood between the marks is replaced, again and again; the rest stays."""
