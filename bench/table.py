@@ -178,6 +178,19 @@ def _posts(document: Document) -> Iterator[str]:
     yield table(head, rows)
 
 
+def _amqp(document: Document) -> Iterator[str]:
+    yield f"CPU of the process for each message of {document['bytes']} bytes; medians of {document['turns']} turns."
+    titles = {
+        "miss": "nobody here hears its author",
+        "hit": "somebody does",
+        "reader_miss": "nobody, without the network",
+        "reader_hit": "somebody, without the network",
+    }
+    rows = [(titles.get(name, name), row) for name, row in document["rows"].items()]
+    cells = [[title, number(row["us"]), f"{number(row['us_low'])}-{number(row['us_high'])}"] for title, row in rows]
+    yield table(["message", "CPU, us", "low-high"], cells)
+
+
 TABLES: dict[str, Callable[[Document], Iterator[str]]] = {
     "fanout": _fanout,
     "series": _series,
@@ -189,7 +202,7 @@ TABLES: dict[str, Callable[[Document], Iterator[str]]] = {
     "crossing": _flat,
     "storm": _flat,
     "posts": _posts,
-    "amqp": _flat,
+    "amqp": _amqp,
 }
 
 

@@ -91,6 +91,12 @@ class TableTests(SynchronousTestCase):
         self.assertIn("parked s      1.50", text)
         self.assertIn("asked select  7", text)
 
+    def test_messages(self) -> None:
+        """A row for each kind of AMQP message."""
+        rows = {"miss": {"us": 8.5, "us_low": 8.0, "us_high": 9.0}, "hit": {"us": 30.0, "us_low": 28.0, "us_high": 31.0}}
+        text = table.tables({"amqp": {"bytes": 200, "turns": 3, "rows": rows}})["amqp"]
+        self.assertIn("somebody does                 30       28-31", text)
+
     def test_well_formed(self) -> None:
         """docutils sees tables."""
         text = table.tables({"fanout": fanout(3, (1000, {"feedd": 16.0, "nchan": 20.0}))})["fanout"]
