@@ -2,8 +2,8 @@
 N clients that all connect at the same moment, and poll.
 
 One epoll loop on raw sockets that never waits for anybody: connect, poll, and after each answer poll again with its cursor. A
-client that is refused (503) waits for as long as it is told and asks again. This module knows no server but that it speaks HTTP/1.1
-with a Content-Length.
+client that is refused (503) waits for as long as it is told and asks again. This module knows no server, but that it speaks
+HTTP/1.1 with a Content-Length.
 """
 
 import errno
@@ -51,7 +51,7 @@ class Crowd:
     """
 
     def __init__(self, port: int, number: int, ask: Ask, cursors: list[str] | None = None) -> None:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self._port = port
         self._number = number

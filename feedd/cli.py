@@ -7,7 +7,7 @@ This module knows what to ask and how to say it. The parts are made by `feedd.ta
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from getopt import GetoptError, gnu_getopt
 from typing import Any, ClassVar, NamedTuple, TextIO
 
@@ -289,5 +289,5 @@ def _ignore(*_: object) -> None:
     pass
 
 
-async def _no_friends(viewer: str) -> tuple[str, ...]:
-    return ()
+async def _no_friends(viewers: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    return {}

@@ -102,6 +102,7 @@ class Cache(_Section, frozen=True):
     timeout_seconds: Seconds = 1.0
     connections: Annotated[int, Meta(ge=1, le=64)] = 2
     max_entries: Count = 100_000
+    max_waiting: Count = 20_000
 
 
 class Config(_Section, frozen=True):

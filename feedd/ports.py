@@ -4,7 +4,7 @@ What feedd asks of the world: a store, a broker, friend lists, an authenticator.
 A port is a Protocol; an implementation lives in one folder of layer 2 and turns its driver's errors into the ones below.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -109,8 +109,8 @@ class Store(Protocol):
     async def change_friends(self, add: Sequence[Friendship], remove: Sequence[Friendship]) -> list[Event]:
         """Commit these rows, and a ``friend`` or ``unfriend`` event for each that really changed; returns those."""
 
-    async def friends(self, viewer: str) -> tuple[str, ...]:
-        """Whom `viewer` hears, sorted, without themselves."""
+    async def friends_of(self, viewers: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """Whom each of `viewers` hears, sorted, without themselves; () for nobody."""
 
     async def mark(self, viewer: str, post: int) -> int:
         """Move the read marker up to `post` (never down) and return where it stands."""

@@ -30,7 +30,8 @@ from feedd.auth.demo import DemoAuth
 from feedd.auth.http import SiteAuth
 from feedd.auth.token import TokenAuth
 from feedd.cache.friends import CachedFriends
-from feedd.cache.local import Load, LocalFriends
+from feedd.cache.loads import Load
+from feedd.cache.local import LocalFriends
 from feedd.cache.ring import make_ring
 from feedd.config import BadConfig, Config, parse_config
 from feedd.counters import Counters
@@ -162,7 +163,7 @@ def make_friends(
         return LocalFriends(load, config.cache, reactor, counters)
     ring = make_ring(reactor, config.cache, counters)
     ring.setServiceParent(service)
-    return CachedFriends(ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode())
+    return CachedFriends(ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode(), reactor)
 
 
 class Process:
@@ -179,7 +180,7 @@ class Process:
         self.service = MultiService()
         self.counters = Counters()
         self.store = make_store(config, reactor, self.counters)
-        self.friends = make_friends(config, reactor, self.counters, self.store.friends, self.service)
+        self.friends = make_friends(config, reactor, self.counters, self.store.friends_of, self.service)
         self.broker = make_broker(config, reactor, self.counters, self._deliver, self._broker_changed)
         self.hub = Hub(
             follow=self.broker.follow,

@@ -152,11 +152,13 @@ class MemoryStore:
                 transaction.commit()
         return events
 
-    async def friends(self, viewer: str) -> tuple[str, ...]:
-        await self._ask("friends")
-        friends = tuple(sorted(friend for listens, friend in self.friendships if listens == viewer))
+    async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:
+        await self._ask("friends_of")
+        lists = {
+            viewer: tuple(sorted(friend for listens, friend in self.friendships if listens == viewer)) for viewer in viewers
+        }
         await self.pace()
-        return friends
+        return lists
 
     async def mark(self, viewer: str, post: int) -> int:
         await self._ask("mark")
@@ -239,7 +241,7 @@ class MemoryFriends:
         if viewer in self.lists:
             return self.lists[viewer]
         before = self._forgotten[viewer]
-        friends = await self._store.friends(viewer)
+        friends = (await self._store.friends_of([viewer]))[viewer]
         if self._forgotten[viewer] == before:
             self.lists[viewer] = friends
         return friends

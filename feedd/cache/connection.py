@@ -18,6 +18,8 @@ from feedd.counters import Counters
 MAX_READ_BYTES = 4_194_304
 """A longer value is not ours: memcached takes 1 MiB unless told otherwise. The connection is dropped instead."""
 
+KEYS = 100
+"""Keys in one command that reads."""
 
 _ANSWERS = {
     b"version": (b"VERSION",),
@@ -34,6 +36,14 @@ class Item(NamedTuple):
 
     value: bytes | None
     cas: bytes
+
+
+class Wish(NamedTuple):
+    """To have `mark` at `key`: over the value whose number is `over`, or, when that is b"", where there is nothing."""
+
+    key: bytes
+    mark: bytes
+    over: bytes
 
 
 class OutOfStep(Exception):
@@ -68,20 +78,23 @@ class Connection(MemCacheProtocol):
         """Fires with the server's version: it is a memcached, and alive."""
         return cast("Deferred[bytes]", self.version())
 
-    def read(self, key: bytes) -> Deferred[Item]:
-        """Fires with what the server has."""
-        found: Deferred[tuple[int, bytes, bytes | None]] = self.get(key, withIdentifier=True)
-        return found.addCallback(lambda answer: Item(answer[2], answer[1]))
+    def read_all(self, keys: Sequence[bytes]) -> Deferred[dict[bytes, Item]]:
+        """Fires with what the server has for each of `keys`, at least one: a single command."""
+        found: Deferred[dict[bytes, tuple[int, bytes, bytes | None]]] = self.getMultiple(keys, withIdentifier=True)
+        return found.addCallback(lambda answer: {key: Item(value, cas) for key, (_, cas, value) in answer.items()})
 
-    def take(self, key: bytes, value: bytes, seconds: int, over: bytes) -> Deferred[Item]:
+    def take_all(self, wishes: Sequence[Wish], seconds: int) -> Deferred[dict[bytes, Item]]:
         """
-        Put `value` where there is nothing, or over the value whose number is `over`; fires with what the server has then.
+        Put each mark where there is nothing, or over the value whose number is known; fires with what the server has then.
 
-        Both commands go out at once: the answer to the second one says how the first one ended, and the value's number.
+        All commands go out at once: the answer to the last ones says how the first ones ended, and the marks' numbers.
         """
-        put = self.cas(key, value, over, seconds) if over else self.add(key, value, expireTime=seconds)
-        put.addErrback(lambda _: None)
-        return self.read(key)
+        for key, mark, over in wishes:
+            put = self.cas(key, mark, over, seconds) if over else self.add(key, mark, expireTime=seconds)
+            put.addErrback(lambda _: None)
+        keys = [wish.key for wish in wishes]
+        reads = [self.read_all(keys[start : start + KEYS]) for start in range(0, len(keys), KEYS)]
+        return gatherResults(reads, consumeErrors=True).addCallback(_merged)
 
     def cas(self, key: bytes, value: bytes, over: bytes, seconds: int) -> Deferred[bool]:
         """Put `value` over the value whose number is `over`; fires with False when that is no longer there."""
@@ -128,3 +141,7 @@ class Connection(MemCacheProtocol):
     def cmd_SERVER_ERROR(self, text: bytes = b"") -> None:
         """Out of memory, or an item too large: one command's trouble."""
         self._current.popleft().fail(ServerError(repr(text)))
+
+
+def _merged(answers: list[dict[bytes, Item]]) -> dict[bytes, Item]:
+    return {key: item for answer in answers for key, item in answer.items()}

@@ -7,13 +7,14 @@ change deletes the key after its commit, mark or list; so a fill that was read b
 somebody else's mark asks the database and fills nothing. This module does not know connections or servers.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from feedd.cache.connection import Item
+from feedd.cache.connection import Item, Wish
 from feedd.cache.flight import Flight, SingleFlight
-from feedd.cache.local import Load
+from feedd.cache.loads import Load, make_loads
 from feedd.cache.ring import Ring, checked_key
 from feedd.cache.server import Lease
 from feedd.config import Cache
@@ -29,16 +30,34 @@ MAX_VALUE_BYTES = 1_000_000
 """A list whose JSON is longer stays out of the cache; memcached's own limit is 1 MiB."""
 
 
+class _Miss(NamedTuple):
+    """A list that is not in the cache: `item` is what is there instead, as far as that is known."""
+
+    viewer: str
+    key: bytes
+    item: Item | None
+    flight: Flight[tuple[str, ...]]
+
+    @property
+    def may_fill(self) -> bool:
+        """Whether a lease is worth asking for: the server is there, and nobody is known to have one."""
+        return not self.flight.forgotten and self.item is not None and not (self.item.value or b"").startswith(LEASE_MARK)
+
+
 class CachedFriends:
     """`feedd.ports.Friends` over memcached; without any server that answers it is the database, one read for many askers."""
 
-    def __init__(self, ring: Ring, load: Load, settings: Cache, counters: Counters, token: Callable[[], bytes]) -> None:
+    def __init__(
+        self, ring: Ring, load: Load, settings: Cache, counters: Counters, token: Callable[[], bytes], clock: Any
+    ) -> None:
         """
         :param load: the database; what it raises goes to all who ask meanwhile.
         :param token: makes a value that no other call in any process makes, printable ASCII.
+        :param clock: an `IReactorTime`.
         """
         self._ring = ring
         self._load = load
+        self._loads = make_loads(self._load_all, clock, settings, counters)
         self._settings = settings
         self._counters = counters
         self._token = token
@@ -76,11 +95,15 @@ class CachedFriends:
             self._counters.add("cache_hits")
             return friends
         self._counters.add("cache_misses")
-        lease = await self._lease(key, item)
-        friends = await self._load(viewer)
-        if lease is not None and not flight.forgotten:
-            await self._fill(lease, friends)
-        return friends
+        return await self._loads.ask(_Miss(viewer, key, item, flight))
+
+    async def _load_all(self, misses: Sequence[_Miss]) -> list[tuple[str, ...]]:
+        """First the leases, then the lists, then what the leases allow: whatever order the misses came in."""
+        leases = await self._lease_all(miss for miss in misses if miss.may_fill)
+        lists = await self._load([miss.viewer for miss in misses])
+        values = {leases[miss.key]: lists[miss.viewer] for miss in misses if miss.key in leases and not miss.flight.forgotten}
+        await self._fill_all(values)
+        return [lists[miss.viewer] for miss in misses]
 
     def _key(self, viewer: str) -> bytes:
         return checked_key(self._settings.friends_key.replace("{user}", viewer))
@@ -98,16 +121,19 @@ class CachedFriends:
             return None
         return tuple(sorted(users - {viewer}))
 
-    async def _lease(self, key: bytes, item: Item | None) -> Lease | None:
-        """The right to fill `key`; None when the server is away, or somebody else has it."""
-        if item is None or (item.value or b"").startswith(LEASE_MARK):
-            return None
-        return await self._ring.lease(key, LEASE_MARK + self._token(), LEASE_SECONDS, item.cas)
+    async def _lease_all(self, misses: Iterable[_Miss]) -> dict[bytes, Lease]:
+        """The right to fill, by key, where it can be had."""
+        wishes = [Wish(miss.key, LEASE_MARK + self._token(), miss.item.cas) for miss in misses if miss.item is not None]
+        return await self._ring.lease_all(wishes, LEASE_SECONDS)
 
-    async def _fill(self, lease: Lease, friends: tuple[str, ...]) -> None:
-        value = msgspec.json.encode(friends)
-        if len(value) > MAX_VALUE_BYTES:
-            self._counters.add("cache_too_large")
-            return
-        filled = await self._ring.fill(lease, value, self._settings.friends_seconds)
-        self._counters.add("cache_fills" if filled else "cache_leases_lost")
+    async def _fill_all(self, lists: Mapping[Lease, tuple[str, ...]]) -> None:
+        values = {lease: msgspec.json.encode(friends) for lease, friends in lists.items()}
+        fitting = {lease: value for lease, value in values.items() if len(value) <= MAX_VALUE_BYTES}
+        filled = await self._ring.fill_all(fitting, self._settings.friends_seconds)
+        for name, count in (
+            ("cache_too_large", len(values) - len(fitting)),
+            ("cache_fills", filled),
+            ("cache_leases_lost", len(fitting) - filled),
+        ):
+            if count:
+                self._counters.add(name, count)

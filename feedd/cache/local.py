@@ -5,16 +5,15 @@ This module knows lists and their age. It does not know memcached or where lists
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 
 from feedd.cache.flight import Flight, SingleFlight
+from feedd.cache.loads import Load, make_loads
 from feedd.config import Cache
 from feedd.counters import Counters
-
-Load = Callable[[str], Awaitable[tuple[str, ...]]]
 
 
 class LocalFriends:
@@ -30,6 +29,7 @@ class LocalFriends:
 
     def __init__(self, load: Load, settings: Cache, clock: IReactorTime, counters: Counters) -> None:
         self._load = load
+        self._loads = make_loads(self._load_all, clock, settings, counters)
         self._settings = settings
         self._now: Callable[[], float] = cast(Any, clock).seconds
         self._counters = counters
@@ -57,10 +57,14 @@ class LocalFriends:
 
     async def _read(self, viewer: str, flight: Flight[tuple[str, ...]]) -> tuple[str, ...]:
         self._counters.add("cache_misses")
-        friends = await self._load(viewer)
+        friends = await self._loads.ask(viewer)
         if not flight.forgotten:
             self._keep(viewer, friends)
         return friends
+
+    async def _load_all(self, viewers: Sequence[str]) -> list[tuple[str, ...]]:
+        lists = await self._load(viewers)
+        return [lists[viewer] for viewer in viewers]
 
     def _keep(self, viewer: str, friends: tuple[str, ...]) -> None:
         self._lists.pop(viewer, None)

@@ -8,7 +8,8 @@ same list of servers finds the same keys in the same places. This module does no
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
@@ -16,10 +17,12 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IReactorTime
 from uhashring import HashRing
 
-from feedd.cache.connection import Item
+from feedd.cache.connection import Item, Wish
 from feedd.cache.server import Lease, Server
 from feedd.config import Cache
 from feedd.counters import Counters
+
+T = TypeVar("T")
 
 DEFAULT_PORT = 11211
 
@@ -97,25 +100,37 @@ class Ring(MultiService):
         """What is there for `key`, or None when that cannot be said."""
         return await self.server_of(key).read(key)
 
-    async def lease(self, key: bytes, mark: bytes, seconds: int, over: bytes) -> Lease | None:
-        """The right to fill `key` within `seconds`, or None; `over` is the number of the value to replace, b"" for none."""
-        return await self.server_of(key).lease(key, mark, seconds, over)
+    async def lease_all(self, wishes: Sequence[Wish], seconds: int) -> dict[bytes, Lease]:
+        """The right to fill within `seconds`, by key, for those wishes that came true."""
+        shares = self._shares(wishes, lambda wish: wish.key)
+        leases = await _all(server.lease_all(share, seconds) for server, share in shares.items())
+        return {lease.key: lease for some in leases for lease in some}
 
-    async def fill(self, lease: Lease, value: bytes, seconds: int) -> bool:
-        """Put `value` where `lease` is still in place; whether it was."""
-        return await self.server_of(lease.key).fill(lease, value, seconds)
+    async def fill_all(self, values: Mapping[Lease, bytes], seconds: int) -> int:
+        """Put each value where its lease is still in place; returns how many were."""
+        shares = self._shares(values, lambda lease: lease.key)
+        fills = (server.fill_all({lease: values[lease] for lease in share}, seconds) for server, share in shares.items())
+        return sum(await _all(fills))
 
     async def forget(self, keys: Collection[bytes]) -> None:
         """Delete `keys`, now where the server is there, else before it is read again."""
-        shares: dict[str, list[bytes]] = {}
-        for key in keys:
-            shares.setdefault(self.server_of(key).address, []).append(key)
-        deletions = [Deferred.fromCoroutine(self._servers[address].forget(share)) for address, share in shares.items()]
-        await gatherResults(deletions, consumeErrors=True)
+        await _all(server.forget(share) for server, share in self._shares(keys, lambda key: key).items())
 
     def server_of(self, key: bytes) -> Server:
         """Where `key` lives, whether that server is there or not."""
         return self._servers[self._ring.get_node(key.decode("ascii"))]
+
+    def _shares(self, items: Iterable[T], key: Callable[[T], bytes]) -> dict[Server, list[T]]:
+        """Which of `items` are whose."""
+        shares: dict[Server, list[T]] = {}
+        for item in items:
+            shares.setdefault(self.server_of(key(item)), []).append(item)
+        return shares
+
+
+async def _all(work: Iterable[Coroutine[Deferred[Any], Any, T]]) -> list[T]:
+    """What all of `work`, begun together, returns."""
+    return await gatherResults([Deferred.fromCoroutine(each) for each in work], consumeErrors=True)
 
 
 def _place(text: str) -> tuple[str, int]:

@@ -5,20 +5,22 @@ A connection is used once it has answered a greeting; so a server that accepts c
 askers one time limit, and nobody after them. This module does not know friend lists or other servers.
 """
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from feedd.cache.connection import Connection, Item
+from feedd.cache.batches import Batches, Bounds
+from feedd.cache.connection import KEYS, Connection, Item, Wish
 from feedd.cache.deletions import Deletions
+from feedd.cache.limit import limited
 from feedd.config import Cache
 from feedd.counters import Counters
 
@@ -30,11 +32,13 @@ class Limits(NamedTuple):
     What a server is asked for at once.
 
     :ivar outstanding: commands on one connection; with more the server is behind, and the database is the better answer.
+    :ivar reads: keys that wait for the turn in which they are asked for.
     :ivar batch: deletions under way at the same time.
     :ivar deletions: deletions remembered while the server is away.
     """
 
     outstanding: int = 1000
+    reads: int = 100_000
     batch: int = 500
     deletions: int = 100_000
 
@@ -79,6 +83,9 @@ class Server(MultiService):
         self._open: set[Connection] = set()
         self._ready: list[Connection] = []
         self._deletions = Deletions(limits.deletions)
+        self._reads: Batches[bytes, Item | None] = Batches(
+            self._read_all, lambda: counters.add("cache_busy"), clock, Bounds(KEYS, limits.outstanding, limits.reads)
+        )
         self._sweeping = False
         self._unread_until = 0.0
         # Ours counts until a greeting is answered; ClientService's own count starts anew with every connection.
@@ -101,26 +108,27 @@ class Server(MultiService):
 
     async def read(self, key: bytes) -> Item | None:
         """What the server has for `key`; None when that cannot be said, or is not to be trusted."""
-        if key in self._deletions or self._now() < self._unread_until:
-            self._counters.add("cache_unread")
+        if self._is_unread(key) or self._pick() is None:
             return None
-        return await self._ask(partial(Connection.read, key=key), self._pick())
+        return await self._reads.ask(key)
 
-    async def lease(self, key: bytes, mark: bytes, seconds: int, over: bytes) -> Lease | None:
-        """The right to fill `key`, with `mark` there meanwhile; `over` is the number of the value to replace, b"" for none."""
+    async def lease_all(self, wishes: Sequence[Wish], seconds: int) -> list[Lease]:
+        """The right to fill the keys of those wishes that came true; their marks are there meanwhile."""
         connection = self._pick()
-        take = partial(Connection.take, key=key, value=mark, seconds=seconds, over=over)
-        item = await self._ask(take, connection)
-        if item is None or connection is None or item.value != mark:
-            return None
-        return Lease(key, item.cas, connection)
+        items = await self._ask(partial(Connection.take_all, wishes=wishes, seconds=seconds), connection)
+        if items is None or connection is None:
+            return []
+        return [Lease(key, items[key].cas, connection) for key, mark, _ in wishes if items[key].value == mark]
 
-    async def fill(self, lease: Lease, value: bytes, seconds: int) -> bool:
-        """Put `value` in the place of `lease`; False when the lease is over, or nobody can say."""
-        if lease.key in self._deletions:
-            return False
-        replace = partial(Connection.cas, key=lease.key, value=value, over=lease.cas, seconds=seconds)
-        return await self._ask(replace, lease.connection) is True
+    async def fill_all(self, values: Mapping[Lease, bytes], seconds: int) -> int:
+        """Put each value in the place of its lease, pipelined; returns how many leases were not over."""
+        fills = [
+            lease.connection.cas(lease.key, value, lease.cas, seconds).addErrback(lambda _: False)
+            for lease, value in values.items()
+            if lease.key not in self._deletions
+        ]
+        filled = await self._in_time(gatherResults(fills))
+        return sum(filled or ())
 
     async def forget(self, keys: Collection[bytes]) -> None:
         """
@@ -178,14 +186,32 @@ class Server(MultiService):
         else:
             self._deletions.done(batch)
 
+    async def _read_all(self, keys: Sequence[bytes]) -> list[Item | None]:
+        """What there is for `keys`, some of which may have been forgotten since they were asked for."""
+        trusted = [key for key in dict.fromkeys(keys) if not self._is_unread(key)]
+        items: dict[bytes, Item] | None = None
+        if trusted:
+            items = await self._ask(partial(Connection.read_all, keys=trusted), self._pick())
+        return [items.get(key) for key in keys] if items else [None] * len(keys)
+
+    def _is_unread(self, key: bytes) -> bool:
+        """Whether what is there for `key` may be older than a change."""
+        unread = key in self._deletions or self._now() < self._unread_until
+        if unread:
+            self._counters.add("cache_unread")
+        return unread
+
     async def _ask(
         self, send: Callable[[Connection], Deferred[T]], connection: Connection | None, late: Callable[[], None] | None = None
     ) -> T | None:
         """The answer, or None. An answer that is late calls `late`; by default the whole server is taken to hang."""
         if connection is None:
             return None
+        return await self._in_time(send(connection), late)
+
+    async def _in_time(self, answer: Deferred[T], late: Callable[[], None] | None = None) -> T | None:
         try:
-            return await send(connection).addTimeout(self._settings.timeout_seconds, self._clock, _too_late)
+            return await limited(answer, self._settings.timeout_seconds, self._clock)
         except CancelledError:
             raise
         except TimeoutError:
@@ -230,11 +256,6 @@ class Server(MultiService):
 
     def _unexpected(self, failure: Failure) -> None:
         self._log.failure("memcached {address}", failure, address=self.address)
-
-
-def _too_late(_: object, seconds: float) -> Failure:
-    """What a time limit makes of a result; Twisted's own would let the FirstError of several commands pass."""
-    return Failure(TimeoutError(seconds, "Deferred"))
 
 
 def _outstanding(connection: Connection) -> int:

@@ -4,11 +4,12 @@ Who hears whom, and how far each has read.
 These functions run in a thread, in one transaction each. They know the tables ``friendships`` and ``markers``, not who asks.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from feedd.event import Event, is_user
 from feedd.ports import Friendship
-from feedd.store.dialect import marks
+from feedd.store.dialect import Row, marks
 from feedd.store.keyset import split
 from feedd.store.log import write_friend_events
 from feedd.store.models import FriendshipRow
@@ -18,10 +19,31 @@ from feedd.store.transaction import Again, Transaction
 Pair = tuple[str, str]
 
 
-def friends(txn: Transaction, viewer: str) -> tuple[str, ...]:
-    """Whom `viewer` hears, sorted, without themselves."""
-    rows = txn.rows("SELECT friend FROM friendships WHERE viewer = ?", (viewer,))
-    return tuple(sorted(friend for (friend,) in rows if isinstance(friend, str) and friend != viewer and is_user(friend)))
+def friends_of(txn: Transaction, viewers: Sequence[str], limit: int) -> dict[str, tuple[str, ...]]:
+    """
+    Whom each of `viewers` hears, sorted, without themselves: for the first ones, as many as `limit` rows hold, at least one.
+
+    :param viewers: ascending, as the index has them; one at least.
+    """
+    rows = txn.rows(
+        f"SELECT viewer, friend FROM friendships WHERE viewer IN ({marks(len(viewers))}) ORDER BY viewer, friend LIMIT ?",
+        (*viewers, limit),
+    )
+    if len(rows) < limit:
+        return _lists(viewers, rows)
+    whole = viewers[: bisect_left(viewers, rows[-1][0])]  # of the last one there may be more
+    if whole:
+        return _lists(whole, rows)
+    return _lists(viewers[:1], txn.rows("SELECT viewer, friend FROM friendships WHERE viewer = ?", viewers[:1]))
+
+
+def _lists(viewers: Sequence[str], rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """The lists of these viewers, without what is nobody's name: a site may have written anything."""
+    lists: dict[str, set[str]] = {viewer: set() for viewer in viewers}
+    for viewer, friend in rows:
+        if viewer in lists and isinstance(friend, str) and is_user(friend):
+            lists[viewer].add(friend)
+    return {viewer: tuple(sorted(friends - {viewer})) for viewer, friends in lists.items()}
 
 
 def mark(txn: Transaction, viewer: str, post: int, at: int) -> int:

@@ -87,7 +87,7 @@ class Pool(adbapi.ConnectionPool):
         The result of ``work(transaction)``, run in a thread, in a transaction.
 
         :param seconds: how long the answer is waited for; a little more than one statement may take when None.
-        :param bounded: False is for a caller that has one query under way at most; it is never refused for the queue's length.
+        :param bounded: False is for a caller with a query or two under way at most; it is never refused for the queue's length.
         :raises Unavailable: (fails with) when the database is, or the queue is full, or the time is up.
         :raises Duplicate: (fails with) when a unique index refused a row.
         """

@@ -19,6 +19,7 @@ from feedd.ports import Friendship, History, Opening, Page, Stored, Unavailable
 from feedd.store import friendships, log, posts, retention
 from feedd.store.address import File, parse_address
 from feedd.store.dialect import Dialect
+from feedd.store.keyset import AT_ONCE
 from feedd.store.mariadb import MariaDB
 from feedd.store.migrate import migrate
 from feedd.store.models import register
@@ -33,6 +34,8 @@ Work = Callable[Concatenate[Transaction, P], T]
 OPENING_SECONDS = 120.0
 COMPLAINT_SECONDS = 60.0
 BULK = 4
+FRIENDSHIPS = 50_000
+"""Rows of one answer: a quarter of a second."""
 
 
 def make_dialect(settings: Settings, password: str) -> Dialect:
@@ -167,9 +170,19 @@ class SQLStore(Service):
         work = _call(friendships.change_friends, add, remove, self._now_ms())
         return await self._ready(self._writes).run(work, seconds=BULK * self._settings.query_seconds)
 
-    async def friends(self, viewer: str) -> tuple[str, ...]:
-        """Whom `viewer` hears, sorted, without themselves."""
-        return await self._read(friendships.friends, viewer)
+    async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """
+        Whom each of `viewers` hears, sorted, without themselves.
+
+        Who asks asks for many at a time, and seldom; they must not all be turned away because others ask for little, and often.
+        """
+        left = sorted(set(viewers))
+        lists: dict[str, tuple[str, ...]] = {}
+        while left:
+            some = await self._unbounded(friendships.friends_of, left[:AT_ONCE], FRIENDSHIPS)
+            lists |= some
+            left = left[len(some) :]
+        return lists
 
     async def mark(self, viewer: str, post: int) -> int:
         """Move the read marker up to `post` (never down) and return where it stands."""
@@ -188,13 +201,13 @@ class SQLStore(Service):
 
     async def ids_after(self, settled: int, limit: int) -> list[int]:
         """The first `limit` ids above `settled`, of all authors, ascending."""
-        return await self._net(log.ids_above, settled, limit)
+        return await self._unbounded(log.ids_above, settled, limit)
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         """The events with these ids, ascending; one that is gone or unreadable (counted) is left out."""
         if not ids:
             return []
-        return self._noting(await self._net(log.by_id, ids))
+        return self._noting(await self._unbounded(log.by_id, ids))
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a database of another epoch."""
@@ -219,8 +232,8 @@ class SQLStore(Service):
     def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return self._ready(self._writes).run(_call(work, *args, **kwargs))
 
-    def _net(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """For the tail, which asks one question at a time, and must not be turned away by those who ask many."""
+    def _unbounded(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """For who asks one question at a time, or two, and must not be turned away by those who ask many: the tail is one."""
         return self._ready(self._reads).run(_call(work, *args, **kwargs), bounded=False)
 
     def _ready(self, pool: Pool | None) -> Pool:

@@ -4,7 +4,7 @@ What every implementation of `feedd.ports.Friends` promises, run over lists in t
 A test is a coroutine; `drive` of the implementation's test case runs it, with a clock of the test or on the reactor.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -19,12 +19,14 @@ class Loader:
 
     :ivar lists: what it holds, by viewer.
     :ivar calls: who was asked for, in order.
+    :ivar questions: how often it was asked, for however many.
     :ivar error: when set, what a load raises.
     """
 
     def __init__(self) -> None:
         self.lists: dict[str, tuple[str, ...]] = {}
         self.calls: list[str] = []
+        self.questions = 0
         self.error: Exception | None = None
         self._gates: list[tuple[Deferred[None], Deferred[None]]] = []
 
@@ -34,11 +36,12 @@ class Loader:
         self._gates.append(gate)
         return gate
 
-    async def __call__(self, viewer: str) -> tuple[str, ...]:
-        self.calls.append(viewer)
+    async def __call__(self, viewers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        self.calls += viewers
+        self.questions += 1
         if self.error is not None:
             raise self.error
-        read = self.lists.get(viewer, ())
+        read = {viewer: self.lists.get(viewer, ()) for viewer in viewers}
         if self._gates:
             started, go_on = self._gates.pop(0)
             started.callback(None)

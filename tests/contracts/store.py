@@ -187,9 +187,23 @@ class FriendContract(Contract):
     async def test_friends(self) -> None:
         """A viewer's friends, sorted; a name that differs in case is another user."""
         await self.change(["ann-bob", "ann-_x", "ann-Bob", "bob-ann", "Ann-eve", "ann-al"])
-        self.assertEqual(await self.store.friends("ann"), ("Bob", "_x", "al", "bob"))
-        self.assertEqual(await self.store.friends("bob"), ("ann",))
-        self.assertEqual(await self.store.friends("nobody"), ())
+        self.assertEqual(
+            await self.store.friends_of(["nobody", "bob", "ann"]),
+            {"ann": ("Bob", "_x", "al", "bob"), "bob": ("ann",), "nobody": ()},
+        )
+
+    async def test_friends_of_many(self) -> None:
+        """Of a thousand viewers, in any order and named twice, each has their own list; nobody is asked for nobody's."""
+        names = [f"u{number}" for number in range(0, 1_000, 2)]
+        await self.change([f"{name}-ann" for name in names] + [f"u{number}-{name}" for number, name in enumerate(names[:5])])
+        viewers = [f"u{number}" for number in range(999, -1, -1)] * 2
+        lists = await self.store.friends_of(viewers)
+        self.assertEqual(lists.keys(), set(viewers))
+        self.assertEqual({viewer for viewer, friends in lists.items() if "ann" in friends}, set(names))
+        self.assertEqual(
+            [lists[f"u{number}"] for number in range(5)], [("ann",), ("u2",), ("ann", "u4"), ("u6",), ("ann", "u8")]
+        )
+        self.assertEqual(await self.store.friends_of([]), {})
 
     async def test_only_what_changes_is_an_event(self) -> None:
         """To add what is there, or remove what is not, is nothing."""
@@ -197,7 +211,7 @@ class FriendContract(Contract):
         self.assertEqual(await self.change(["ann-bob", "ann-eve"]), {("friend", "ann", "eve")})
         self.assertEqual(await self.change(["ann-bob"], ["bob-ann"]), set())
         self.assertEqual(await self.change([], ["ann-bob", "ann-al"]), {("unfriend", "ann", "bob")})
-        self.assertEqual(await self.store.friends("ann"), ("eve",))
+        self.assertEqual(await self.store.friends_of(["ann"]), {"ann": ("eve",)})
 
     async def test_doubles_and_oneself(self) -> None:
         """A pair named twice counts once, and one that hears itself is passed over."""

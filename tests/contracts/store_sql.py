@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from feedd.config import Store as Settings
 from feedd.counters import Counters
 from feedd.ports import NotFound, Unavailable
+from feedd.store.friendships import friends_of
 from feedd.store.migrate import Outdated, migrate
 from feedd.store.models import EventRow, PostRow, register
 from feedd.store.sql import SQLStore, make_dialect
@@ -86,7 +87,32 @@ class SiteContract(SQL):
         self.assertEqual((post["body"], post["edited"]), ({"text": "100 % ? \u2028"}, None))
         for at in (json.loads(event.json)["at"], post["at"]):
             self.assertTrue(before - 2 <= at <= time.time() * 1000 + 2, at - before)
-        self.assertEqual(await self.store.friends("bob"), ("ann",))
+        self.assertEqual(await self.store.friends_of(["bob"]), {"bob": ("ann",)})
+
+    async def test_friends_that_are_nobody(self) -> None:
+        """A row that names no user, or the viewer themselves, is passed over."""
+        for viewer, friend in [("ann", "b b"), ("ann", ""), ("ann", "ann"), ("ann", "bob"), ("bob", "é"), ("eve", "ann")]:
+            self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
+        self.assertEqual(await self.store.friends_of(["bob", "ann"]), {"ann": ("bob",), "bob": ()})
+
+    async def test_friends_row_by_row(self) -> None:
+        """However few rows an answer may hold, each viewer's list is whole, and an answer holds as many lists as fit."""
+        names = {"ann": 3, "bob": 0, "cid": 1, "dan": 7, "eve": 2}
+        rows = [f"{viewer}-f{number}" for viewer, count in names.items() for number in range(count)]
+        await self.store.change_friends(pairs(*rows), [])
+        whole = await self.store.friends_of(names)
+        self.assertEqual({viewer: len(friends) for viewer, friends in whole.items()}, names)
+        assert self.store._reads is not None
+        sizes = []
+        for limit in range(1, 16):
+            left, found = sorted(names), {}
+            while left:
+                some = await self.store._reads.run(lambda txn, left=left, limit=limit: friends_of(txn, left, limit))
+                found |= some
+                left = left[len(some) :]
+                sizes.append(len(some))
+            self.assertEqual(found, whole)
+        self.assertEqual((sizes[:5], sizes[-4:]), ([1, 1, 1, 1, 1], [4, 1, 5, 5]))
 
     async def test_a_sites_post_can_be_edited(self) -> None:
         """By its author, through feedd; the page says when."""
@@ -223,13 +249,13 @@ class BoundContract(SQL):
         return await pool.run(work, **limits)
 
     async def test_the_queue_is_full(self) -> None:
-        """Who comes when too many wait is refused at once, the tail excepted; the others are served."""
+        """Who comes when too many wait is refused at once, the tail and the friend lists excepted; the others are served."""
         store = await self.reached(threads=1, max_waiting=2)
-        reading = together([store.friends("ann") for _ in range(4)])
+        reading = together([store.events_after(0, ["ann"], 1) for _ in range(4)])
         error = await self.refused(Unavailable, reading[3])
         self.assertEqual((error.part, self.counters["store_full"]), ("database", 1))
-        self.assertEqual(await store.ids_after(0, 10), [])
-        self.assertEqual([await call for call in reading[:3]], [()] * 3)
+        self.assertEqual((await store.ids_after(0, 10), await store.friends_of(["ann"])), ([], {"ann": ()}))
+        self.assertEqual([(await call).events for call in reading[:3]], [[]] * 3)
 
     async def test_a_slow_query_is_not_waited_for(self) -> None:
         """Who asked gets an answer in time, and what they were told was not stored is not stored later."""
@@ -336,7 +362,7 @@ class BoundContract(SQL):
         begun = await self.store.change_friends(pairs(*names), [])
         mixed = await self.store.change_friends(pairs(*names, "bob-eve"), pairs(*names[:1_000]))
         self.assertEqual([len(begun), len(mixed)], [10_000, 1_001])
-        self.assertEqual(len(await self.store.friends("ann")), 4_000)
+        self.assertEqual(len((await self.store.friends_of(["ann"]))["ann"]), 4_000)
         for events in (begun, mixed):
             self.assertEqual(await self.store.events_by_id([event.id for event in events]), events)
 

@@ -49,7 +49,9 @@ class LiveCase(TestCase):
         ring = make_ring(reactor, settings, self.counters)
         ring.startService()
         self.addCleanup(ring.stopService)
-        return ring, CachedFriends(ring, load or self.load, settings, self.counters, lambda: os.urandom(8).hex().encode())
+        return ring, CachedFriends(
+            ring, load or self.load, settings, self.counters, lambda: os.urandom(8).hex().encode(), reactor
+        )
 
     def key(self, viewer: str) -> bytes:
         return checked_key(self.prefix + viewer)

@@ -137,7 +137,7 @@ class OverlapTests(MariaDB, TestCase):
             standing[event.author, event.friend] = event.kind
         for viewer in {name.split("-")[0] for name in names}:
             heard = sorted(str(f) for (v, f), kind in standing.items() if v == viewer and kind == "friend")
-            self.assertEqual(list(await store.friends(viewer)), heard)
+            self.assertEqual(list((await store.friends_of([viewer]))[viewer]), heard)
 
     async def test_a_deadlock(self) -> None:
         """Its victim is run again, in a new transaction."""
@@ -289,14 +289,14 @@ class ConnectionTests(MariaDB, TestCase):
         """It is replaced before it is used."""
         store = await self.reached(threads=1)
         await self.posted("ann")
-        await store.friends("ann")
+        await store.friends_of(["ann"])
         self.other().execute(
             "BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND"
             f" db = '{self.url.rpartition('/')[2]}') DO KILL c.id; END FOR; END"
         )
         await self.pause(1.1)
         for _ in range(5):
-            await store.friends("ann")
+            await store.friends_of(["ann"])
             await store.add_post("ann", b"1", None)
 
     async def test_a_wrong_password(self) -> None:

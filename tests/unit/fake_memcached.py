@@ -53,7 +53,7 @@ class FakeMemcached:
     :ivar up: accepts connections; `kill` and `start` change it.
     :ivar hung: reads and does not answer until `resume`.
     :ivar say: when set, the answer to whatever is asked.
-    :ivar heard: the commands, first words and keys, in the order of arrival.
+    :ivar heard: the commands, first words and first keys, in the order of arrival.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -126,10 +126,9 @@ class FakeMemcached:
         return b"VERSION 1.6\r\n"
 
     def do_gets(self, words: list[bytes], value: bytes) -> bytes:
-        found = self.value(words[1])
-        if found is None:
-            return b"END\r\n"
-        return b"VALUE %s 0 %d %d\r\n%s\r\nEND\r\n" % (words[1], len(found), self.items[words[1]][1], found)
+        found = [(key, value) for key in words[1:] if (value := self.value(key)) is not None]
+        values = [b"VALUE %s 0 %d %d\r\n%s\r\n" % (key, len(value), self.items[key][1], value) for key, value in found]
+        return b"".join(values) + b"END\r\n"
 
     def do_add(self, words: list[bytes], value: bytes) -> bytes:
         if self.value(words[1]) is not None:

@@ -32,7 +32,7 @@ class NaiveFriends:
         found = self.memcached.value(key)
         if found is not None:
             return tuple(found.decode().split())
-        friends = await self.load(viewer)
+        friends = (await self.load([viewer]))[viewer]
         self.memcached.put(key, " ".join(friends).encode(), 300)
         return friends
 
@@ -58,7 +58,7 @@ class CachedCase(SynchronousTestCase):
         ring.startService()
         self.addCleanup(self.end, ring)
         self.clock.advance(0)
-        return CachedFriends(ring, load, settings, self.counters, lambda: b"%d" % next(self.tokens))
+        return CachedFriends(ring, load, settings, self.counters, lambda: b"%d" % next(self.tokens), self.clock)
 
     def end(self, ring: Ring) -> None:
         self.successResultOf(ring.stopService())

@@ -18,13 +18,17 @@ class LocalContract(FriendsContract, SynchronousTestCase):
     """The contract, over `LocalFriends`."""
 
     def setUp(self) -> None:
+        self.clock = Clock()
         self.counters = Counters()
 
     def drive(self, test: Coroutine[Deferred[Any], Any, None]) -> None:
-        self.successResultOf(Deferred.fromCoroutine(test))
+        done = Deferred.fromCoroutine(test)
+        self.clock.advance(0)
+        self.successResultOf(done)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     async def friends(self, load: Loader) -> Friends:
-        return LocalFriends(load, Cache(), Clock(), self.counters)
+        return LocalFriends(load, Cache(), self.clock, self.counters)
 
 
 class Local(SynchronousTestCase):
@@ -38,7 +42,9 @@ class Local(SynchronousTestCase):
 
     def ask(self, *viewers: str) -> None:
         for viewer in viewers:
-            self.successResultOf(Deferred.fromCoroutine(self.friends.of(viewer)))
+            asked = Deferred.fromCoroutine(self.friends.of(viewer))
+            self.clock.advance(0)
+            self.successResultOf(asked)
 
     def test_expires(self) -> None:
         """A list is kept for `friends_seconds`."""

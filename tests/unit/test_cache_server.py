@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cache.connection import MAX_READ_BYTES, Item
+from feedd.cache.connection import MAX_READ_BYTES, Item, Wish
 from feedd.cache.server import Limits, Server
 from feedd.config import Cache
 from feedd.counters import Counters
@@ -22,7 +22,7 @@ class ServerCase(SynchronousTestCase):
         self.memcached = FakeMemcached(self.clock)
         self.counters = Counters()
         settings = Cache(connections=2, timeout_seconds=1)
-        limits = Limits(outstanding=20, batch=5, deletions=50)
+        limits = Limits(outstanding=20, reads=300, batch=5, deletions=50)
         self.server = Server("one", self.memcached, self.clock, settings, self.counters, limits)
         self.server.startService()
         self.clock.advance(0)
@@ -40,6 +40,11 @@ class ServerCase(SynchronousTestCase):
 
     def drive(self, work: Coroutine[Deferred[Any], Any, Any]) -> Any:
         return self.successResultOf(self.begin(work))
+
+    def lease(self, key: bytes, over: bytes = b"") -> Any:
+        """The right to fill `key`, None when it cannot be had."""
+        leases = self.drive(self.server.lease_all([Wish(key, b"mark", over)], 10))
+        return leases[0] if leases else None
 
     def reconnect(self) -> None:
         """Let the longest pause between two attempts pass, and one greeting."""
@@ -59,38 +64,74 @@ class Asking(ServerCase):
 
     def test_lease_and_fill(self) -> None:
         """A lease is taken where nothing is, and filled once."""
-        lease = self.drive(self.server.lease(b"k", b"mark", 10, b""))
+        lease = self.lease(b"k")
         self.assertEqual(self.memcached.value(b"k"), b"mark")
-        self.assertEqual(self.drive(self.server.fill(lease, b"v", 300)), True)
-        self.assertEqual(self.drive(self.server.fill(lease, b"w", 300)), False)
+        self.assertEqual(self.drive(self.server.fill_all({lease: b"v"}, 300)), 1)
+        self.assertEqual(self.drive(self.server.fill_all({lease: b"w"}, 300)), 0)
         self.assertEqual(self.memcached.value(b"k"), b"v")
 
     def test_lease_taken(self) -> None:
         """There is no lease where somebody else was first, nor over a value that has changed meanwhile."""
         self.memcached.put(b"k", b"other")
-        self.assertEqual(self.drive(self.server.lease(b"k", b"mark", 10, b"")), None)
-        self.assertEqual(self.drive(self.server.lease(b"k", b"mark", 10, b"99")), None)
+        self.assertEqual([self.lease(b"k"), self.lease(b"k", over=b"99")], [None, None])
         self.assertEqual(self.memcached.value(b"k"), b"other")
 
     def test_lease_over(self) -> None:
         """A value that has not changed can be replaced by a lease."""
         self.memcached.put(b"k", b"garbage")
-        self.assertEqual(self.drive(self.server.lease(b"k", b"mark", 10, b"1")).cas, b"2")
+        self.assertEqual(self.lease(b"k", over=b"1").cas, b"2")
 
     def test_spread_over_connections(self) -> None:
-        """Askers at the same time use all connections."""
-        for _ in range(4):
-            Deferred.fromCoroutine(self.server.read(b"k"))
-        self.assertEqual([connection.outstanding for connection in self.server._ready], [2, 2])
+        """Commands at the same time use all connections."""
+        for number in range(4):
+            Deferred.fromCoroutine(self.server.lease_all([Wish(b"k%d" % number, b"mark", b"")], 10))
+        self.assertEqual([connection.outstanding for connection in self.server._ready], [4, 4])
         self.clock.advance(0)
 
-    def test_busy(self) -> None:
-        """Over the bound of outstanding commands it is a miss at once, counted."""
-        begun = [Deferred.fromCoroutine(self.server.read(b"k")) for _ in range(2 * 20)]
+    def test_read_together(self) -> None:
+        """What is asked in one turn is one command for each hundred keys, and everybody has their own answer."""
+        keys = [b"k%d" % number for number in range(250)]
+        for key in keys[::2]:
+            self.memcached.put(key, b"of " + key)
+        asked = [Deferred.fromCoroutine(self.server.read(key)) for key in [*keys, b"k0"]]
+        self.assertNotIn(b"gets k0", self.memcached.heard)
+        self.clock.advance(0)
+        self.assertEqual(
+            [words for words in self.memcached.heard if words != b"version"], [b"gets k0", b"gets k100", b"gets k200"]
+        )
+        found = [self.successResultOf(each).value for each in asked]
+        self.assertEqual(found, [b"of " + key if number % 2 == 0 else None for number, key in enumerate(keys)] + [b"of k0"])
+
+    def test_too_many_reads(self) -> None:
+        """Over the bound of keys that wait for their turn it is a miss at once, counted."""
+        begun = [Deferred.fromCoroutine(self.server.read(b"k%d" % number)) for number in range(300)]
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None)
         self.assertEqual(self.counters["cache_busy"], 1)
         self.clock.advance(0)
         self.assertEqual({self.successResultOf(each) for each in begun}, {Item(None, b"")})
+
+    def test_busy(self) -> None:
+        """Over the bound of outstanding commands it is a miss at once, counted."""
+        wishes = [Wish(b"k%d" % number, b"mark", b"") for number in range(19)]
+        others = [wish._replace(mark=b"other") for wish in wishes]
+        begun = [Deferred.fromCoroutine(self.server.lease_all(some, 10)) for some in (wishes, others)]
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.lease_all(wishes, 10))), [])
+        self.assertEqual(self.counters["cache_busy"], 2)
+        self.clock.advance(0)
+        self.assertEqual(sum(len(self.successResultOf(each)) for each in begun), 19)
+
+    def test_many_leases(self) -> None:
+        """They are taken and filled each for itself: one that another has, or that was deleted meanwhile, spoils no other."""
+        self.memcached.put(b"k7", b"lease of another")
+        wishes = [Wish(b"k%d" % number, b"mark%d" % number, b"") for number in range(150)]
+        leases = self.drive(self.server.lease_all(wishes, 10))
+        self.assertEqual([lease.key for lease in leases], [wish.key for wish in wishes if wish.key != b"k7"])
+        self.assertEqual(sum(words.startswith(b"gets") for words in self.memcached.heard), 2)
+        del self.memcached.items[b"k8"]
+        self.assertEqual(self.drive(self.server.fill_all({lease: b"v" + lease.key for lease in leases}, 300)), 148)
+        values = [self.memcached.value(wish.key) for wish in wishes]
+        self.assertEqual(values[6:10], [b"vk6", b"lease of another", None, b"vk9"])
 
     def test_cancelled(self) -> None:
         """An asker who goes away is told so, and the next answers still go to the right askers."""
@@ -120,9 +161,13 @@ class Away(ServerCase):
 
     def test_gone_meanwhile(self) -> None:
         """What was asked when it went is a miss."""
-        asked = Deferred.fromCoroutine(self.server.read(b"k"))
+        self.memcached.hung = True
+        asked = self.begin(self.server.read(b"k"))
+        waits = Deferred.fromCoroutine(self.server.read(b"x"))
         self.memcached.kill()
         self.assertEqual(self.successResultOf(asked), None)
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(waits), None)
 
     def test_backoff(self) -> None:
         """It is tried again, less and less often, at least every four seconds."""
@@ -210,8 +255,10 @@ class Away(ServerCase):
     def test_out_of_memory(self) -> None:
         """A refusal is that command's trouble alone; the connection stays."""
         ready = list(self.server._ready)
+        lease = self.lease(b"x")
         self.memcached.say = b"SERVER_ERROR out of memory storing object\r\n"
-        self.assertEqual(self.drive(self.server.lease(b"k", b"mark", 10, b"")), None)
+        self.assertEqual(self.lease(b"k"), None)
+        self.assertEqual(self.drive(self.server.fill_all({lease: b"v"}, 9)), 0)
         self.memcached.say = None
         self.assertEqual(self.drive(self.server.read(b"k")), Item(None, b""))
         self.assertEqual(self.server._ready, ready)
@@ -314,10 +361,19 @@ class Forgetting(ServerCase):
 
     def test_fill_after_forget(self) -> None:
         """A lease on a key that is being deleted fills nothing."""
-        lease = self.drive(self.server.lease(b"k", b"mark", 10, b""))
+        lease = self.lease(b"k")
         self.memcached.hung = True
         Deferred.fromCoroutine(self.server.forget([b"k"]))
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.fill(lease, b"v", 9))), False)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.fill_all({lease: b"v"}, 9))), 0)
+
+    def test_forgotten_before_its_turn(self) -> None:
+        """A key that is forgotten between the question and its turn is not read."""
+        self.memcached.put(b"k", b"old")
+        asked = Deferred.fromCoroutine(self.server.read(b"k"))
+        Deferred.fromCoroutine(self.server.forget([b"k"]))
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(asked), None)
+        self.assertNotIn(b"gets k", self.memcached.heard)
 
     def test_too_many(self) -> None:
         """With more deletions than are remembered, nothing cached before is read again, counted."""

@@ -53,6 +53,7 @@ friends_seconds = 1
 timeout_seconds = 0.5
 connections = 1
 max_entries = 2
+max_waiting = 3
 """
 
 

@@ -1,0 +1,204 @@
+"""Many questions asked together: who is in a batch, who waits, and who fails with whom."""
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.cache.batches import PATIENCE_SECONDS, Batches, Bounds
+from feedd.cache.limit import limited
+from feedd.cache.loads import AT_ONCE, VIEWERS, make_loads
+from feedd.config import Cache
+from feedd.counters import Counters
+from feedd.ports import Unavailable
+
+
+class Case(SynchronousTestCase):
+    """Batches of three questions, two at once, five waiting; an answer is the question in capitals."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.begun: list[tuple[list[str], Deferred[None]]] = []
+        self.batches: Batches[str, str] = Batches(self.answer, lambda: "full", self.clock, Bounds(3, 2, 5))
+
+    async def answer(self, questions: Sequence[str]) -> list[str]:
+        go_on: Deferred[None] = Deferred()
+        self.begun.append((list(questions), go_on))
+        await go_on
+        return [question.upper() for question in questions]
+
+    def ask(self, questions: str) -> list[Deferred[str]]:
+        return [self.batches.ask(question) for question in questions]
+
+    def go_on(self, number: int) -> None:
+        """Let a batch be answered, and the next ones begin."""
+        self.begun[number][1].callback(None)
+        self.clock.advance(0)
+
+    def fail(self, number: int) -> None:
+        self.begun[number][1].errback(Unavailable("database", "away"))
+        self.clock.advance(0)
+
+    @property
+    def asked(self) -> list[str]:
+        return ["".join(questions) for questions, _ in self.begun]
+
+
+class Together(Case):
+    """Who is asked with whom."""
+
+    def test_one_turn(self) -> None:
+        """What is asked in one turn of the reactor is one batch, in its order, and each has their own answer."""
+        asked = self.ask("ab")
+        self.assertEqual(self.asked, [])
+        self.clock.advance(0)
+        self.assertEqual(self.asked, ["ab"])
+        self.go_on(0)
+        self.assertEqual([self.successResultOf(each) for each in asked], ["A", "B"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_alone(self) -> None:
+        """Nobody waits for a second one to come: the next turn is another batch."""
+        for number, question in enumerate("ab"):
+            (asked,) = self.ask(question)
+            self.clock.advance(0)
+            self.go_on(number)
+            self.assertEqual(self.successResultOf(asked), question.upper())
+
+    def test_bounded(self) -> None:
+        """Batches are so long, and so many at once; the others wait their turn, the oldest first, and go together."""
+        asked = self.ask("abcde")
+        self.clock.advance(0)
+        asked += self.ask("fghij")
+        self.clock.advance(0)
+        self.assertEqual(self.asked, ["abc", "de"])
+        self.assertEqual(len(self.batches), 5)
+        self.go_on(1)
+        self.assertEqual(self.asked, ["abc", "de", "fgh"])
+        self.go_on(0)
+        self.assertEqual(self.asked, ["abc", "de", "fgh", "ij"])
+        self.go_on(2)
+        self.go_on(3)
+        self.assertEqual([self.successResultOf(each) for each in asked], list("ABCDEFGHIJ"))
+
+    def test_no_room(self) -> None:
+        """Who finds no room to wait is told so at once; who waits is not disturbed, and room comes with the next batch."""
+        asked = self.ask("abcdex")
+        self.assertEqual(self.successResultOf(asked.pop()), "full")
+        self.clock.advance(0)
+        asked += self.ask("f")
+        self.go_on(0)
+        self.go_on(1)
+        self.go_on(2)
+        self.assertEqual([self.successResultOf(each) for each in asked], list("ABCDEF"))
+
+    def test_asked_by_an_answer(self) -> None:
+        """Who asks again when answered is in the next batch, with those who waited."""
+        (first,) = self.ask("a")
+        self.clock.advance(0)
+        again = first.addCallback(lambda _: self.batches.ask("z"))
+        self.go_on(0)
+        self.assertEqual(self.asked, ["a", "z"])
+        self.go_on(1)
+        self.assertEqual(self.successResultOf(again), "Z")
+
+    def test_cancelled(self) -> None:
+        """Who goes away, before the batch begins or after, takes nobody along."""
+        asked = self.ask("abc")
+        asked[0].cancel()
+        self.clock.advance(0)
+        asked[2].cancel()
+        self.go_on(0)
+        self.failureResultOf(asked[0], CancelledError)
+        self.failureResultOf(asked[2], CancelledError)
+        self.assertEqual(self.successResultOf(asked[1]), "B")
+
+
+class Failing(Case):
+    """A batch that fails."""
+
+    def test_its_own(self) -> None:
+        """It fails those who are in it, and nobody else: the next batch is asked, and the error is not kept."""
+        asked = self.ask("abcde")
+        self.clock.advance(0)
+        later = self.ask("f")
+        self.fail(0)
+        for each in asked[:3]:
+            self.failureResultOf(each, Unavailable)
+        self.assertEqual(self.asked, ["abc", "de", "f"])
+        self.go_on(1)
+        self.go_on(2)
+        self.assertEqual([self.successResultOf(each) for each in asked[3:] + later], list("DEF"))
+
+    def test_after_long(self) -> None:
+        """One that took long to fail fails those too who wait behind it, so that nobody waits for a second time limit."""
+        asked = self.ask("abcde")
+        self.clock.advance(0)
+        waiting = self.ask("fghi")
+        self.clock.advance(PATIENCE_SECONDS + 0.1)
+        self.fail(0)
+        for each in asked[:3] + waiting:
+            self.failureResultOf(each, Unavailable)
+        self.assertEqual((len(self.batches), self.asked), (0, ["abc", "de"]))
+        (new,) = self.ask("j")
+        self.clock.advance(0)
+        self.go_on(2)
+        self.assertEqual(self.successResultOf(new), "J")
+
+
+class Loads(SynchronousTestCase):
+    """Batches of friend lists."""
+
+    def test_bounds(self) -> None:
+        """So many viewers are asked for at once; past `max_waiting` a list is unavailable, counted."""
+        clock, counters, sizes = Clock(), Counters(), []
+
+        async def load_all(viewers: Sequence[int]) -> list[tuple[str, ...]]:
+            sizes.append(len(viewers))
+            return await Deferred()
+
+        loads = make_loads(load_all, clock, Cache(max_waiting=5 * VIEWERS), counters)
+        for viewer in range(5 * VIEWERS):
+            loads.ask(viewer)
+        error = self.failureResultOf(loads.ask(-1), Unavailable).value
+        self.assertEqual((error.part, counters["friends_refused"]), ("database", 1))
+        clock.advance(0)
+        self.assertEqual(sizes, [VIEWERS] * AT_ONCE)
+
+
+class Limits(SynchronousTestCase):
+    """`limited`."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.answer: Deferred[int] = Deferred()
+        self.limited = limited(self.answer, 2, self.clock)
+
+    def test_in_time(self) -> None:
+        """An answer within the time is given, and no timer is left."""
+        self.clock.advance(1.9)
+        self.answer.callback(1)
+        self.assertEqual(self.successResultOf(self.limited), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_too_late(self) -> None:
+        """After it the answer is cancelled, and that is a `TimeoutError`."""
+        self.clock.advance(2)
+        self.failureResultOf(self.limited, TimeoutError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_read_after_a_long_turn(self) -> None:
+        """An answer that the turn brings in which the time is over is not too late: timers come first in a turn."""
+        answer: Deferred[int] = Deferred()
+        self.clock.callLater(2, self.clock.callLater, 0, answer.callback, 1)
+        in_time = limited(answer, 2, self.clock)
+        self.clock.advance(2)
+        self.assertEqual(self.successResultOf(in_time), 1)
+        self.failureResultOf(self.limited, TimeoutError)
+
+    def test_cancelled(self) -> None:
+        """Who goes away cancels the answer, and no timer is left."""
+        self.limited.cancel()
+        self.failureResultOf(self.limited, CancelledError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
