@@ -18,17 +18,22 @@ from feedd.counters import Counters
 MAX_READ_BYTES = 4_194_304
 """A longer value is not ours: memcached takes 1 MiB unless told otherwise. The connection is dropped instead."""
 
+MAX_LINE_BYTES = 16_384
+
+BUFFER_BYTES = 262_144
+"""Read at once, if it is there: some 300 lists of a hundred friends, where Twisted's own buffer holds 80."""
+
 KEYS = 100
 """Keys in one command that reads."""
 
 _ANSWERS = {
     b"version": (b"VERSION",),
-    b"gets": (b"VALUE", b"END"),
+    b"gets": (b"END",),
     b"add": (b"STORED", b"NOT_STORED"),
     b"cas": (b"STORED", b"EXISTS", b"NOT_FOUND"),
     b"delete": (b"DELETED", b"NOT_FOUND"),
 }
-"""What a server may say to each of our commands (memcached's protocol.txt), SERVER_ERROR apart."""
+"""The line that ends the answer to each of our commands (memcached's protocol.txt), SERVER_ERROR apart."""
 
 
 class Item(NamedTuple):
@@ -51,13 +56,19 @@ class OutOfStep(Exception):
 
 
 class Connection(MemCacheProtocol):
-    """One connection; `made` and `lost` are told when it begins and ends."""
+    """
+    One connection; `made` and `lost` are told when it begins and ends.
+
+    :ivar heard: how often something has come.
+    """
 
     def __init__(self, made: Callable[["Connection"], None], lost: Callable[["Connection"], None], counters: Counters) -> None:
         super().__init__(timeOut=None)
         self._made = made
         self._lost = lost
         self._counters = counters
+        self._unread = b""
+        self.heard = 0
 
     @property
     def _transport(self) -> Any:
@@ -108,6 +119,7 @@ class Connection(MemCacheProtocol):
     def connectionMade(self) -> None:
         self._transport.setTcpKeepAlive(True)
         self._transport.setTcpNoDelay(True)
+        self._transport.bufferSize = BUFFER_BYTES
         self._made(self)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
@@ -116,11 +128,48 @@ class Connection(MemCacheProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """An answer that cannot be understood ends this connection, and nothing else."""
+        self.heard += 1
         try:
-            super().dataReceived(data)
+            self._unread = self._take(self._unread + data)
         except Exception:
             self._counters.add("cache_out_of_step")
             self.abort()
+
+    def _take(self, data: bytes) -> bytes:
+        """
+        Work off what is whole in `data`, and return the rest.
+
+        The base class would copy all that is left behind every line: a quarter of a megabyte, four times for each list.
+        """
+        at = 0
+        while not self._disconnected and (end := data.find(b"\r\n", at)) >= 0:
+            line = data[at:end]
+            if line.startswith(b"VALUE "):
+                size = self._value_bytes(line)
+                if len(data) < end + size + 4:
+                    break
+                self._value(line, data[end + 2 : end + size + 4])
+                end += size + 2
+            else:
+                self.lineReceived(line)
+            at = end + 2
+        if end < 0 and len(data) - at > MAX_LINE_BYTES:
+            raise OutOfStep("line too long")
+        return data[at:]
+
+    def _value_bytes(self, line: bytes) -> int:
+        size = int(line.split()[3])
+        if not 0 <= size <= MAX_READ_BYTES:
+            raise OutOfStep("value too long")
+        return size
+
+    def _value(self, line: bytes, value: bytes) -> None:
+        """One of the values that the command whose turn it is has asked for, with the line break behind it."""
+        _, key, flags, _, cas = line.split()
+        values = self._current[0].values
+        if key not in values or not value.endswith(b"\r\n"):
+            raise OutOfStep(repr(line[:80]))
+        values[key] = (int(flags), cas, value[:-2])
 
     def lineReceived(self, line: bytes) -> None:
         """Refuse what is no answer to the command whose turn it is; the base class would hand it to the asker, or lose him."""
@@ -129,14 +178,6 @@ class Connection(MemCacheProtocol):
         if word not in _ANSWERS.get(command, ()) and (word != b"SERVER_ERROR" or not command):
             raise OutOfStep(repr(line[:80]))
         super().lineReceived(line)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        raise OutOfStep("line too long")
-
-    def cmd_VALUE(self, line: bytes) -> None:
-        super().cmd_VALUE(line)
-        if cast(int, self._lenExpected) > MAX_READ_BYTES:
-            raise OutOfStep("value too long")
 
     def cmd_SERVER_ERROR(self, text: bytes = b"") -> None:
         """Out of memory, or an item too large: one command's trouble."""

@@ -211,7 +211,7 @@ class Server(MultiService):
 
     async def _in_time(self, answer: Deferred[T], late: Callable[[], None] | None = None) -> T | None:
         try:
-            return await limited(answer, self._settings.timeout_seconds, self._clock)
+            return await limited(answer, self._settings.timeout_seconds, self._clock, self._heard)
         except CancelledError:
             raise
         except TimeoutError:
@@ -220,6 +220,9 @@ class Server(MultiService):
         except Exception:  # a lost connection, a refusal of the server: whatever it is, a cache fails nobody
             self._counters.add("cache_errors")
         return None
+
+    def _heard(self) -> int:
+        return sum(connection.heard for connection in self._open)
 
     def _pick(self) -> Connection | None:
         """The least busy connection, None when there is none or it is too busy."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.cache.batches import PATIENCE_SECONDS, Batches, Bounds
-from feedd.cache.limit import limited
 from feedd.cache.loads import AT_ONCE, VIEWERS, make_loads
 from feedd.config import Cache
 from feedd.counters import Counters
@@ -165,40 +164,3 @@ class Loads(SynchronousTestCase):
         self.assertEqual((error.part, counters["friends_refused"]), ("database", 1))
         clock.advance(0)
         self.assertEqual(sizes, [VIEWERS] * AT_ONCE)
-
-
-class Limits(SynchronousTestCase):
-    """`limited`."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.answer: Deferred[int] = Deferred()
-        self.limited = limited(self.answer, 2, self.clock)
-
-    def test_in_time(self) -> None:
-        """An answer within the time is given, and no timer is left."""
-        self.clock.advance(1.9)
-        self.answer.callback(1)
-        self.assertEqual(self.successResultOf(self.limited), 1)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_too_late(self) -> None:
-        """After it the answer is cancelled, and that is a `TimeoutError`."""
-        self.clock.advance(2)
-        self.failureResultOf(self.limited, TimeoutError)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_read_after_a_long_turn(self) -> None:
-        """An answer that the turn brings in which the time is over is not too late: timers come first in a turn."""
-        answer: Deferred[int] = Deferred()
-        self.clock.callLater(2, self.clock.callLater, 0, answer.callback, 1)
-        in_time = limited(answer, 2, self.clock)
-        self.clock.advance(2)
-        self.assertEqual(self.successResultOf(in_time), 1)
-        self.failureResultOf(self.limited, TimeoutError)
-
-    def test_cancelled(self) -> None:
-        """Who goes away cancels the answer, and no timer is left."""
-        self.limited.cancel()
-        self.failureResultOf(self.limited, CancelledError)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
