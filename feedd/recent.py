@@ -5,7 +5,7 @@ This module knows ids and their order. It does not know who listens, nor where t
 """
 
 from bisect import bisect_right, insort
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 
@@ -32,6 +32,7 @@ class RecentLog:
         self._counters = counters
         self._floor = 0
         self._ids: list[int] = []
+        self._said: dict[str, list[int]] = {}
         self._events: dict[int, Event] = {}
         self._above: dict[int, None] = {}
         self._messages: dict[int, None] = {}
@@ -54,8 +55,10 @@ class RecentLog:
         """
         self.settled = settled
         self._floor = events[0].id - 1 if events else settled
-        for known in (self._ids, self._events, self._above, self._sightings, self._changes, self._changed, self._deletions):
+        for known in (self._ids, self._said, self._events, self._above, self._sightings):
             known.clear()
+        for corrections in (self._changes, self._changed, self._deletions):
+            corrections.clear()
         for event in events:
             self._keep(event)
 
@@ -101,8 +104,23 @@ class RecentLog:
         if settled < self._floor:
             return None
         events = self._events
-        newer = (events[id] for id in self._ids[bisect_right(self._ids, settled) :])
-        return [self.shown(event) for event in newer if event.author in authors and event.id not in ids]
+        newer = len(self._ids) - bisect_right(self._ids, settled)
+        found = self._scan(newer, authors) if newer <= len(authors) else self._look_up(settled, authors)
+        return [self.shown(events[id]) for id in found if id not in ids]
+
+    def _scan(self, newer: int, authors: Collection[str]) -> Sequence[int]:
+        """The last `newer` ids, of which those of `authors`."""
+        events = self._events
+        return [id for id in self._ids[len(self._ids) - newer :] if events[id].author in authors]
+
+    def _look_up(self, settled: int, authors: Collection[str]) -> Sequence[int]:
+        """The ids of `authors` above `settled`: in a storm everybody asks this of a log that has grown in between."""
+        found: list[int] = []
+        for author in set(authors):
+            said = self._said.get(author)
+            if said and said[-1] > settled:
+                found += said[bisect_right(said, settled) :]
+        return sorted(found)
 
     def shown(self, event: Event) -> Event:
         """`event` as it may be told now: without its body when its post has been deleted after it."""
@@ -137,10 +155,11 @@ class RecentLog:
             self._keep_change(event)
         if event.id <= self._floor:
             return
-        if not self._ids or event.id > self._ids[-1]:
-            self._ids.append(event.id)
-        else:
-            insort(self._ids, event.id)
+        for ids in (self._ids, self._said.setdefault(event.author, [])):
+            if not ids or event.id > ids[-1]:
+                ids.append(event.id)
+            else:
+                insort(ids, event.id)
         self._events[event.id] = event
         if event.kind == "delete" and event.post is not None:
             self._keep_deletion(event)
@@ -183,12 +202,19 @@ class RecentLog:
     def _evict(self) -> None:
         """Forget the oldest events, an eighth at a time, so that the list is not moved for every event."""
         count = len(self._ids) - self._size
+        gone: Counter[str] = Counter()
         for id in self._ids[:count]:
             event = self._events.pop(id)
+            gone[event.author] += 1
             if self._deletions.get((event.author, event.post)) is event:
                 del self._deletions[event.author, event.post]
         self._floor = self._ids[count - 1]
         del self._ids[:count]
+        for author, number in gone.items():
+            said = self._said[author]
+            del said[:number]
+            if not said:
+                del self._said[author]
 
     def _settle(self, id: int) -> None:
         if id > self.settled:
