@@ -1,6 +1,7 @@
 """A crowd that comes at once, with friend lists that no cache has: it waits its turn, and is not refused."""
 
 import json
+import urllib.error
 import urllib.request
 
 import pymysql
@@ -37,7 +38,11 @@ class StormTests(SynchronousTestCase):
 
     def polls(self) -> int:
         """How many are parked."""
-        with urllib.request.urlopen(f"{self.feedd.url}/status", timeout=10) as response:
+        try:
+            response = urllib.request.urlopen(f"{self.feedd.url}/status", timeout=10)
+        except urllib.error.HTTPError as error:
+            response = error  # not ready, and says so with as much
+        with response:
             return int(json.load(response)["polls"])
 
     def selects(self) -> int:
