@@ -1,8 +1,8 @@
 """
-What a post costs at least in Python: the same two INSERTs in one transaction, by adbapi and PyMySQL with nothing around them.
+What a post costs at least in Python: its two INSERTs in one transaction, by adbapi and PyMySQL with nothing around them.
 
-``python -m bench.bare HOST PORT DATABASE POSTERS SECONDS`` prints ``commits seconds cpu_seconds``. A process of its own, so that it shares
-no interpreter with who measures it. The tables are feedd's.
+``python -m bench.bare HOST PORT DATABASE POSTERS SECONDS`` prints ``commits seconds cpu_seconds``. A process of its
+own, so that it shares no interpreter with who measures it. The tables are feedd's.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """
 N posters on loopback: each posts on a connection that it keeps, and posts again when it is answered.
 
-One epoll loop on raw sockets, whose requests are packed beforehand. This module knows HTTP/1.1 with a Content-Length; it does not
-know what is posted.
+One epoll loop on raw sockets, whose requests are packed beforehand. This module knows HTTP/1.1 with a Content-Length; it does
+not know what is posted.
 """
 
 import re

@@ -1,8 +1,8 @@
 """
 Posts per second: ``python -m bench.posts --posters 1,4,16,64 --seconds 4 --turns 3``.
 
-feedd as a site runs it (tokens, MariaDB, RabbitMQ, memcached), asked over HTTP by so many posters at once; beside it, in turns, on the
-same MariaDB, bare adbapi and PyMySQL doing the same two INSERTs in one transaction. A machine drifts: compare the ratios.
+feedd as a site runs it (tokens, MariaDB, RabbitMQ, memcached), asked over HTTP by so many posters at once; beside it, in turns,
+on the same MariaDB, bare adbapi and PyMySQL doing the same two INSERTs in one transaction. A machine drifts: compare ratios.
 """
 
 import argparse
@@ -64,7 +64,9 @@ def feedd_on(database: str) -> Iterator[Feedd]:
 def requests(number: int) -> list[bytes]:
     """A post of each of `number` authors."""
     body = f'{{"body":{BODY}}}'.encode()
-    head = "POST /feed/posts HTTP/1.1\r\nHost: feed.example.org\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+    head = (
+        "POST /feed/posts HTTP/1.1\r\nHost: feed.example.org\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+    )
     until = int(time.time()) + 36_000
     return [
         head.format(make_token(SECRET, f"u{index}", until)).encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -119,7 +121,13 @@ def measure(posters: int, seconds: float, turns: int) -> dict[str, object]:
             print(f"{posters:3}", *(f"{name} {turn[-1].posts_s:.0f}/s" for name, turn in found.items()), flush=True)
     ratios = [ours.posts_s / bare.posts_s for bare, ours in zip(found["bare"], found["feedd"], strict=True)]
     sides = {name: _medians(sides) for name, sides in found.items()}
-    return {"posters": posters, **sides, "ratio": statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios)}
+    return {
+        "posters": posters,
+        **sides,
+        "ratio": statistics.median(ratios),
+        "ratio_low": min(ratios),
+        "ratio_high": max(ratios),
+    }
 
 
 def _medians(turns: list[Turn]) -> dict[str, float]:
