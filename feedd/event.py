@@ -18,6 +18,15 @@ MAX_ID = 2**53 - 1
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
+# What `make_event` writes, numbers no longer than 15 digits. The body is whatever stands between the first fields and the last
+# one, so it has to be looked at: it may hide further fields.
+_OWN = re.compile(
+    rb'\{"id":([1-9][0-9]{0,14}),"kind":"([a-z]{1,16})","author":"([A-Za-z0-9_-]{1,64})",'
+    rb'"post":(null|0|[1-9][0-9]{0,14}),"body":(\S(?:.*\S)?),"at":(?:0|[1-9][0-9]{0,14})\}\Z',
+    re.DOTALL,
+)
+_KIND_OF = {kind.encode(): kind for kind in KINDS}
+
 
 class UnreadableEvent(ValueError):
     """The bytes are not an event: not JSON, not UTF-8, or a field of the wrong type."""
@@ -126,6 +135,14 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
     :param author: whose exchange it came from; an event that names another author is refused. None: any author.
     :raises UnreadableEvent: when it is not JSON, or an event that contradicts its exchange.
     """
+    event = _parse_own(data)
+    if event is None or (author is not None and event.author != author):
+        return parse_any(data, author)
+    return event
+
+
+def parse_any(data: bytes, author: str | None) -> Event | None:
+    """`parse_event` for any writer's JSON; for feedd's own it gives the same, at twice the cost."""
     check_json(data)
     try:
         wire = msgspec.json.decode(data, type=_Wire)
@@ -136,6 +153,24 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
     if author is not None and wire.author != author:
         raise UnreadableEvent("an event of another author than its exchange")
     return make_event(wire.id, wire.kind, wire.author, wire.post, bytes(wire.body), wire.at)
+
+
+def _parse_own(data: bytes) -> Event | None:
+    """The event in what `make_event` has written; None when it may be anything else, or is wrong."""
+    match = _OWN.match(data)
+    if match is None:
+        return None
+    id, name, author, post, body = match.groups()
+    kind = _KIND_OF.get(name)
+    if kind is None:
+        return None
+    try:
+        check_json(body)
+        friend = _friend_in(body) if kind in FRIEND_KINDS else None
+    except UnreadableEvent:
+        return None
+    # The other fields hold nothing unsafe, so this is what `make_event` would write again.
+    return Event(int(id), kind, author.decode(), None if post == b"null" else int(post), friend, safe_json(data))
 
 
 def without_body(event: Event) -> Event:
