@@ -9,15 +9,14 @@ Source: RabbitMQ, "Publisher Confirms": numbers count from 1 on each channel, `m
 import re
 from collections import deque
 from itertools import takewhile
-from typing import Any
 
 from twisted.internet.defer import Deferred
-from txamqp.content import Content
 
 from feedd.amqp.channel import Channel, Listener, describe, reply_code
 from feedd.amqp.client import Client
 from feedd.amqp.complaints import Complaints
 from feedd.amqp.exchanges import Exchanges
+from feedd.amqp.ring import pack_event
 from feedd.amqp.topology import NOT_FOUND, Topology
 from feedd.amqp.wire import Unpackable
 from feedd.event import Event
@@ -25,8 +24,6 @@ from feedd.event import Event
 MAX_EVENTS = 10_000
 MAX_BYTES = 16_777_216
 """Bounds of what waits for an exchange or for a confirm."""
-
-TRANSIENT = 1
 
 _EXCHANGE_IN = re.compile(rb"exchange '([^']+)'")
 
@@ -45,6 +42,7 @@ class Publisher(Listener):
         self._waiting: dict[bytes, deque[Event]] = {}
         self._events = 0
         self._bytes = 0
+        self._packed: list[bytes] = []
         topology.answered = self.answered
 
     async def open(self) -> None:
@@ -98,6 +96,7 @@ class Publisher(Listener):
 
     def failed(self, error: Exception) -> None:
         self._channel = None
+        self._packed.clear()  # frames for a channel that is closed would end the connection
         lost, self._unconfirmed = self._unconfirmed, {}
         if lost:
             self._complain("amqp_publish_lost", describe(error), len(lost))
@@ -114,15 +113,23 @@ class Publisher(Listener):
             self._complain("amqp_publish_lost", "the connection was lost", count)
 
     def _send(self, channel: Channel, exchange: bytes, event: Event) -> None:
-        content = Content(event.json, properties=_properties(event))
+        """All that is published in one turn of the reactor goes out in one write."""
         try:
-            channel.send("basic.publish", content, exchange=exchange, routing_key=event.author)
+            packed = pack_event(channel.id, exchange, event, self._client.frame_max)
         except Unpackable as error:
             self._finish(len(event.json))
             self._complain("amqp_publish_lost", str(error))
             return
+        if not self._packed:
+            self._client.clock.callLater(0, self._write)
+        self._packed.append(packed)
         self._number += 1
         self._unconfirmed[self._number] = len(event.json)
+
+    def _write(self) -> None:
+        packed, self._packed = self._packed, []
+        if packed:
+            self._client.write(b"".join(packed))
 
     def _finish(self, size: int) -> None:
         self._events -= 1
@@ -134,15 +141,6 @@ class Publisher(Listener):
             self._topology.forget(_exchange_in(error))
         opening = Deferred.fromCoroutine(self.open())
         opening.addErrback(lambda failure: self._client.fail(f"publishing: {describe(failure)}"))
-
-
-def _properties(event: Event) -> dict[str, Any]:
-    return {
-        "content-type": "application/json",
-        "delivery-mode": TRANSIENT,
-        "message-id": str(event.id),
-        "type": event.kind,
-    }
 
 
 def _exchange_in(error: Exception) -> bytes | None:

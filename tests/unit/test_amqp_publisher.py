@@ -39,6 +39,27 @@ class PublishTests(BrokerTestCase):
         self.publish(1, body=b'"' + b"x" * 300_000 + b'"')
         self.assertEqual(len(self.events[0].json), len(event(1, body=b'"' + b"x" * 300_000 + b'"').json))
 
+    def test_one_write(self) -> None:
+        """All that one turn of the reactor publishes is one write."""
+        before = self.wire.writes
+        self.broker.publish([event(1), event(2)])
+        self.broker.publish([event(3)])
+        self.clock.advance(0)
+        self.assertEqual(self.wire.writes, before + 1)
+        self.rabbit.run()
+        self.assertEqual(self.posts(), ["1", "2", "3"])
+
+    def test_channel_that_fails_before_the_write(self) -> None:
+        """Nothing is written for a channel that has been closed meanwhile: that would end the connection."""
+        self.rabbit.close_channel(2, 541, "INTERNAL_ERROR")
+        self.broker.publish([event(1)])
+        ((wire, data),) = self.rabbit._on_its_way
+        wire.protocol.dataReceived(data)
+        self.rabbit._on_its_way.clear()
+        self.rabbit.run()
+        self.publish(2)
+        self.assertEqual((self.posts(), self.counters.snapshot()), (["2"], {"amqp_publish_lost": 1}))
+
     def test_order(self) -> None:
         """Those of one author arrive in order, also when the first waits for its exchange."""
         self.broker.publish([event(1, "bob"), event(2, "alice"), event(3, "bob")])
