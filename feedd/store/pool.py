@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from twisted.enterprise import adbapi
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from feedd.counters import Counters
 from feedd.ports import Unavailable
 from feedd.store.dialect import Connection, Dialect
+from feedd.store.threads import Threads
 from feedd.store.transaction import Again, Transaction
 
 T = TypeVar("T")
@@ -69,8 +69,9 @@ class Pool(adbapi.ConnectionPool):
         :param reactor: an `IReactorCore`, `IReactorTime` and `IReactorFromThreads`; the threads start when it runs.
         :param commit_seconds: how soon after its first event got an id a transaction must be ready to COMMIT.
         """
+        self._name = f"feedd-store-{'write' if write else 'read'}"
+        self._threads = Threads(reactor, self._name, threads)  # adbapi calls `start` at once when the reactor runs
         super().__init__(dialect.driver, cp_reactor=reactor, cp_min=1, cp_max=threads)
-        self.threadpool.name = f"feedd-store-{'write' if write else 'read'}"
         self.dialect = dialect
         self._counters = counters
         self._write = write
@@ -108,7 +109,7 @@ class Pool(adbapi.ConnectionPool):
                 result = Failure()
             self._reactor.callFromThread(self._answer, result, answer)
 
-        Thread(target=work, name=f"{self.threadpool.name}-alone", daemon=True).start()
+        Thread(target=work, name=f"{self._name}-alone", daemon=True).start()
         return answer
 
     def runInteraction(self, interaction: Callable[..., T], *args: Any, **kw: Any) -> Deferred[T]:
@@ -128,6 +129,18 @@ class Pool(adbapi.ConnectionPool):
             job.dropped = True
         self.close()
 
+    def start(self) -> None:
+        """Begin our threads, instead of those of adbapi."""
+        if not self.running:
+            self._threads.start()
+            self.shutdownID = self._reactor.addSystemEventTrigger("during", "shutdown", self.finalClose)
+            self.running = True
+
+    def finalClose(self) -> None:
+        """End them, and close their connections."""
+        self._threads.stop()
+        super().finalClose()
+
     # The reactor's side
 
     def _submit(self, work: Callable[[Transaction], T], seconds: float | None, bounded: bool) -> Deferred[T]:
@@ -141,8 +154,7 @@ class Pool(adbapi.ConnectionPool):
         seconds = self._query_seconds + GRACE_SECONDS if seconds is None else seconds
         limit = self._reactor.callLater(seconds, self._give_up, job, answer, seconds)
         self._jobs.add(job)
-        running: Deferred[T] = deferToThreadPool(self._reactor, self.threadpool, self._transact, job, work)
-        running.addBoth(self._ended, job, answer, limit)
+        self._threads.run(partial(self._transact, job, work), partial(self._ended, job, answer, limit))
         return answer
 
     def _cancelled(self, job: _Job, answer: Deferred[T]) -> None:
@@ -155,7 +167,7 @@ class Pool(adbapi.ConnectionPool):
             self._counters.add("store_slow")
             answer.errback(Unavailable(PART, f"no answer within {seconds:g} seconds"))
 
-    def _ended(self, result: T | Failure, job: _Job, answer: Deferred[T], limit: Any) -> None:
+    def _ended(self, job: _Job, answer: Deferred[T], limit: Any, result: T | Failure) -> None:
         self._jobs.remove(job)
         if limit.active():
             limit.cancel()

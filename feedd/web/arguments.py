@@ -127,6 +127,8 @@ def _is_deeper(value: Any, depth: int) -> bool:
     """Whether objects and arrays are nested more than `depth` deep in `value`, which is one; level by level."""
     level = [value]
     for _ in range(depth):
+        if not level:
+            return False
         insides = (outer.values() if isinstance(outer, dict) else outer for outer in level)
         level = [inner for inside in insides for inner in inside if isinstance(inner, dict | list)]
     return bool(level)
