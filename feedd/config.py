@@ -41,6 +41,7 @@ class HTTP(_Section, frozen=True):
     max_body_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
     max_connections: Count = 20_000
     request_seconds: Seconds = 15.0
+    reuse_port: bool = False
     fast_lane: bool = True
 
 
@@ -186,6 +187,8 @@ def _contradictions(config: Config) -> list[str]:
     mistakes += _auth_contradictions(config)
     if not config.http.listen:
         mistakes.append("http.listen names no endpoint")
+    if config.http.reuse_port and not all(endpoint.startswith(("tcp:", "tcp6:")) for endpoint in config.http.listen):
+        mistakes.append("http.reuse_port is for listeners of the form tcp:… or tcp6:… only")
     for origin in config.http.allowed_origins:
         if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
             mistakes.append(f"http.allowed_origins: {origin!r} is not of the form https://www.example.org")

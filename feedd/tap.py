@@ -8,6 +8,7 @@ import gc
 import random
 import resource
 import secrets
+import socket
 import time
 from collections.abc import Callable, Collection
 from importlib import resources
@@ -18,6 +19,7 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred
+from twisted.internet.tcp import makeBinding
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.web.client import Agent, HTTPConnectionPool
@@ -312,9 +314,29 @@ def build(config: Config, reactor: Any) -> MultiService:
     for part in (process.store, process.broker, process.opener, Watchdog(reactor, process.counters)):
         if isinstance(part, Service):
             part.setServiceParent(process.service)
+    listening: Any = SharedPorts(reactor) if config.http.reuse_port else reactor
     for endpoint in config.http.listen:
-        listening_service(with_backlog(endpoint), site, reactor=reactor).setServiceParent(process.service)
+        listening_service(with_backlog(endpoint), site, reactor=listening).setServiceParent(process.service)
     return process.service
+
+
+class SharedPorts:
+    """
+    A reactor, as far as a TCP endpoint needs one, whose ports other processes of the same user may listen on as well.
+
+    An endpoint string cannot say SO_REUSEPORT; what Twisted takes in place of a port number can.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """:raises BadConfig: when the system has no SO_REUSEPORT."""
+        if not hasattr(socket, "SO_REUSEPORT"):
+            raise BadConfig(["http.reuse_port: this system has no SO_REUSEPORT"])
+        self._reactor = reactor
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        """Listen; the kernel gives each new connection to one of those who do."""
+        binding: Any = makeBinding(interface, port, reuseAddress=True, reusePort=True)
+        return self._reactor.listenTCP(binding, factory, backlog, interface)
 
 
 def with_backlog(endpoint: str) -> str:

@@ -13,6 +13,7 @@ max_body_bytes = 1024
 max_connections = 1
 request_seconds = 1
 fast_lane = false
+reuse_port = true
 [poll]
 hold_seconds = 25.5
 linger_seconds = 1
@@ -92,6 +93,14 @@ class ParseTests(SynchronousTestCase):
     def test_whole_numbers(self) -> None:
         """Seconds may be whole numbers."""
         self.assertEqual(parse_config("[poll]\nhold_seconds = 5").poll.hold_seconds, 5.0)
+
+    def test_shared_port(self) -> None:
+        """Only TCP ports can be shared: not a socket in the file system, nor TLS; of several listeners each must be one."""
+        listen = 'reuse_port = true\nlisten = ["tcp:1:interface=127.0.0.1", "{}"]'
+        for endpoint in ("unix:/run/feedd.sock", "ssl:2:interface=127.0.0.1", "2"):
+            text = "[http]\n" + listen.format(endpoint) + '\n[auth]\nmode = "token"\nsecret_file = "x"'
+            self.assert_mistake(text, "http.reuse_port")
+        self.assertTrue(parse_config("[http]\n" + listen.format("tcp6:2:interface=\\\\:\\\\:1")).http.reuse_port)
 
     def test_not_toml(self) -> None:
         """What is not TOML is one mistake, with its line."""

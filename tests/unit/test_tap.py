@@ -1,10 +1,15 @@
 """A process as it is wired: one event to many parked polls lets the reactor breathe."""
 
+import socket
+
+from twisted.application.strports import service as listening_service
+from twisted.internet.protocol import Factory
+from twisted.internet.tcp import makeBinding
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import Config
-from feedd.tap import ANSWERS_A_TURN, Process
+from feedd.config import BadConfig, Config
+from feedd.tap import ANSWERS_A_TURN, Process, SharedPorts
 from tests.unit.core import post
 
 
@@ -57,3 +62,21 @@ class FlushTests(SynchronousTestCase):
         self.park(1)
         self.process.log.offer(post(3))
         self.assertEqual(self.turn(), 1)
+
+
+class SharedPortsTests(SynchronousTestCase):
+    """`SharedPorts`."""
+
+    def test_tcp(self) -> None:
+        """An endpoint string listens with SO_REUSEPORT, all else as it says."""
+        reactor, factory = MemoryReactorClock(), Factory()
+        service = listening_service("tcp:80:interface=127.0.0.1:backlog=9", factory, reactor=SharedPorts(reactor))
+        service.startService()
+        binding = makeBinding("127.0.0.1", 80, reuseAddress=True, reusePort=True)
+        self.assertEqual(reactor.tcpServers, [(binding, factory, 9, "127.0.0.1")])
+
+    def test_unsupported(self) -> None:
+        """A system without it is a mistake of the configuration."""
+        self.patch(socket, "SO_REUSEPORT", None)
+        del socket.SO_REUSEPORT
+        self.assertRaises(BadConfig, SharedPorts, MemoryReactorClock())
