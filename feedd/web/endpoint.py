@@ -208,8 +208,7 @@ def write(request: FeedRequest, answer: Answer) -> None:
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.setHeader(b"Cache-Control", b"no-store")
     request.setHeader(b"X-Content-Type-Options", b"nosniff")
-    request.write(body)  # twisted.web leaves it out for HEAD
-    request.finish()
+    request.answer(body)
 
 
 def _first(values: Sequence[bytes] | None) -> bytes | None:

@@ -7,6 +7,7 @@ This module mends twisted.web for a server of long polls. It does not know what 
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -59,6 +60,13 @@ class FeedRequest(Request):
         value = self.requestHeaders.getRawHeaders(name.encode("ascii"))
         return value[0].decode("latin-1") if value else None
 
+    def answer(self, body: bytes) -> None:
+        """Send the head and the whole body, and be done."""
+        self.channel.cork()
+        self.write(body)  # twisted.web leaves it out for HEAD
+        self.channel.uncork()
+        self.finish()
+
     def when_lost(self, call: Callable[[], object] | None) -> None:
         """Call `call` if the client goes before it is answered; the last one told wins."""
         self._lost = call
@@ -81,15 +89,19 @@ class FeedChannel(HTTPChannel, Expiring):
     transport: Any
     timeOut: Any
     _behind = b""
+    _corked: list[bytes] | None = None
     _deadline: Any = None
+    _host: Any = None
+    _sends_directly = False
 
     def __init__(self) -> None:
         HTTPChannel.__init__(self)
         Expiring.__init__(self)
 
     def connectionMade(self) -> None:
-        """Notice peers that vanish, and send small answers at once."""
+        """Notice peers that vanish, and send small answers at once: a socket can, TLS cannot."""
         super().connectionMade()
+        self._sends_directly = isinstance(self.transport, FileDescriptor)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpKeepAlive(True)
             self.transport.setTcpNoDelay(True)
@@ -107,6 +119,45 @@ class FeedChannel(HTTPChannel, Expiring):
         begun = not self._handlingRequest and (self.requests or self._buffer)
         if begun and self._deadline is None:
             self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+
+    def cork(self) -> None:
+        """Keep what is written, until `uncork`."""
+        self._corked = []
+
+    def uncork(self) -> None:
+        """Send what was written since `cork`, in one piece."""
+        corked, self._corked = self._corked or [], None
+        self.send_now(b"".join(corked))
+
+    def send_now(self, data: bytes) -> None:
+        """Send at once where the connection has nothing queued: by way of the reactor it would take three more system calls."""
+        transport, sent = self.transport, 0
+        if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
+            sent = transport.writeSomeData(data)
+        if sent != len(data):
+            # Not all, or ConnectionLost: the reactor sends the rest, or finds the connection lost.
+            transport.write(data[sent:] if isinstance(sent, int) else data)
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
+        """Write the head of an answer; a `Headers` holds no line break."""
+        if self._corked is None:
+            super().writeHeaders(version, code, reason, headers)
+            return
+        lines = [b"%b: %b" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
+        self._corked.append(b"%b %b %b\r\n%b\r\n\r\n" % (version, code, reason, b"\r\n".join(lines)))
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of the body."""
+        if self._corked is None:
+            super().write(data)
+        else:
+            self._corked.append(data)
+
+    def getHost(self) -> Any:
+        """Our end of the connection, asked of the kernel once and not for each request."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
 
     def setLineMode(self, extra: bytes = b"") -> None:
         """
