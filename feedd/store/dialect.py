@@ -67,6 +67,10 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         """Insert rows into a table that numbers them; returns their ids, in the order of `rows`."""
         raise NotImplementedError
 
+    def ids(self, txn: Any, statement: str, values: Sequence[Any]) -> list[int]:
+        """What a SELECT of one column ``id`` finds, ascending."""
+        return sorted(id for (id,) in txn.rows(statement, values))
+
     def trouble(self, error: Exception) -> str | None:
         """Why the database is away, hung or refuses us, in words without secrets; None: it is not, the statement is wrong."""
         raise NotImplementedError

@@ -88,7 +88,7 @@ def history(txn: Transaction, settled: int, authors: Collection[str], limit: int
 
 def ids_above(txn: Transaction, settled: int, limit: int) -> list[int]:
     """The first `limit` ids above `settled`, ascending."""
-    return [id for (id,) in txn.rows("SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit))]
+    return txn.dialect.ids(txn, "SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit))
 
 
 def by_id(txn: Transaction, ids: Sequence[int]) -> Found:

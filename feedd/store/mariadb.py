@@ -18,6 +18,8 @@ from feedd.store.dialect import Connection, Dialect, Row, marks
 
 PATIENT_SECONDS = 3600.0
 LOCK_SECONDS = 60
+IDS_BYTES = 1_000_000
+"""How long a text of ids may be, which the server would cut without a word: 47,000 of the longest."""
 
 
 class MariaDB(Dialect):
@@ -59,6 +61,7 @@ class MariaDB(Dialect):
         seconds = PATIENT_SECONDS if patient else self._query_seconds
         server = self._server
         half = max(1, int(seconds / 2))
+        settings = f"innodb_lock_wait_timeout = {half}, group_concat_max_len = {IDS_BYTES}"
         of_mariadb = f"/*M! max_statement_time = {seconds * 0.9}, idle_transaction_timeout = {half}, */"
         connection = pymysql.connect(
             host=server.host,
@@ -68,7 +71,7 @@ class MariaDB(Dialect):
             database=server.database,
             charset="utf8mb4",
             sql_mode="STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
-            init_command=f"SET SESSION {of_mariadb} innodb_lock_wait_timeout = {half}",
+            init_command=f"SET SESSION {of_mariadb} {settings}",
             autocommit=False,
             connect_timeout=self._query_seconds,
             read_timeout=seconds,
@@ -111,6 +114,11 @@ class MariaDB(Dialect):
         txn.execute(statement, [value for row in rows for value in row])
         first = txn.lastrowid
         return list(range(first, first + step * len(rows), step))
+
+    def ids(self, txn: Any, statement: str, values: Sequence[Any]) -> list[int]:
+        """One row of text: the driver takes ten times as long for a row a number, and the net reads thousands in each tick."""
+        (text,) = txn.row(f"SELECT GROUP_CONCAT(id ORDER BY id) FROM ({statement}) AS ids", values)
+        return [int(id) for id in text.split(",")] if text else []
 
     def trouble(self, error: Exception) -> str | None:
         if not isinstance(error, pymysql.OperationalError | pymysql.InterfaceError | pymysql.InternalError):

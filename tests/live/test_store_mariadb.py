@@ -10,7 +10,9 @@ from twisted.trial.unittest import TestCase
 
 from feedd.ports import NotFound, Unavailable
 from feedd.store import posts
+from feedd.store.mariadb import IDS_BYTES
 from feedd.store.retention import prune
+from feedd.store.tail import BATCH
 from feedd.store.transaction import Transaction
 from tests.contracts.store import FriendContract, PostContract, body_of, pairs, together
 from tests.contracts.store_log import LogContract, PageContract
@@ -62,6 +64,20 @@ class MariaDBRetentionTests(MariaDB, RetentionContract, TestCase):
 
 class MariaDBBoundTests(MariaDB, BoundContract, TestCase):
     """Bounds."""
+
+
+class IdsTests(MariaDB, TestCase):
+    """Ids come as one text."""
+
+    async def test_many(self) -> None:
+        """It holds as many as the net asks for, in their order, whatever the server's own limit is (MySQL's is 1 kB)."""
+        self.write(f"INSERT INTO events (kind, author, payload) SELECT 'post', 'ann', '1' FROM seq_1_to_{BATCH}")
+        self.assertEqual(await self.store.ids_after(0, BATCH), list(range(1, BATCH + 1)))
+        self.assertEqual(await self.store.ids_after(7, 2), [8, 9])
+        assert self.store._reads is not None
+        limit = await self.store._reads.run(lambda txn: txn.row("SELECT @@group_concat_max_len"))
+        self.assertEqual(limit, (IDS_BYTES,))
+        self.assertGreater(IDS_BYTES, BATCH * len(f"{2**63},"))
 
 
 class OverlapTests(MariaDB, TestCase):
