@@ -7,6 +7,7 @@ on the same MariaDB, bare adbapi and PyMySQL doing the same two INSERTs in one t
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pymysql
 
@@ -74,8 +75,11 @@ def requests(number: int) -> list[bytes]:
     ]
 
 
-def by_feedd(feedd: Feedd, posters: int, seconds: float) -> Turn:
-    """Posts through HTTP."""
+def by_feedd(feedd: Feedd, posters: int, seconds: float, one_core: bool = False) -> Turn:
+    """Posts through HTTP; with `one_core` feedd is kept on one, as ``taskset -c`` would."""
+    allowed = os.sched_getaffinity(0)
+    for thread in os.listdir(f"/proc/{feedd.pid}/task"):
+        os.sched_setaffinity(int(thread), {max(allowed)} if one_core else allowed)
     crowd = Posters(feedd.port, requests(posters))
     crowd.run(WARM_SECONDS)
     questions, spent = _questions(), cpu_seconds(feedd.pid)
@@ -110,24 +114,23 @@ def _questions() -> int:
         return int(cursor.fetchone()[1])  # type: ignore[index]
 
 
-def measure(posters: int, seconds: float, turns: int) -> dict[str, object]:
+def measure(posters: int, seconds: float, turns: int) -> dict[str, Any]:
     """Alternating turns with so many posters, and the medians."""
     database = servers.mariadb().database()
-    found: dict[str, list[Turn]] = {"bare": [], "feedd": []}
+    found: dict[str, list[Turn]] = {"bare": [], "feedd": [], "feedd, one core": []}
     with feedd_on(database) as feedd:
         for _ in range(turns):
             found["bare"].append(by_bare(database, posters, seconds))
             found["feedd"].append(by_feedd(feedd, posters, seconds))
+            found["feedd, one core"].append(by_feedd(feedd, posters, seconds, one_core=True))
             print(f"{posters:3}", *(f"{name} {turn[-1].posts_s:.0f}/s" for name, turn in found.items()), flush=True)
-    ratios = [ours.posts_s / bare.posts_s for bare, ours in zip(found["bare"], found["feedd"], strict=True)]
-    sides = {name: _medians(sides) for name, sides in found.items()}
-    return {
-        "posters": posters,
-        **sides,
-        "ratio": statistics.median(ratios),
-        "ratio_low": min(ratios),
-        "ratio_high": max(ratios),
-    }
+    return {"posters": posters, **{name: _row(sides, found["bare"]) for name, sides in found.items()}}
+
+
+def _row(turns: list[Turn], bare: list[Turn]) -> dict[str, float]:
+    """Medians, and the ratio to the bare turn beside each."""
+    ratios = [turn.posts_s / other.posts_s for turn, other in zip(turns, bare, strict=True)]
+    return _medians(turns) | {"ratio": statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios)}
 
 
 def _medians(turns: list[Turn]) -> dict[str, float]:
@@ -146,7 +149,8 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     rows = [measure(int(posters), given.seconds, given.turns) for posters in given.posters.split(",")]
     for row in rows:
-        print(json.dumps(row))
+        for name in ("bare", "feedd", "feedd, one core"):
+            print(f"{row['posters']:3} {name:16}", *(f"{key} {value:.2f}" for key, value in row[name].items()))
     if given.json:
         Path(given.json).write_text(json.dumps({"seconds": given.seconds, "bare_threads": THREADS, "rows": rows}))
 
