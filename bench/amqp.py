@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.cpu import cpu_seconds
 from bench.load import LOOPBACK
+from bench.process import cpu_seconds
 from feedd.amqp.complaints import Complaints
 from feedd.amqp.exchanges import Exchanges
 from feedd.amqp.following import Following
@@ -92,13 +92,13 @@ def over_network(messages: int, author: str, feedd: Feedd, first_id: int) -> flo
     publisher = Publisher(servers.rabbitmq().port)
     unfollowed = _unfollowed(feedd)
     expected = unfollowed + 1 + (messages if author != "alice" else 0)
-    spent = cpu_seconds(feedd.pid)
+    spent = cpu_seconds([feedd.pid])
     publisher.send(frames + last)
     deadline = time.monotonic() + WAIT_SECONDS
     while _unfollowed(feedd) < expected:
         assert time.monotonic() < deadline, "messages were lost"
         time.sleep(0.2)
-    spent = cpu_seconds(feedd.pid) - spent
+    spent = cpu_seconds([feedd.pid]) - spent
     publisher.close()
     return spent / messages * 1e6
 

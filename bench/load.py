@@ -24,8 +24,6 @@ OPEN_SECONDS = 30.0
 ROUND_SECONDS = 20.0
 SETTLE_SECONDS = 0.2
 RAMP_SECONDS = 0.02
-TICKS = 100
-"""The unit of /proc/<pid>/stat on Linux: USER_HZ."""
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TOKEN = re.compile(rb"tok-(\d+)-")

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import pymysql
 
 from bench.bare import BODY, THREADS
-from bench.cpu import cpu_seconds
 from bench.posters import Posters
+from bench.process import cpu_seconds
 from feedd.auth.token import make_token
 from tests.live import servers
 from tests.live.daemon import Feedd
@@ -82,9 +82,9 @@ def by_feedd(feedd: Feedd, posters: int, seconds: float, one_core: bool = False)
         os.sched_setaffinity(int(thread), {max(allowed)} if one_core else allowed)
     crowd = Posters(feedd.port, requests(posters))
     crowd.run(WARM_SECONDS)
-    questions, spent = _questions(), cpu_seconds(feedd.pid)
+    questions, spent = _questions(), cpu_seconds([feedd.pid])
     done = crowd.run(seconds)
-    spent, questions = cpu_seconds(feedd.pid) - spent, _questions() - questions
+    spent, questions = cpu_seconds([feedd.pid]) - spent, _questions() - questions
     crowd.close()
     times = sorted(done.times_ms)
     return Turn(

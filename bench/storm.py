@@ -32,7 +32,7 @@ from typing import Any
 import pymysql
 
 from bench.crowd import LOOPBACK, Crowd
-from bench.load import TICKS
+from bench.process import cpu_seconds
 from feedd.auth.token import make_token
 from tests.live import servers
 from tests.live.daemon import Feedd
@@ -118,8 +118,7 @@ class House:
 
     def cpu_seconds(self) -> float:
         """Of feedd so far."""
-        fields = Path(f"/proc/{self.feedd.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds([self.feedd.pid])
 
     def _memcached(self, command: bytes) -> bytes:
         with socket.create_connection((LOOPBACK, self.memcached.port), timeout=5) as connection:

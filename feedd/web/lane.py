@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
@@ -201,19 +200,13 @@ class LaneChannel(FeedChannel):
     """
     A connection whose polls may take the fast lane.
 
-    :ivar repeat: the poll that it took last; None when the connection has been twisted.web's since.
+    What may come next (`use`) is remembered only as long as nothing else has happened on the connection.
     """
 
     site: "LaneSite"
     _repeat: Repeat | None = None
     _held = b""
-    _sends_directly = False
     _HTTPChannel__first_line: int
-
-    def connectionMade(self) -> None:
-        """See what the transport can do: a socket sends at once, TLS does not."""
-        super().connectionMade()
-        self._sends_directly = isinstance(self.transport, FileDescriptor)
 
     def dataReceived(self, data: bytes) -> None:
         """Take the lane, or wait behind the poll that is parked, or be twisted.web's."""
@@ -239,14 +232,7 @@ class LaneChannel(FeedChannel):
         """Answer the poll, at once where the connection has nothing queued; then go on with what has come behind it."""
         assert self._repeat is not None
         self.setTimeout(self.site.timeOut)
-        data = self.site.lane.spell(json, self._repeat.callback)
-        transport = self.transport
-        sent = 0
-        if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
-            sent = transport.writeSomeData(data)
-        if sent != len(data):
-            # Not all, or ConnectionLost: the reactor sends the rest, or finds the connection lost.
-            transport.write(data[sent:] if isinstance(sent, int) else data)
+        self.send_now(self.site.lane.spell(json, self._repeat.callback))
         if self._held:
             self._go_on()
 

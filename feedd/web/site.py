@@ -131,7 +131,8 @@ class FeedChannel(HTTPChannel, Expiring):
 
     def send_now(self, data: bytes) -> None:
         """Send at once where the connection has nothing queued: by way of the reactor it would take three more system calls."""
-        transport, sent = self.transport, 0
+        transport = self.transport
+        sent: Any = 0
         if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
             sent = transport.writeSomeData(data)
         if sent != len(data):
