@@ -24,7 +24,7 @@ from feedd.counters import Counters
 Frames = Callable[[], Mapping[int, FrameType]]
 
 STALL_SECONDS = 0.2
-BEAT_SECONDS = 0.05
+BEAT_SECONDS = 0.1
 LOG_SECONDS = 1.0
 DEPTH = 30
 

@@ -57,15 +57,31 @@ class Socket(FileDescriptor):
         """Whether the site has something to send."""
         return self in self.reactor.writers
 
-    def writeSomeData(self, data: Any) -> Any:
-        """Take what there is room for."""
+    @property
+    def socket(self) -> "Socket":
+        """What is sent to at once."""
+        return self
+
+    def send(self, data: bytes) -> int:
+        """Take what there is room for, as a socket that does not block does."""
         self.tries += 1
         if self.lost:
-            return CONNECTION_LOST
+            raise ConnectionResetError
+        if not self.room:
+            raise BlockingIOError
         taken = bytes(data[: self.room])
         self.room -= len(taken)
         self._sent += taken
         return len(taken)
+
+    def writeSomeData(self, data: Any) -> Any:
+        """The same, as the reactor has it."""
+        try:
+            return self.send(bytes(data))
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return CONNECTION_LOST
 
     def drain(self, room: int = 10**9) -> object:
         """The reactor's turns while there are `room` more bytes; returns why the connection ended, if it did."""

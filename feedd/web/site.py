@@ -132,12 +132,14 @@ class FeedChannel(HTTPChannel, Expiring):
     def send_now(self, data: bytes) -> None:
         """Send at once where the connection has nothing queued: by way of the reactor it would take three more system calls."""
         transport = self.transport
-        sent: Any = 0
+        sent = 0
         if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
-            sent = transport.writeSomeData(data)
+            try:
+                sent = transport.socket.send(data)
+            except OSError:
+                sent = 0  # it would block, or the connection is lost: the reactor will find out
         if sent != len(data):
-            # Not all, or ConnectionLost: the reactor sends the rest, or finds the connection lost.
-            transport.write(data[sent:] if isinstance(sent, int) else data)
+            transport.write(data[sent:])
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
         """Write the head of an answer; a `Headers` holds no line break."""
