@@ -124,6 +124,46 @@ class FriendsContract:
         self.assertEqual(load.calls, ["ann"])
 
     @contract
+    async def test_many_viewers_at_once(self: Case, load: Loader, friends: Friends) -> None:
+        """Two hundred viewers cost a few questions, each is given their own list, and all lists are kept."""
+        viewers = [f"viewer-{number}" for number in range(200)]
+        load.lists = {viewer: ("bob", f"friend-of-{viewer}") for viewer in viewers}
+        for _ in range(2):
+            askers = [start(friends, viewer) for viewer in viewers]
+            self.assertEqual({viewer: await asker for viewer, asker in zip(viewers, askers, strict=True)}, load.lists)
+        self.assertEqual((sorted(load.calls), load.questions < 5), (sorted(viewers), True))
+
+    @contract
+    async def test_forget_one_of_many(self: Case, load: Loader, friends: Friends) -> None:
+        """A change during a load of many lists costs the one list that it changed, and no other."""
+        started, go_on = load.hold()
+        askers = [start(friends, viewer) for viewer in ("ann", "eve", "joe")]
+        await started
+        load.lists["eve"] = ("bob",)
+        await friends.forget(["eve"])
+        go_on.callback(None)
+        self.assertEqual([await asker for asker in askers], [(), (), ()])
+        self.assertEqual([await friends.of(viewer) for viewer in ("ann", "eve", "joe")], [(), ("bob",), ()])
+        self.assertEqual(load.calls, ["ann", "eve", "joe", "eve"])
+
+    @contract
+    async def test_errors_of_many(self: Case, load: Loader, friends: Friends) -> None:
+        """A load of many lists that fails, fails all of them, also when one asker has gone; later ones are answered."""
+        load.error = Unavailable("database", "away")
+        gone, *askers = [start(friends, viewer) for viewer in ("ann", "eve", "joe")]
+        gone.addErrback(lambda failure: failure.trap(CancelledError) and ())
+        gone.cancel()
+        heard: list[Exception] = []
+        for asker in askers:
+            try:
+                await asker
+            except Unavailable as error:
+                heard.append(error)
+        self.assertEqual(heard, [load.error, load.error])
+        load.error = None
+        self.assertEqual([await friends.of(viewer) for viewer in ("ann", "eve")], [(), ()])
+
+    @contract
     async def test_one_asker_goes(self: Case, load: Loader, friends: Friends) -> None:
         """An asker who goes away, even the first one, takes nobody along."""
         load.lists["ann"] = ("bob",)
