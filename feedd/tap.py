@@ -62,7 +62,7 @@ BACKLOG = 8192
 ANSWERS_A_TURN = 1000
 """Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
 
-COLLECT_AFTER = 50_000
+COLLECT_AFTER = 10_000
 """
 New objects between two looks for garbage in cycles, of which feedd makes little. With Python's own 700 every fan-out pays for
 several, and now and then one looks at everything that is parked.

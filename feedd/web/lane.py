@@ -203,10 +203,15 @@ class LaneChannel(FeedChannel):
     What may come next (`use`) is remembered only as long as nothing else has happened on the connection.
     """
 
+    __slots__ = ("_held", "_repeat")
+
     site: "LaneSite"
-    _repeat: Repeat | None = None
-    _held = b""
     _HTTPChannel__first_line: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = b""
+        self._repeat: Repeat | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """Take the lane, or wait behind the poll that is parked, or be twisted.web's."""
