@@ -2,15 +2,19 @@
 /*
  * Posting to a feed from PHP: rows in the log, and the bell.
  *
- * post() is all that a site needs. The two rows are written in one transaction, which may be the site's own; feedd reads the
- * new end of the log once a second, so the post reaches every friend even when nothing else is done.
+ *   DB_PASSWORD=... php post.php alice 'héllo 😀'
+ *
+ * post() is all that a site needs. It writes the two rows in one transaction; they may as well stand in one of the site's own.
+ * feedd reads the new end of the log once a second, so the post reaches every friend even when nothing else is done.
  * ring() makes it milliseconds. It is called after the commit, and may fail: the log has the event.
  *
- * Needs PDO, and php-amqplib (composer require php-amqplib/php-amqplib) for the bell.
+ * Needs PDO for MySQL, and php-amqplib for the bell (composer require php-amqplib/php-amqplib, in this folder).
  */
 
 use PhpAmqpLib\Connection\AMQPStreamConnection;
 use PhpAmqpLib\Message\AMQPMessage;
+
+require 'vendor/autoload.php';
 
 /** Keeps a post of $author and returns its event, as feedd itself would publish it. */
 function post(PDO $db, string $author, string $text): array
@@ -43,17 +47,36 @@ function ring(AMQPStreamConnection $broker, string $author, array $payload): voi
     $channel->close();
 }
 
-$db = new PDO('mysql:host=127.0.0.1;dbname=feedd;charset=utf8mb4', 'site', getenv('SITE_DB_PASSWORD'), [
-    PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
-]);
-$event = post($db, 'alice', 'héllo 😀');
+/** Connects to the broker of an AMQP URL. */
+function broker(string $url): AMQPStreamConnection
+{
+    $at = parse_url($url);
+    $words = array_map('rawurldecode', [$at['user'], $at['pass'], substr($at['path'] ?? '/%2F', 1)]);
+    return new AMQPStreamConnection($at['host'], $at['port'] ?? 5672, ...$words);
+}
+
+function setting(string $name, string $default): string
+{
+    return getenv($name) ?: $default;
+}
+
+[, $author, $text] = $argv;
+$server = 'mysql:host=' . setting('DB_HOST', '127.0.0.1') . ';port=' . setting('DB_PORT', '3306');
+$db = new PDO(
+    $server . ';dbname=' . setting('DB_NAME', 'feedd') . ';charset=utf8mb4',
+    setting('DB_USER', 'site'),
+    setting('DB_PASSWORD', ''),
+    [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION],
+);
+$event = post($db, $author, $text);
+echo json_encode($event, JSON_UNESCAPED_UNICODE), "\n";
 
 try {
-    $broker = new AMQPStreamConnection('127.0.0.1', 5672, 'guest', 'guest');
-    ring($broker, 'alice', $event);
+    $broker = broker(setting('BROKER', 'amqp://guest:guest@127.0.0.1:5672/%2F'));
+    ring($broker, $author, $event);
 
     // JSON of any other shape is shown live, as an event of kind "message". It is not in the log: who is away never sees it.
-    ring($broker, 'alice', ['message' => 'This is the message payload']);
+    ring($broker, $author, ['message' => 'This is the message payload']);
     $broker->close();
 } catch (Exception $error) {
     error_log("no bell, the log has it: {$error->getMessage()}");

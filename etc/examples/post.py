@@ -1,7 +1,7 @@
 """
 Posting to a feed from Python: rows in the log, and the bell.
 
-    python post.py alice 'héllo 😀'
+    DB_PASSWORD=... python post.py alice 'héllo 😀'
 
 The rows may be written in a transaction of the site's own; feedd finds them within a second. The bell, after the commit, makes
 it milliseconds, and may fail. Needs PyMySQL and pika (pip install PyMySQL pika).
@@ -57,7 +57,7 @@ def main(author, text):
             pika.URLParameters(os.environ.get("BROKER", "amqp://guest:guest@127.0.0.1:5672/%2F"))
         ) as broker:
             ring(broker.channel(), event)
-    except pika.exceptions.AMQPError as error:
+    except (pika.exceptions.AMQPError, OSError) as error:  # OSError: its name has no address
         print(f"no bell, the log has it: {error!r}", file=sys.stderr)
 
 
