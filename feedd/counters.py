@@ -8,7 +8,7 @@ from collections import Counter
 
 
 class Counters:
-    """Named counts that only go up, for /status, metrics and the tests of every bound."""
+    """Named counts that only go up, for /status and the tests of every bound."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()

@@ -130,10 +130,10 @@ class CachedFriends:
         values = {lease: msgspec.json.encode(friends) for lease, friends in lists.items()}
         fitting = {lease: value for lease, value in values.items() if len(value) <= MAX_VALUE_BYTES}
         filled = await self._ring.fill_all(fitting, self._settings.friends_seconds)
-        for name, count in (
-            ("cache_too_large", len(values) - len(fitting)),
-            ("cache_fills", filled),
-            ("cache_leases_lost", len(fitting) - filled),
-        ):
-            if count:
-                self._counters.add(name, count)
+        self._count("cache_too_large", len(values) - len(fitting))
+        self._count("cache_fills", filled)
+        self._count("cache_leases_lost", len(fitting) - filled)
+
+    def _count(self, name: str, amount: int) -> None:
+        if amount:
+            self._counters.add(name, amount)

@@ -1,5 +1,6 @@
 """The documents: they are well-formed, and what they name is there."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -18,6 +19,23 @@ WARNING = 2
 def parse(text: str) -> None:
     """Raise `SystemMessage` at the first thing that docutils would warn of."""
     publish_doctree(text, settings_overrides={"halt_level": WARNING, "report_level": WARNING, "warning_stream": False})
+
+
+COUNTING = {"add", "complain", "_complain", "_dropped", "_count"}
+"""The functions whose first argument names a counter."""
+
+
+def counters(source: str) -> set[str]:
+    """The counters that a module counts."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args)
+    return {
+        call.args[0].value
+        for call in calls
+        if isinstance(call.func, ast.Name | ast.Attribute)
+        and (call.func.id if isinstance(call.func, ast.Name) else call.func.attr) in COUNTING
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    }
 
 
 class DocumentTests(SynchronousTestCase):
@@ -47,6 +65,12 @@ class DocumentTests(SynchronousTestCase):
             for section, name in re.findall(rf"``({'|'.join(SECTIONS)})\.([a-z_]+)\b(?!\.)", path.read_text()):
                 known = name in SECTIONS[section].__struct_fields__ or name == "py"
                 self.assertTrue(known, f"{path.name} names {section}.{name}")
+
+    def test_counters(self) -> None:
+        """docs/operations.rst has every counter of the code, in order, and no other."""
+        known = set().union(*(counters(path.read_text()) for path in (ROOT / "feedd").rglob("*.py")))
+        text = (ROOT / "docs/operations.rst").read_text()
+        self.assertEqual(re.findall(r"^``([a-z]+_[a-z_]+)``[ *]", text, re.MULTILINE), sorted(known))
 
     def test_errors(self) -> None:
         """docs/protocol.rst has every error code with its status, and no other."""
