@@ -201,7 +201,8 @@ class Faults(LiveCase):
         self.assertTrue(await self.seconds(self.friends.forget([changed])) < 0.4)
         self.assertTrue(await self.seconds(self.ask(self.on_sick)) < 0.4)
         self.servers[0].resume()
-        await self.until(lambda: self.ring.up)
+        deletions = self.ring.server_of(self.key(changed))._deletions
+        await self.until(lambda: self.ring.up and not deletions)  # what is being deleted is neither read nor filled
         self.assertEqual(await self.ask(self.on_sick), 1)
         self.assertEqual(await self.ask(self.on_sick), 0)
         self.assertNotIn(b"[]", plain(self.servers[0].port, b"get " + self.key(changed)))
