@@ -298,7 +298,7 @@ def make_site(process: Process) -> FeedSite:
     }
     if not config.http.fast_lane:
         return FeedSite(**site)
-    return LaneSite(Lane(poll, authenticator.known, origins, reactor.seconds), **site)
+    return LaneSite(Lane(poll, authenticator, origins, reactor.seconds), **site)
 
 
 def demo_files() -> dict[str, bytes]:

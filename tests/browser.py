@@ -150,7 +150,7 @@ class House:
 
     def lane_site(self, kind: type[Lane] = Lane) -> LaneSite:
         """Another door to the same process, with the fast lane."""
-        return LaneSite(kind(self._poll, self.door.known, self._origins, self.clock.seconds), *self._settings)
+        return LaneSite(kind(self._poll, self.door, self._origins, self.clock.seconds), *self._settings)
 
     def open(self) -> None:
         """Reach the database."""

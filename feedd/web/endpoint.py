@@ -18,6 +18,8 @@ from feedd.web.errors import INTERNAL, Forbidden, NoSuchMethod, NoSuchURL, Refus
 from feedd.web.origin import Origins
 from feedd.web.site import FeedRequest
 
+_log = Logger()
+
 
 class Answer(NamedTuple):
     """A JSON document and its status."""
@@ -59,7 +61,7 @@ class Gate:
             )
         )
         if identity.ambient and (request.callback is not None or request.method not in (b"GET", b"HEAD")):
-            self._check_page(request)
+            check_page(self._is_own(request))
         return identity.user
 
     def check_backend(self, request: FeedRequest) -> None:
@@ -67,10 +69,9 @@ class Gate:
         if not self._backend(_first(request.requestHeaders.getRawHeaders(b"authorization"))):
             raise Unauthorized("this takes the backend key: Authorization: Bearer <key>")
 
-    def _check_page(self, request: FeedRequest) -> None:
+    def _is_own(self, request: FeedRequest) -> bool:
         header = request.header
-        if not self.origins.is_own(header("sec-fetch-site"), header("origin"), header("referer"), header("host")):
-            raise Forbidden("a cookie alone does not open this to a foreign page; send a token, or allow the page's origin")
+        return self.origins.is_own(header("sec-fetch-site"), header("origin"), header("referer"), header("host"))
 
 
 class Endpoint(Resource):
@@ -84,7 +85,6 @@ class Endpoint(Resource):
 
     isLeaf = True
     max_body_bytes: int | None = None
-    _log = Logger()
 
     def __init__(self, gate: Gate, methods: Mapping[bytes, Method]) -> None:
         super().__init__()
@@ -111,11 +111,7 @@ class Endpoint(Resource):
         except Exception as error:
             if request.gone and isinstance(error, CancelledError):
                 return
-            refusal = refuse(error)
-            if refusal is None:
-                self._log.failure("{method} {path} failed", method=request.method, path=request.path)
-                refusal = INTERNAL
-            answer = self._refuse(request, refusal)
+            answer = self._refuse(request, explained(error, request.method, request.path))
         if answer is not None:
             write(request, answer)
 
@@ -192,6 +188,25 @@ class Folder(Resource):
     def render(self, request: Any) -> int:
         """The folder itself is not there either."""
         return self._nothing.render(request)
+
+
+def check_page(own: bool) -> None:
+    """
+    Let only a page of the site pass, when a cookie is all that says who asks.
+
+    :raises Forbidden: for any other.
+    """
+    if not own:
+        raise Forbidden("a cookie alone does not open this to a foreign page; send a token, or allow the page's origin")
+
+
+def explained(error: Exception, method: bytes, path: bytes) -> Refusal:
+    """The answer that `error`, just caught, calls for; what is nobody's mistake but ours is logged."""
+    refusal = refuse(error)
+    if refusal is None:
+        _log.failure("{method} {path} failed", method=method, path=path)
+        return INTERNAL
+    return refusal
 
 
 def write(request: FeedRequest, answer: Answer) -> None:

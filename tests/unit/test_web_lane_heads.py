@@ -1,11 +1,15 @@
 """The fast lane's parts: which polls it takes, the header lines that it remembers, and the date."""
 
 from email.utils import formatdate
+from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web import lane
-from feedd.web.lane import Lane, Starts
+from feedd.web import asked
+from feedd.web.errors import INTERNAL
+from feedd.web.lane import Lane
+from feedd.web.spelling import Spelling
 from tests.browser import House, spell
 from tests.lanes import CountedLane
 from tests.polls import PollTestCase
@@ -14,7 +18,9 @@ from tests.polls import PollTestCase
 class SmallLane(CountedLane):
     """A lane that remembers three heads."""
 
-    MAX_HEADS = 3
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._reader.MAX_HEADS = 3
 
 
 class TakenTests(PollTestCase):
@@ -80,9 +86,13 @@ class TakenTests(PollTestCase):
             self.assertFalse(self.took("", headers), headers)
 
     def test_cold(self) -> None:
-        """Nor is a poll whose cursor is not the last one of a subscription."""
-        self.web.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
-        self.assertEqual(self.lane.taken, 0)  # type: ignore[attr-defined]
+        """A poll whose cursor is not the last one of a subscription is, and one with an empty cursor; but not one with none."""
+        for number, query in enumerate(("as=bob&cursor=k1.0", "cursor=&as=bob"), 1):
+            browser = self.browse()
+            browser.ask("GET", "/feed/poll?" + query)
+            self.assertEqual((self.lane.taken, browser.channel.requests), (number, []))  # type: ignore[attr-defined]
+        self.browse().ask("GET", "/feed/poll?as=bob")
+        self.assertEqual(self.lane.taken, 2)  # type: ignore[attr-defined]
 
     def test_foreign_page(self) -> None:
         """A cookie alone does not open a script to a foreign page, here either."""
@@ -90,11 +100,11 @@ class TakenTests(PollTestCase):
         reply = self.web.get(path, {"Cookie": "user=bob", "Sec-Fetch-Site": "cross-site"})
         self.assertEqual(reply.jsonp("f")["error"]["status"], 403)
         self.web.ask("GET", path, None, {"Cookie": "user=bob", "Sec-Fetch-Site": "same-origin"})
-        self.assertEqual((self.lane.taken, self.web.replies()), (1, []))  # type: ignore[attr-defined]
+        self.assertEqual((self.lane.taken, self.web.replies()), (2, []))  # type: ignore[attr-defined]
 
     def test_long_read(self) -> None:
         """A read of more than 8 KiB is not looked at."""
-        rest = lane.MAX_READ_BYTES - len(spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}", None, {"X": ""}))
+        rest = asked.MAX_READ_BYTES - len(spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}", None, {"X": ""}))
         self.assertTrue(self.took("", {"X": "x" * rest}))
         self.assertFalse(self.took("", {"X": "x" * (rest + 1)}))
 
@@ -102,37 +112,37 @@ class TakenTests(PollTestCase):
         """Header lines are read once; of more than there is room for the older ones are forgotten."""
         for number in (1, 1, 2, 3):
             self.took("", {"X": str(number)})
-        self.assertEqual(len(self.lane._heads), 3)
+        self.assertEqual(len(self.lane._reader._heads), 3)
         self.assertTrue(self.took("", {"X": "4"}))
-        self.assertEqual(len(self.lane._heads), 1)
+        self.assertEqual(len(self.lane._reader._heads), 1)
         self.assertTrue(self.took("", {"X": "1"}))
 
     def test_not_remembered(self) -> None:
         """Long ones are not remembered, nor what is not the end of one request."""
-        self.assertTrue(self.took("", {"X": "x" * lane.MAX_HEAD_BYTES}))
+        self.assertTrue(self.took("", {"X": "x" * asked.MAX_HEAD_BYTES}))
         poll = spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}&wait=5")
         self.web.send(poll + poll)
         self.browse().send(poll[:-2])
         self.browse().send(poll + b"\r\n")
-        self.assertEqual(self.lane._heads, {})
+        self.assertEqual(self.lane._reader._heads, {})
 
     def test_refused_is_remembered(self) -> None:
         """That header lines are not for the lane is remembered as well."""
         for _ in range(2):
             self.assertFalse(self.took("", {"Connection": "close"}))
-        self.assertEqual(list(self.lane._heads.values()), [None])
+        self.assertEqual(list(self.lane._reader._heads.values()), [None])
 
 
-class StartsTests(SynchronousTestCase):
+class DateTests(SynchronousTestCase):
     """The Date header."""
 
     def test_each_second(self) -> None:
-        """It is the time of day, spelled as HTTP wants it, and made once a second."""
-        starts = Starts()
-        first = starts.of(1_700_000_000.2).json
-        self.assertIn(formatdate(1_700_000_000, usegmt=True).encode(), first)
-        self.assertIs(starts.of(1_700_000_000.9).json, first)
-        for second in (1_700_000_001, 1_700_086_401):
-            found = starts.of(second + 0.1)
-            self.assertIn(formatdate(second, usegmt=True).encode(), found.json)
-            self.assertIn(formatdate(second, usegmt=True).encode(), found.script)
+        """It is the time of day, spelled as HTTP wants it."""
+        clock = Clock()
+        spelling = Spelling(clock.seconds)
+        clock.advance(1_700_000_000.2)
+        for seconds in (0, 0.7, 0.2, 86_400):
+            clock.advance(seconds)
+            date = b"\r\nDate: %s\r\n" % formatdate(int(clock.seconds()), usegmt=True).encode()
+            for response in (spelling.answer(b"{}", None), spelling.answer(b"{}", b"f"), spelling.refusal(INTERNAL, None)):
+                self.assertIn(date, response)

@@ -90,7 +90,7 @@ class RepeatTests(PollTestCase):
         self.post("alice")
         self.web.replies()
         self.web.ask("GET", self.path.replace("=f", "=g") + cursor, None, {"X": "1"})
-        self.assertEqual((self.taken, len(self.web.reply().jsonp("g")["events"])), ((3, 0), 1))
+        self.assertEqual((self.taken, len(self.web.reply().jsonp("g")["events"])), ((4, 0), 1))
 
     def test_after_another_request(self) -> None:
         """After anything else on the connection the poll is looked at anew."""
@@ -104,7 +104,7 @@ class RepeatTests(PollTestCase):
         cursor = self.begin()
         self.house.hub.close_viewer("bob")
         self.web.ask("GET", self.path + cursor)
-        self.assertEqual((self.taken, self.house.hub.parked), ((1, 0), 1))
+        self.assertEqual((self.taken, self.house.hub.parked), ((2, 0), 1))
 
     def test_another_connection(self) -> None:
         """A poll of the same subscription that waits elsewhere is ended, as ever."""
@@ -130,4 +130,4 @@ class RepeatTests(PollTestCase):
             self.assertEqual(self.web.reply().status, 200)
         self.house.advance(1)
         self.web.ask("GET", path + cursor)
-        self.assertEqual((self.web.reply().status, self.taken), (401, (2, 1)))
+        self.assertEqual((self.web.reply().status, self.taken), (401, (3, 1)))

@@ -79,7 +79,8 @@ class LostTests(PollTestCase):
 
     def test_told_afterwards(self) -> None:
         """Who wants to be told that a client has gone is told also when it has gone already."""
-        browser = self.park(self.cold_cursor())
+        browser = self.browse()
+        browser.ask("GET", "/feed/poll?as=bob")
         (request,) = browser.channel.requests
         browser.lose()
         calls: list[str] = []
