@@ -100,7 +100,7 @@ class Cache(_Section, frozen=True):
     url: str = "local:"
     friends_key: str = "feedd:friends:{user}"
     friends_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] = 300
-    timeout_seconds: Seconds = 1.0
+    timeout_seconds: Seconds = 0.5
     connections: Annotated[int, Meta(ge=1, le=64)] = 2
     max_entries: Count = 100_000
     max_waiting: Count = 20_000
