@@ -1,7 +1,8 @@
 """
 How long a post takes from one process to a poll that is parked at another: ``python -m bench crossing --posts 50``.
 
-Starts RabbitMQ, MariaDB, memcached and two feedd processes of its own, on loopback.
+And how long a message takes that a producer publishes itself, through RabbitMQ alone. Starts RabbitMQ, MariaDB, memcached and
+two feedd processes of its own, on loopback.
 """
 
 import argparse
@@ -10,6 +11,9 @@ import json
 import statistics
 import threading
 import time
+from contextlib import closing
+
+import pika
 
 from bench import result
 from bench.measured import percentile
@@ -32,7 +36,7 @@ def ask(feedd: Feedd, method: str, path: str, body: object = None) -> dict[str, 
 
 
 class Viewer(threading.Thread):
-    """Bob at one process: polls on one connection, and notes when each event came."""
+    """Bob at one process: polls on one connection, and notes when each numbered event came."""
 
     def __init__(self, feedd: Feedd, cursor: str, events: int) -> None:
         super().__init__(daemon=True)
@@ -50,24 +54,35 @@ class Viewer(threading.Thread):
             at = time.monotonic()
             self.cursor = answer["cursor"]
             for event in answer["events"]:
-                self.seen[event["id"]] = at
+                self.seen[event["body"]["number"]] = at
 
 
-def crossing(settings: str, posts: int) -> list[float]:
-    """Milliseconds from the request of each post to the arrival of its event at the other process's viewer."""
+def crossing(settings: str, posts: int) -> tuple[list[float], list[float]]:
+    """
+    Milliseconds until each event is with the other process's viewer, ascending.
+
+    First from the request of a post on, then from the publishing of a message on.
+    """
     alices, bobs = Feedd(settings).start(), Feedd(settings).start()
     try:
         ask(alices, "POST", "/api/friendships", {"add": [{"viewer": "alice", "friend": "bob"}]})
         time.sleep(8)  # the friendship settles, so that cursors are short and nothing else moves
-        viewer = Viewer(bobs, str(ask(bobs, "GET", "/feed/init?as=bob")["cursor"]), posts)
+        viewer = Viewer(bobs, str(ask(bobs, "GET", "/feed/init?as=bob")["cursor"]), 2 * posts)
         viewer.start()
-        sent = {}
+        begun = []
         for number in range(posts):
             time.sleep(SETTLE_SECONDS)
-            begun = time.monotonic()
-            sent[ask(alices, "POST", "/feed/posts?as=alice", {"body": {"number": number}})["event"]] = begun
-        viewer.join(60)
-        return sorted((viewer.seen[event] - begun) * 1000 for event, begun in sent.items())  # type: ignore[index]
+            begun.append(time.monotonic())
+            ask(alices, "POST", "/feed/posts?as=alice", {"body": {"number": number}})
+        with closing(pika.BlockingConnection(pika.URLParameters(servers.rabbitmq().url))) as connection:
+            channel = connection.channel()
+            for number in range(posts, 2 * posts):
+                time.sleep(SETTLE_SECONDS)
+                begun.append(time.monotonic())
+                channel.basic_publish("alice_feedExchange", "", json.dumps({"number": number}).encode())
+            viewer.join(60)
+        times = [(viewer.seen[number] - at) * 1000 for number, at in enumerate(begun)]
+        return sorted(times[:posts]), sorted(times[posts:])
     finally:
         alices.stop()
         bobs.stop()
@@ -79,15 +94,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--posts", type=int, default=50)
     parser.add_argument("--json", help="a file for the figures")
     given = parser.parse_args(argv)
-    times = crossing(settings(servers.mariadb().database()), given.posts)
+    posts, messages = crossing(settings(servers.mariadb().database()), given.posts)
     found = {
-        "posts": len(times),
-        "median_ms": round(statistics.median(times), 2),
-        "p90_ms": round(percentile(times, 0.9), 2),
-        "worst_ms": round(times[-1], 2),
+        "posts": given.posts,
+        **{f"post_{name}": value for name, value in _spread(posts).items()},
+        **{f"message_{name}": value for name, value in _spread(messages).items()},
     }
     print(json.dumps(found))
     result.write(given.json, result.document("crossing", **found))
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    middle, late, worst = statistics.median(times), percentile(times, 0.9), times[-1]
+    return {"median_ms": round(middle, 2), "p90_ms": round(late, 2), "worst_ms": round(worst, 2)}
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ PLAN = (
     Step("scale", "scale", "--conns 5000 --rounds 5 --turns 3", "--conns 200 --rounds 2 --turns 1"),
     Step("crossing", "crossing", "--posts 50", "--posts 5"),
     Step("storm", "storm", "--clients 5000", "--clients 200 --turns 1"),
+    Step("storm", "storm-hundred", "--clients 5000 --graph hundred --turns 2", "--clients 200 --graph hundred --turns 1"),
     Step("posts", "posts", "--posters 1,4,16,64 --seconds 3 --turns 3", "--posters 1,4 --seconds 1 --turns 1"),
     Step("amqp", "amqp", "", ""),
 )

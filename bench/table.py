@@ -201,6 +201,7 @@ TABLES: dict[str, Callable[[Document], Iterator[str]]] = {
     "scale": _fanout,
     "crossing": _flat,
     "storm": _flat,
+    "storm-hundred": _flat,
     "posts": _posts,
     "amqp": _amqp,
 }
