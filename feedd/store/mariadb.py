@@ -4,17 +4,19 @@ MariaDB and MySQL, through PyMySQL.
 This module is the only one that knows PyMySQL. It knows no table of ours.
 """
 
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pymysql
-from pymysql.constants import ER
+from pymysql.constants import CR, ER
 
 from feedd.config import BadConfig
 from feedd.store.address import Server
 from feedd.store.dialect import Connection, Dialect, Row, marks
+from feedd.store.timed import TimedSocket
 
 PATIENT_SECONDS = 3600.0
 LOCK_SECONDS = 60
@@ -63,7 +65,9 @@ class MariaDB(Dialect):
         half = max(1, int(seconds / 2))
         settings = f"innodb_lock_wait_timeout = {half}, group_concat_max_len = {IDS_BYTES}"
         of_mariadb = f"/*M! max_statement_time = {seconds * 0.9}, idle_transaction_timeout = {half}, */"
-        connection = pymysql.connect(
+        # Over TLS the time limits are Python's own: its ssl would take the kernel's for "try again", for ever.
+        timeout = seconds if server.tls else None
+        connection = pymysql.Connection(
             host=server.host,
             port=server.port,
             user=server.user,
@@ -74,13 +78,26 @@ class MariaDB(Dialect):
             init_command=f"SET SESSION {of_mariadb} {settings}",
             autocommit=False,
             connect_timeout=self._query_seconds,
-            read_timeout=seconds,
-            write_timeout=seconds,
+            read_timeout=timeout,
+            write_timeout=timeout,
+            defer_connect=True,
             **self._tls,
         )
+        connection.connect(None if server.tls else self._timed(seconds))
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return connection
+
+    def _timed(self, seconds: float) -> TimedSocket:
+        """A socket as the driver makes its own, but for who keeps the time."""
+        address = (self._server.host, self._server.port)
+        try:
+            connected = TimedSocket(socket.create_connection(address, self._query_seconds), seconds)
+        except OSError as error:
+            raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"Can't connect to {address[0]} ({error})") from error
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return connected
 
     def ping(self, connection: Connection) -> None:
         connection.ping(reconnect=False)
