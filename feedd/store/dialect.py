@@ -5,7 +5,7 @@ Statements everywhere in this folder have ``?`` for a value (and no other questi
 driver's form. This module knows no driver and no table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, ClassVar
@@ -14,6 +14,9 @@ from twistar.dbconfig.base import InteractionBase
 
 Row = tuple[Any, ...]
 Connection = Any
+
+FIRST_ID = object()
+"""See `Dialect.insert_both`."""
 
 
 class Dialect(InteractionBase):  # type: ignore[misc]
@@ -90,6 +93,11 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         txn.execute(_insert_into(tablename, tuple(vals)), tuple(vals.values()))
         return self.getLastInsertID(txn)
 
+    def insert_both(self, txn: Any, table: str, row: dict[str, Any], second: str, other: dict[str, Any]) -> tuple[int, int]:
+        """Insert `row` into `table`, then `other` into `second`, where `FIRST_ID` stands for the id of `row`; returns both."""
+        id: int = self.insert(table, row, txn)
+        return id, self.insert(second, {name: id if value is FIRST_ID else value for name, value in other.items()}, txn)
+
     # What twistar builds has ``?`` too, so that there is one place that knows the driver's own form.
 
     def insertArgsToString(self, vals: dict[str, Any]) -> str:
@@ -104,7 +112,12 @@ class Dialect(InteractionBase):  # type: ignore[misc]
 
 @cache
 def _insert_into(table: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))})"
+    return insert_into(table, columns, marks(len(columns)))
+
+
+def insert_into(table: str, columns: Iterable[str], values: str) -> str:
+    """The text of an INSERT of one row."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"
 
 
 def marks(count: int) -> str:

@@ -4,12 +4,12 @@ The log: rows of ``events``, as they are written and as they are read.
 These functions run in a thread, in one transaction each. They know the tables ``events`` and ``meta``, and not who asks.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from feedd.event import Event, UnreadableEvent, make_event, stored_event
 from feedd.ports import History, Opening
-from feedd.store.dialect import Row, marks
+from feedd.store.dialect import FIRST_ID, Row, marks
 from feedd.store.keyset import AT_ONCE, EVENTS, first_ids, rising, split
 from feedd.store.models import EventRow
 from feedd.store.transaction import Transaction
@@ -38,6 +38,16 @@ def write_event(txn: Transaction, kind: str, author: str, post: int | None, body
     row = {"kind": kind, "author": author, "post": post, "payload": body.decode(), "created_at": at}
     id: int = txn.dialect.insert(EventRow.TABLENAME, row, txn)
     return make_event(id, kind, author, post, body, at)
+
+
+def write_with_event(
+    txn: Transaction, table: str, row: Mapping[str, Any], kind: str, author: str, body: bytes, at: int
+) -> tuple[int, Event]:
+    """Write a row and, as `write_event` does, the event that speaks of it; returns the row's id and the event."""
+    txn.numbering()
+    event = {"kind": kind, "author": author, "post": FIRST_ID, "payload": body.decode(), "created_at": at}
+    id, event_id = txn.dialect.insert_both(txn, table, dict(row), EventRow.TABLENAME, event)
+    return id, make_event(event_id, kind, author, id, body, at)
 
 
 def write_friend_events(txn: Transaction, changes: Sequence[tuple[str, str, bytes]], at: int) -> list[Event]:

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pymysql
@@ -15,7 +16,7 @@ from pymysql.constants import CR, ER
 
 from feedd.config import BadConfig
 from feedd.store.address import Server
-from feedd.store.dialect import Connection, Dialect, Row, marks
+from feedd.store.dialect import FIRST_ID, Connection, Dialect, Row, insert_into, marks
 from feedd.store.timed import TimedSocket
 
 PATIENT_SECONDS = 3600.0
@@ -58,6 +59,7 @@ class MariaDB(Dialect):
         self._server = server
         self._query_seconds = query_seconds
         self._tls = _tls(server)
+        self._has_blocks = False
 
     def connect(self, *, patient: bool = False) -> Connection:
         seconds = PATIENT_SECONDS if patient else self._query_seconds
@@ -84,6 +86,7 @@ class MariaDB(Dialect):
             **self._tls,
         )
         connection.connect(None if server.tls else self._timed(seconds))
+        self._has_blocks = "MariaDB" in connection.server_version
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return connection
@@ -120,6 +123,18 @@ class MariaDB(Dialect):
             return (statement,)
         return (statement.replace("%", "%%").replace("?", "%s"), tuple(values))
 
+    def insert_both(self, txn: Any, table: str, row: dict[str, Any], second: str, other: dict[str, Any]) -> tuple[int, int]:
+        """
+        One statement, which MySQL does not know: each that is saved is a wait for the server, with a switch of threads.
+
+        An error in it leaves the first row behind, for the rollback of the transaction.
+        """
+        if not self._has_blocks:
+            return super().insert_both(txn, table, row, second, other)
+        values = [value for value in other.values() if value is not FIRST_ID]
+        id, other_id = txn.row(_block(table, tuple(row), second, _marked(other)), (*row.values(), *values))
+        return id, other_id
+
     def insert_rows(self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
         """
         One INSERT. Its ids follow each other: InnoDB sets them aside together when it knows how many rows there are,
@@ -150,6 +165,18 @@ class MariaDB(Dialect):
 
     def is_duplicate(self, error: Exception) -> bool:
         return isinstance(error, pymysql.IntegrityError) and error.args[:1] == (ER.DUP_ENTRY,)
+
+
+def _marked(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The columns of a row, each with what stands for its value in the statement."""
+    return tuple((name, "@first" if value is FIRST_ID else "?") for name, value in row.items())
+
+
+@cache
+def _block(table: str, columns: tuple[str, ...], second: str, marked: tuple[tuple[str, str], ...]) -> str:
+    first = insert_into(table, columns, marks(len(columns)))
+    then = insert_into(second, (name for name, _ in marked), ", ".join(mark for _, mark in marked))
+    return f"BEGIN NOT ATOMIC {first}; SET @first = LAST_INSERT_ID(); {then}; SELECT @first, LAST_INSERT_ID(); END"
 
 
 def _tls(server: Server) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from feedd.event import Event, UnreadableEvent, check_json, is_user, make_event,
 from feedd.ports import NotFound, NotYours, Page, Stored
 from feedd.store.dialect import Row, marks
 from feedd.store.keyset import EVENTS, POSTS, falling, first_ids, last_ids, rising, split
-from feedd.store.log import event_of_post, highest_id, json_bytes, write_event
+from feedd.store.log import event_of_post, highest_id, json_bytes, write_event, write_with_event
 from feedd.store.models import PostRow
 from feedd.store.transaction import Transaction
 
@@ -31,8 +31,8 @@ def stored_key(key: str) -> str:
 def add_post(txn: Transaction, author: str, body: bytes, key: str | None, at: int) -> Stored:
     """Write a post and its event. A `key` that this author has used already fails on the unique index."""
     row = {"author": author, "body": body.decode(), "created_at": at, "idempotency_key": key}
-    post: int = txn.dialect.insert(PostRow.TABLENAME, row, txn)
-    return Stored(post, write_event(txn, "post", author, post, body, at), True)
+    post, event = write_with_event(txn, PostRow.TABLENAME, row, "post", author, body, at)
+    return Stored(post, event, True)
 
 
 def first_result(txn: Transaction, author: str, key: str) -> Stored | None:

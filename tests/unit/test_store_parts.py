@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.config import BadConfig
 from feedd.store.address import File, Server, parse_address
+from feedd.store.dialect import FIRST_ID
 from feedd.store.keyset import GROWTH, WINDOW, falling, rising, split
 from feedd.store.mariadb import MariaDB
 from feedd.store.migrate import statements
@@ -107,6 +108,45 @@ class StatementTests(SynchronousTestCase):
         odd = ["a" * 201, "a" * 202, "é", "e\u0301", "\udc80"]
         self.assertEqual(len({stored_key(key) for key in odd}), len(odd))
         self.assertTrue(all(len(stored_key(key)) <= 200 for key in odd))
+
+
+class Said:
+    """A transaction that remembers its statements, and answers with ids."""
+
+    lastrowid = 7
+
+    def __init__(self) -> None:
+        self.statements: list[tuple[str, tuple[object, ...]]] = []
+
+    def execute(self, statement: str, values: tuple[object, ...]) -> None:
+        self.statements.append((statement, values))
+
+    def row(self, statement: str, values: tuple[object, ...]) -> tuple[int, int]:
+        self.execute(statement, values)
+        return 7, 8
+
+
+class BothTests(SynchronousTestCase):
+    """A row and the row that speaks of it."""
+
+    def both(self, blocks: bool) -> tuple[tuple[int, int], list[tuple[str, tuple[object, ...]]]]:
+        """What is returned and what is said, by a server that knows blocks or does not."""
+        dialect, txn = MariaDB(SERVER, 4.0), Said()
+        dialect._has_blocks = blocks
+        return dialect.insert_both(txn, "posts", {"a": "x", "b": 2}, "events", {"c": 3, "post": FIRST_ID}), txn.statements
+
+    def test_one_statement(self) -> None:
+        """MariaDB takes both in one, and says both ids."""
+        block = (
+            "BEGIN NOT ATOMIC INSERT INTO posts (a, b) VALUES (?, ?); SET @first = LAST_INSERT_ID(); "
+            "INSERT INTO events (c, post) VALUES (?, @first); SELECT @first, LAST_INSERT_ID(); END"
+        )
+        self.assertEqual(self.both(True), ((7, 8), [(block, ("x", 2, 3))]))
+
+    def test_two_statements(self) -> None:
+        """MySQL takes one after the other."""
+        first, second = "INSERT INTO posts (a, b) VALUES (?, ?)", "INSERT INTO events (c, post) VALUES (?, ?)"
+        self.assertEqual(self.both(False), ((7, 7), [(first, ("x", 2)), (second, (3, 7))]))
 
 
 class WindowTests(SynchronousTestCase):
