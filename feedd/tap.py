@@ -47,6 +47,7 @@ from feedd.store.opening import Opener
 from feedd.store.pruner import DAY_SECONDS, Pruner
 from feedd.store.sql import SQLStore
 from feedd.store.tail import Tail
+from feedd.turns import limit_turns
 from feedd.watchdog import Watchdog
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
@@ -61,6 +62,9 @@ BACKLOG = 8192
 
 ANSWERS_A_TURN = 1000
 """Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
+
+EVENTS_A_TURN = 250
+"""Some 2 ms of polls that come in; see `feedd.turns`."""
 
 COLLECT_AFTER = 10_000
 """
@@ -356,6 +360,7 @@ def makeService(options: Options) -> MultiService:
 
     _raise_file_limit()
     _calm_collector()
+    limit_turns(reactor, EVENTS_A_TURN)
     try:
         return build(options.config, reactor)
     except ValueError as error:  # BadConfig is one; so is what a part says of its URL or key

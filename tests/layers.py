@@ -14,7 +14,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config", "counters", "cursor", "event", "hub", "recent", "subscription"}),
     frozenset({"ports", "posting", "reading"}),
     frozenset({"amqp", "auth", "cache", "store", "web"}),
-    frozenset({"cli", "tap", "watchdog"}),
+    frozenset({"cli", "tap", "turns", "watchdog"}),
 )
 VENDORS = {
     "autobahn": "web",
@@ -90,7 +90,7 @@ def _judge(part: str, layer: int, name: str) -> Iterator[str]:
 def _judge_own(part: str, layer: int, name: str) -> Iterator[str]:
     other = part_of(name)
     other_layer = layer_of(other)
-    if other_layer == 3 and other != part and (part, other) not in {("cli", "tap"), ("tap", "watchdog")}:
+    if other_layer == 3 and other != part and (part, other) not in {("cli", "tap"), ("tap", "turns"), ("tap", "watchdog")}:
         yield f"nobody imports {other}"  # but the other commands, which wire the same parts
     elif other_layer is not None and other != part and (other_layer > layer or other_layer == layer == 2):
         yield f"{part} (layer {layer}) may not know {other} (layer {other_layer})"
