@@ -168,13 +168,14 @@ def _leaf(value: Any) -> str:
 
 
 def _posts(document: Document) -> Iterator[str]:
-    head = ["posters", "feedd, posts/s", "bare, posts/s", "ratio", "feedd, p50 ms", "feedd, p99 ms", "feedd, CPU us a post"]
+    head = ["posters", "who", "posts/s", "to bare", "p50 ms", "p99 ms", "CPU us a post"]
     rows = []
     for row in document["rows"]:
-        ours, bare = row["feedd"], row["bare"]
-        ratio = f"{row['ratio']:.2f} ({row['ratio_low']:.2f}-{row['ratio_high']:.2f})"
-        cells = [str(row["posters"]), number(ours["posts_s"]), number(bare["posts_s"]), ratio]
-        rows.append([*cells, *(number(ours[key]) for key in ("p50_ms", "p99_ms", "cpu_us"))])
+        for name, found in row.items():
+            if isinstance(found, Mapping):
+                ratio = f"{found['ratio']:.2f} ({found['ratio_low']:.2f}-{found['ratio_high']:.2f})"
+                times = (number(found[key]) if key in found else "" for key in ("p50_ms", "p99_ms"))
+                rows.append([str(row["posters"]), name, number(found["posts_s"]), ratio, *times, number(found["cpu_us"])])
     yield table(head, rows)
 
 
