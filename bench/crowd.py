@@ -9,18 +9,18 @@ HTTP/1.1 with a Content-Length.
 import errno
 import heapq
 import re
-import resource
 import select
 import socket
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from bench.load import answer_end, raise_file_limit
+
 LOOPBACK = "127.0.0.1"
 READ_BYTES = 65_536
 
 _HEAD = re.compile(rb"HTTP/1\.1 (\d+)")
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _RETRY = re.compile(rb"retry-after: *(\d+)", re.IGNORECASE)
 _CURSOR = re.compile(rb'"cursor":"([^"]*)"')
 
@@ -51,8 +51,7 @@ class Crowd:
     """
 
     def __init__(self, port: int, number: int, ask: Ask, cursors: list[str] | None = None) -> None:
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        raise_file_limit()
         self._port = port
         self._number = number
         self._ask = ask
@@ -140,10 +139,8 @@ class Crowd:
             self._lost(descriptor)
             return
         data = self._buffers[descriptor] + data
-        head = data.find(b"\r\n\r\n")
-        length = _LENGTH.search(data, 0, head) if head > 0 else None
-        end = head + 4 + int(length[1]) if length else 0
-        if not length or len(data) < end:
+        end = answer_end(data)
+        if not end:
             self._buffers[descriptor] = data
             return
         self._buffers[descriptor] = data[end:]

@@ -108,10 +108,8 @@ class Polls:
         if not data:
             raise ConnectionError(f"the server has closed connection {index}")
         data = self._buffers[descriptor] + data
-        head = data.find(b"\r\n\r\n")
-        length = _LENGTH.search(data, 0, head) if head > 0 else None
-        end = head + 4 + int(length[1]) if length else 0
-        if not length or len(data) < end:
+        end = answer_end(data)
+        if not end:
             self._buffers[descriptor] = data
             return
         if self._needle in data:
@@ -155,6 +153,14 @@ class Publishers:
         for connection in self._sockets:
             if connection is not None:
                 connection.close()
+
+
+def answer_end(data: bytes) -> int:
+    """Where the first answer in `data` ends; 0 when it is not whole yet."""
+    head = data.find(b"\r\n\r\n")
+    length = _LENGTH.search(data, 0, head) if head > 0 else None
+    end = head + 4 + int(length[1]) if length else 0
+    return end if end <= len(data) else 0
 
 
 def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Measured:
