@@ -119,6 +119,11 @@ class Hub:
         """How many listeners wait; counted when asked."""
         return sum(subscription.listener is not None for subscription in self._subscriptions.values())
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether `flush` still has somebody to answer."""
+        return bool(self._ready)
+
     def open(self, viewer: str) -> Subscription:
         """
         A new subscription of `viewer`; from now on it holds what their authors (at least they themselves) say.
@@ -174,26 +179,17 @@ class Hub:
         """
         self.end(subscription)
         subscription.park(listener)
-        if not self.holds(subscription):
+        if not subscription.open:
             self.end(subscription)
         elif subscription.pending or subscription.overflowed:
             self._awake(subscription)
 
     def park_again(self, subscription: Subscription, listener: Listener) -> bool:
         """Let `listener` wait, if nothing else is to be done: the subscription is open, is quiet, and nobody waits on it."""
-        if (
-            subscription.listener is not None
-            or subscription.pending
-            or subscription.overflowed
-            or subscription.handle not in self._subscriptions
-        ):
+        if subscription.listener is not None or subscription.pending or subscription.overflowed or not subscription.open:
             return False
         subscription.listener = listener
         return True
-
-    def holds(self, subscription: Subscription) -> bool:
-        """Whether the subscription is open: what its authors say becomes pending."""
-        return subscription.handle in self._subscriptions
 
     def end(self, subscription: Subscription) -> None:
         """Answer who is parked with nothing and the same cursor; what comes is pending for a while."""
@@ -211,6 +207,7 @@ class Hub:
         """End the subscription, which may have ended before; who is parked is answered with nothing."""
         if self._subscriptions.pop(subscription.handle, None) is None:
             return
+        subscription.open = False
         self._ready.pop(subscription, None)
         listens = self._viewers[subscription.viewer]
         listens.subscriptions = tuple(other for other in listens.subscriptions if other is not subscription)
@@ -273,7 +270,11 @@ class Hub:
             elif listener is not None and subscription.pending:
                 subscription.listener = None
                 subscription.idle_since = now
-                self._call(listener, *subscription.take(epoch, settled, after))
+                events, cursor = subscription.take(epoch, settled, after)
+                try:
+                    listener(events, cursor)
+                except Exception as error:
+                    self._report(error)
         return bool(self._ready)
 
     def _next_ready(self, limit: int) -> Iterable[Subscription]:

@@ -122,7 +122,7 @@ class Reading:
                 raise
             if reply.more:
                 return reply
-            if not self._hub.holds(subscription):  # what was said since has not been held
+            if not subscription.open:  # what was said since has not been held
                 raise Unavailable("hub", "the subscription has ended")
             if not subscription.overflowed:
                 return reply

@@ -12,8 +12,8 @@ from feedd.event import BODY_KINDS, Event, without_body
 Listener = Callable[[list[Event], str], None]
 """Called once with the events, in their order, and the cursor after them."""
 
-Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str]]
-"""From the ids above the watermark that a viewer had, the watermark, and one event's id, to what follows."""
+Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str, list[Event]]]
+"""From the ids above the watermark that a viewer had, the watermark, and one event's id, to what follows, and that event."""
 
 
 class Subscription:
@@ -22,21 +22,23 @@ class Subscription:
 
     :ivar viewer: whose it is.
     :ivar handle: its short name in a cursor.
+    :ivar open: what its authors say becomes pending; until the hub closes it.
     :ivar issued: the last cursor that was given out, "" before the first.
     :ivar overflowed: more was pending than may be; only a cold poll can go on.
-    :ivar pending: what waits for an answer, by id; None or empty: nothing does.
+    :ivar pending: what waits for an answer: nothing, an event, which is all as a rule, or several by id.
     :ivar listener: who waits for it; set it by `park` and `unpark`.
     :ivar idle_since: when nobody waited any more, in the seconds of whoever keeps the subscription.
     """
 
-    __slots__ = ("_have", "_settled", "handle", "idle_since", "issued", "listener", "overflowed", "pending", "viewer")
+    __slots__ = ("_have", "_settled", "handle", "idle_since", "issued", "listener", "open", "overflowed", "pending", "viewer")
 
     def __init__(self, viewer: str, handle: str, now: float = 0.0) -> None:
         self.viewer = viewer
         self.handle = handle
+        self.open = True
         self.issued = ""
         self.overflowed = False
-        self.pending: dict[int, Event] | None = None
+        self.pending: Event | dict[int, Event] | None = None
         self.listener: Listener | None = None
         self.idle_since = now
         self._settled = 0
@@ -53,12 +55,12 @@ class Subscription:
         self._settled = settled
         self._have = tuple(sorted(ids))
         had = frozenset(self._have)
-        merged = {event.id: event for event in events} | (self.pending or {})
+        merged = {event.id: event for event in events} | by_id(self.pending)
         self.pending = {id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)} or None
 
     def start_now(self, settled: int, known: Iterable[int]) -> None:
         """Say that the viewer begins now: what is known counts as seen, but for what was held since the subscription began."""
-        held = self.pending or {}
+        held = by_id(self.pending)
         self.start(settled, (id for id in known if id not in held), ())
 
     def push(self, event: Event, limit: int) -> bool:
@@ -69,25 +71,25 @@ class Subscription:
         if self.overflowed or 0 < id <= self._settled or id in self._have:
             return False
         if self.pending is None:
-            self.pending = {id: event}
+            self.pending = event
         else:
-            self.pending[id] = event
-            if len(self.pending) > limit:
+            self.pending = pending = by_id(self.pending)
+            pending[id] = event
+            if len(pending) > limit:
                 self.pending = None
                 self.overflowed = True
         return self.listener is not None
 
     def _delete(self, deletion: Event) -> None:
         """What is pending of a post that is deleted now loses its body."""
-        assert self.pending is not None
-        for id, event in tuple(self.pending.items()):
+        self.pending = pending = by_id(self.pending)
+        for id, event in pending.items():
             if event.kind in BODY_KINDS and (event.author, event.post) == (deletion.author, deletion.post) and id < deletion.id:
-                self.pending[id] = without_body(event)
+                pending[id] = without_body(event)
 
     def retract(self, author: str) -> None:
         """Drop what is pending from `author`: the viewer does not hear them any more."""
-        if self.pending:
-            self.pending = {id: event for id, event in self.pending.items() if event.author != author}
+        self.pending = {id: event for id, event in by_id(self.pending).items() if event.author != author} or None
 
     def take(self, epoch: str, settled: int, after: "Positions | None" = None) -> tuple[list[Event], str]:
         """
@@ -100,16 +102,15 @@ class Subscription:
         if settled < self._settled:
             settled = self._settled
         self._settled = settled
-        if after is None or pending is None or len(pending) != 1:
-            events = sorted(pending.values(), key=_order) if pending else []
+        if after is None or not isinstance(pending, Event):
+            events = sorted(by_id(pending).values(), key=_order)
             self._have, text = _position(epoch, settled, self._have, events)
         else:
-            events = [*pending.values()]
-            step = (self._have, settled, events[0].id)
+            step = (self._have, settled, pending.id)
             place = after.get(step)
-            if place is None:
-                place = after[step] = _position(epoch, settled, self._have, events)
-            self._have, text = place
+            if place is None or place[2][0] is not pending:  # for one of them it may have lost its body, and not for the other
+                place = after[step] = (*_position(epoch, settled, self._have, [pending]), [pending])
+            self._have, text, events = place
         self.issued = cursor = f"{text}~{self.handle}"
         return events, cursor
 
@@ -127,6 +128,13 @@ def _position(epoch: str, settled: int, had: tuple[int, ...], events: list[Event
     """What a viewer has above `settled` after `events`, and the text of their cursor without its handle."""
     have = tuple(sorted({id for id in (*had, *(event.id for event in events)) if id > settled}))[-MAX_IDS:]
     return have, Cursor(epoch, settled, have).text()
+
+
+def by_id(pending: Event | dict[int, Event] | None) -> dict[int, Event]:
+    """What is pending; of several events it is the same object."""
+    if isinstance(pending, Event):
+        return {pending.id: pending}
+    return {} if pending is None else pending
 
 
 def _order(event: Event) -> int:

@@ -8,7 +8,7 @@ import gc
 import random
 import resource
 import secrets
-import socket
+import select
 import time
 from collections.abc import Callable, Collection
 from importlib import resources
@@ -17,9 +17,7 @@ from typing import Any, ClassVar
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
-from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred
-from twisted.internet.tcp import makeBinding
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.web.client import Agent, HTTPConnectionPool
@@ -52,19 +50,23 @@ from feedd.watchdog import Watchdog
 from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
 from feedd.web.lane import Lane, LaneSite
+from feedd.web.listening import listening
 from feedd.web.origin import Origins
+from feedd.web.outbox import Outbox
 from feedd.web.poll import PollEndpoint
 from feedd.web.site import FeedSite
 from feedd.web.status import StatusEndpoint
 from feedd.web.tree import make_root
-
-BACKLOG = 8192
+from feedd.web.watch import Watch
 
 ANSWERS_A_TURN = 1000
 """Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
 
 EVENTS_A_TURN = 250
 """Some 2 ms of polls that come in; see `feedd.turns`."""
+
+EVENTS_MEANWHILE = 25
+"""The same between the turns of a fan-out: who has been answered already, and polls again, waits for those who have not."""
 
 COLLECT_AFTER = 10_000
 """
@@ -202,6 +204,7 @@ class Process:
         )
         self.log = RecentLog(self.hub.dispatch, config.poll.recent_events, self.store.settle_seconds, self.counters)
         self.reading = Reading(self.log, self.hub, self.store, self.friends)
+        self.outbox = Outbox()
         self.posting = Posting(self.store, self.log, self.broker)
         self.tail = Tail(
             reactor,
@@ -235,7 +238,12 @@ class Process:
         self.reactor.callLater(0, self._flush)
 
     def _flush(self) -> None:
-        if self.hub.flush(self.reading.epoch, self.log.settled, ANSWERS_A_TURN):
+        self.outbox.open()
+        try:
+            more = self.hub.flush(self.reading.epoch, self.log.settled, ANSWERS_A_TURN)
+        finally:
+            self.outbox.close()
+        if more:
             self._wake()  # after a look at the sockets
 
     def _recall(self, since: int, author: str) -> list[Event] | None:
@@ -302,7 +310,15 @@ def make_site(process: Process) -> FeedSite:
     }
     if not config.http.fast_lane:
         return FeedSite(**site)
-    return LaneSite(Lane(poll, authenticator, origins, reactor.seconds), **site)
+    return LaneSite(Lane(poll, authenticator, origins, reactor.seconds), make_watch(process), process.outbox, **site)
+
+
+def make_watch(process: Process) -> Watch | None:
+    """What reads the polls, where the system has an epoll; while a fan-out is under way it reads few of them."""
+    if not hasattr(select, "epoll"):
+        return None
+    hub = process.hub
+    return Watch(process.reactor, select.epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN)
 
 
 def demo_files() -> dict[str, bytes]:
@@ -318,40 +334,9 @@ def build(config: Config, reactor: Any) -> MultiService:
     for part in (process.store, process.broker, process.opener, Watchdog(reactor, process.counters)):
         if isinstance(part, Service):
             part.setServiceParent(process.service)
-    listening: Any = SharedPorts(reactor) if config.http.reuse_port else reactor
-    for endpoint in config.http.listen:
-        listening_service(with_backlog(endpoint), site, reactor=listening).setServiceParent(process.service)
+    for service in listening(config.http, site, reactor):
+        service.setServiceParent(process.service)
     return process.service
-
-
-class SharedPorts:
-    """
-    A reactor, as far as a TCP endpoint needs one, whose ports other processes of the same user may listen on as well.
-
-    An endpoint string cannot say SO_REUSEPORT; what Twisted takes in place of a port number can.
-    """
-
-    def __init__(self, reactor: Any) -> None:
-        """:raises BadConfig: when the system has no SO_REUSEPORT."""
-        if not hasattr(socket, "SO_REUSEPORT"):
-            raise BadConfig(["http.reuse_port: this system has no SO_REUSEPORT"])
-        self._reactor = reactor
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Listen; the kernel gives each new connection to one of those who do."""
-        binding: Any = makeBinding(interface, port, reuseAddress=True, reusePort=True)
-        return self._reactor.listenTCP(binding, factory, backlog, interface)
-
-
-def with_backlog(endpoint: str) -> str:
-    """
-    The endpoint with room for all the browsers that come back at once after a restart.
-
-    Twisted's own backlog of 50 makes the rest wait for a second SYN, and a third: seconds.
-    """
-    if endpoint.startswith(("tcp:", "tcp6:", "ssl:")) and ":backlog=" not in endpoint:
-        return f"{endpoint}:backlog={BACKLOG}"
-    return endpoint
 
 
 def makeService(options: Options) -> MultiService:

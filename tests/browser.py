@@ -30,10 +30,12 @@ from feedd.web.deadlines import Deadlines
 from feedd.web.endpoint import Gate
 from feedd.web.lane import Lane, LaneSite
 from feedd.web.origin import Origins
+from feedd.web.outbox import Outbox
 from feedd.web.poll import PollEndpoint
 from feedd.web.site import FeedSite
 from feedd.web.status import StatusEndpoint
 from feedd.web.tree import make_root
+from feedd.web.watch import Watch
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
 
 SITE = "https://www.example.org"
@@ -145,12 +147,14 @@ class House:
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
         root: Any = make_root(gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files)
+        self._outbox = Outbox()
         self._settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
         self.site: FeedSite = self.lane_site() if lane else FeedSite(*self._settings)
 
-    def lane_site(self, kind: type[Lane] = Lane) -> LaneSite:
+    def lane_site(self, kind: type[Lane] = Lane, watch: Watch | None = None) -> LaneSite:
         """Another door to the same process, with the fast lane."""
-        return LaneSite(kind(self._poll, self.door, self._origins, self.clock.seconds), *self._settings)
+        lane = kind(self._poll, self.door, self._origins, self.clock.seconds)
+        return LaneSite(lane, watch, self._outbox, *self._settings)
 
     def open(self) -> None:
         """Reach the database."""
@@ -159,7 +163,9 @@ class House:
 
     def flush(self) -> None:
         """Answer who has something pending."""
+        self._outbox.open()
         self.hub.flush(self.reading.epoch, self.log.settled)
+        self._outbox.close()
 
     def settle(self) -> None:
         """Let the net come by: everything in the log so far is settled."""

@@ -6,6 +6,7 @@ This module knows connections and bytes. It does not know what is sent.
 
 import re
 from collections import Counter
+from select import EPOLLIN
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -13,7 +14,10 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.main import CONNECTION_LOST
 
 from feedd.auth.token import TokenAuth
-from feedd.web.lane import Lane, LaneChannel, Repeat
+from feedd.subscription import by_id
+from feedd.web.lane import Lane, LaneChannel
+from feedd.web.poll import RepeatedPoll
+from feedd.web.watch import Watch
 from tests.browser import LINGER_SECONDS, Browser, House
 
 SECRET = "a secret of thirty-two bytes, and more"
@@ -36,21 +40,47 @@ class Socket(FileDescriptor):
     :ivar room: how many more bytes the kernel takes.
     :ivar lost: the peer has gone, and the kernel knows.
     :ivar tries: how often something was sent, or tried to be.
+    :ivar inbox: what has come and was not read yet, a piece a read; b"" is the end.
     """
 
-    def __init__(self, room: int = 10**9) -> None:
+    def __init__(self, room: int = 10**9, kernel: "Kernel | None" = None) -> None:
         super().__init__(Selected())  # type: ignore[arg-type]
         self.connected = 1
         self.room = room
         self.lost = False
         self.tries = 0
+        self.inbox: list[bytes] = []
         self.startReading()
+        self._kernel = kernel or Kernel()
+        self._number = self._kernel.number(self)
         self._sent = b""
+
+    def fileno(self) -> int:
+        return self._number
 
     @property
     def reads(self) -> bool:
-        """Whether the site wants to read."""
-        return self in self.reactor.readers
+        """Whether the site wants to read: it has a reactor or a `Watch` look, never both."""
+        assert not (self.watched and self in self.reactor.readers)
+        return self.watched or self in self.reactor.readers
+
+    @property
+    def watched(self) -> bool:
+        """Whether a `Watch` looks."""
+        return self._number in self._kernel.watched
+
+    @property
+    def ready(self) -> bool:
+        """Whether a read would bring something, an error or the end."""
+        return bool(self.inbox) or self.lost
+
+    def recv(self, most: int) -> bytes:
+        """What has come, as a socket that does not block does."""
+        if self.lost:
+            raise ConnectionResetError
+        if not self.inbox:
+            raise BlockingIOError
+        return self.inbox.pop(0)
 
     @property
     def writes(self) -> bool:
@@ -110,6 +140,71 @@ class Socket(FileDescriptor):
     getHost = getPeer
 
 
+class Kernel:
+    """
+    Numbers sockets, and is an epoll in which some of them are watched.
+
+    :ivar watched: their numbers.
+    """
+
+    def __init__(self) -> None:
+        self.watched: set[int] = set()
+        self._sockets: list[Socket] = []
+
+    def number(self, socket: Socket) -> int:
+        """The descriptor of a new socket."""
+        self._sockets.append(socket)
+        return len(self._sockets) - 1
+
+    def register(self, descriptor: int, events: int) -> None:
+        """Watch; twice is an error."""
+        assert descriptor not in self.watched
+        self.watched.add(descriptor)
+
+    def unregister(self, descriptor: int) -> None:
+        """Watch no more."""
+        self.watched.remove(descriptor)
+
+    def close(self, socket: Socket) -> None:
+        """A socket that is closed is watched no more."""
+        self.watched.discard(socket.fileno())
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        """Those of the watched that have something, `most` of them at most."""
+        return [(number, EPOLLIN) for number in sorted(self.watched) if self._sockets[number].ready][:most]
+
+    def fileno(self) -> int:
+        """Its own descriptor."""
+        return -1
+
+
+class SocketBrowser(Browser):
+    """A browser on a socket; who reads from it is whoever looks."""
+
+    def __init__(self, site: Any, kernel: Kernel, room: int = 10**9) -> None:
+        super().__init__(site, Socket(room, kernel))
+        self._site = site
+        self._kernel = kernel
+
+    def send(self, data: bytes) -> None:
+        """These bytes, by way of the socket."""
+        if self.wire.watched:
+            self.wire.inbox.append(data)
+            self._site.watch.doRead()
+        else:
+            super().send(data)
+
+    def lose(self) -> None:
+        """The connection is gone, and so is the socket."""
+        self._kernel.close(self.wire)
+        super().lose()
+
+
+def watch_on(kernel: Kernel) -> Watch:
+    """A `Watch` that reads four sockets at once."""
+    return Watch(Selected(), kernel, lambda: 4)
+
+
 class CountedLane(Lane):
     """A lane that counts what it takes."""
 
@@ -122,9 +217,9 @@ class CountedLane(Lane):
         self.taken += took
         return took
 
-    def repeat(self, repeat: Repeat, data: bytes) -> bool:
+    def repeat(self, poll: RepeatedPoll, data: bytes) -> bool:
         """The same, counted, and apart as well."""
-        took = super().repeat(repeat, data)
+        took = super().repeat(poll, data)
         self.taken += took
         self.repeated += took
         return took
@@ -137,15 +232,16 @@ class Side:
         self.house = House(door=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds()))
         self.house.store.friendships |= {("alice", "bob"), ("bob", "alice")}
         self.house.open()
+        self.kernel = Kernel()
         if lane:
-            self.house.site = self.house.lane_site(CountedLane)
+            self.house.site = self.house.lane_site(CountedLane, watch_on(self.kernel))
         self.sockets = sockets
         self.browsers: list[Browser] = []
         self.inboxes: list[list[bytes]] = []
 
     def connect(self, index: int) -> None:
         """A new connection in the place of an old one."""
-        browser = Browser(self.house.site, Socket() if self.sockets else None)
+        browser = SocketBrowser(self.house.site, self.kernel) if self.sockets else Browser(self.house.site)
         self.browsers[index : index + 1] = [browser]
         self.inboxes[index : index + 1] = [[]]
 
@@ -176,7 +272,7 @@ class Side:
         house, hub = self.house, self.house.hub
         return {
             "subscriptions": [
-                (name, found.viewer, found.issued, found.overflowed, list(found.pending or ()), found.listener is not None)
+                (name, found.viewer, found.issued, found.overflowed, list(by_id(found.pending)), found.listener is not None)
                 for name, found in hub._subscriptions.items()
             ],
             "idle": [(found.handle, found.idle_since) for found in hub._subscriptions.values() if found.listener is None],

@@ -4,7 +4,7 @@ The fast lane: the common long poll, recognised whole in one read and answered w
 Most requests of a feed are the same poll by the same browsers, over and over. The lane takes those that `feedd.web.asked` can
 read. It leads to the same `Poll`, and answers the same bytes, as twisted.web does; whatever it does not take goes there.
 
-The next poll of a connection is, as a rule, the last one with the cursor that it was answered with: such a `Repeat` is
+The next poll of a connection is, as a rule, the last one with the cursor that it was answered with: such a `RepeatedPoll` is
 recognised by one comparison. Who is already known, and whose subscription is hot, is answered or parked at once; for all others
 a closer look is taken, as everywhere, while the connection waits.
 
@@ -24,36 +24,17 @@ from feedd.reading import Reply
 from feedd.web.asked import START, Asked, Reader
 from feedd.web.endpoint import check_page, explained
 from feedd.web.origin import Origins
+from feedd.web.outbox import Outbox
 from feedd.web.poll import PollEndpoint, RepeatedPoll
 from feedd.web.site import FeedChannel, FeedSite
 from feedd.web.spelling import Spelling
+from feedd.web.watch import Watch
 
 MAX_HELD_BYTES = 16_384
 """Of what comes behind a parked poll; as with twisted.web the connection is not read any further then."""
 
 _BEGUN: Deferred[None] = succeed(None)
 _log = Logger()
-
-
-class Repeat:
-    """
-    What the next poll of a connection will be, if it is like the last one.
-
-    :ivar before: its bytes up to the cursor,
-    :ivar behind: and from there on.
-    :ivar wait: how long it is willing to wait, in seconds.
-    :ivar until: how long it is known who asks, in seconds since 1970.
-    :ivar poll: the last one, which may be parked again.
-    """
-
-    __slots__ = ("before", "behind", "poll", "until", "wait")
-
-    def __init__(self, asked: Asked, until: float, poll: RepeatedPoll) -> None:
-        self.before = asked.before
-        self.behind = asked.behind
-        self.wait = asked.wait
-        self.until = until
-        self.poll = poll
 
 
 class Lane:
@@ -69,14 +50,9 @@ class Lane:
         self._reader = Reader(origins)
         self._now = now
 
-    def repeat(self, repeat: Repeat, data: bytes) -> bool:
-        """Park the last poll of a connection again, if `data` asks for that to the letter and there is nothing to say yet."""
-        poll = repeat.poll
-        return (
-            data == repeat.before + poll.subscription.issued.encode("ascii") + repeat.behind
-            and repeat.until > self._now()
-            and poll.park_again(self._endpoint.hold(repeat.wait))
-        )
+    def repeat(self, poll: RepeatedPoll, data: bytes) -> bool:
+        """Park the last poll of a connection again, if `data` asks for that and there is nothing to say yet."""
+        return poll.is_repeated(data, self._now()) and poll.park_again()
 
     def take(self, channel: "LaneChannel", data: bytes) -> bool:
         """Take the poll in `data`, which one read brought; False when it is not one for this lane."""
@@ -124,8 +100,8 @@ class Lane:
             channel.use(None)
             channel.send(endpoint.spell(reply.events, reply.cursor, reply.more, reply.gap))
             return
-        poll = RepeatedPoll(endpoint, channel, reply.subscription)
-        channel.use(Repeat(asked, until, poll))
+        poll = RepeatedPoll(endpoint, channel, reply.subscription, (asked.before, asked.behind), asked.wait, until)
+        channel.use(poll)
         if reply.events or reply.gap:
             channel.send(endpoint.spell(reply.events, reply.cursor, reply.more, reply.gap))
         else:
@@ -137,12 +113,13 @@ class LaneChannel(FeedChannel):
     """
     A connection whose polls may take the fast lane.
 
-    What may come next (`use`) is remembered only as long as nothing else has happened on the connection.
+    What may come next (`use`) is remembered only as long as nothing else has happened on the connection; as long it is read by
+    the site's `Watch`.
 
     :ivar callback: the JSONP function's name in the poll that the lane took last, or None.
     """
 
-    __slots__ = ("_held", "_looking", "_repeat", "callback")
+    __slots__ = ("_held", "_looking", "_poll", "_watched", "callback")
 
     site: "LaneSite"
     _HTTPChannel__first_line: int
@@ -152,29 +129,33 @@ class LaneChannel(FeedChannel):
         self.callback: bytes | None = None
         self._held = b""
         self._looking: Deferred[None] | None = None
-        self._repeat: Repeat | None = None
+        self._poll: RepeatedPoll | None = None
+        self._watched: int | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """Take the lane, or wait behind the poll that is parked, or be twisted.web's."""
-        repeat = self._repeat
-        if repeat is not None:
-            if repeat.poll.waits:
+        poll = self._poll
+        if poll is not None:
+            if poll.waits:
                 self._hold(data)
                 return
-            if self.site.lane.repeat(repeat, data):
+            if self.site.lane.repeat(poll, data):
                 self.setTimeout(None)
                 return
         if self._looking is not None:
             self._hold(data)
         elif not (data.startswith(START) and self._is_quiet() and self.site.lane.take(self, data)):
             self.use(None)
+            self._unwatch()
             super().dataReceived(data)
 
-    def use(self, repeat: Repeat | None) -> None:
+    def use(self, poll: RepeatedPoll | None) -> None:
         """Remember the poll that the lane takes now, or that what comes next is not for the lane."""
-        last, self._repeat = self._repeat, repeat
+        last, self._poll = self._poll, poll
         if last is not None:
-            last.poll.lost()
+            last.lost()
+        if poll is not None:
+            self._let_watch()
 
     def look(self, look: Coroutine[Any, Any, None]) -> None:
         """Let `look` find the answer; the connection waits for it, and is not idle."""
@@ -195,9 +176,13 @@ class LaneChannel(FeedChannel):
         self.write_out(self.site.lane.spelling.answer(json, self.callback))
 
     def write_out(self, response: bytes) -> None:
-        """Send `response`, at once where the connection has nothing queued; then go on with what has come behind the poll."""
-        self.setTimeout(self.site.timeOut)
-        self.send_now(response)
+        """Send `response`, with those of its fan-out or at once; then go on with what has come behind the poll."""
+        site = self.site
+        self.setTimeout(site.timeOut)
+        if site.outbox.is_open:
+            site.outbox.keep(self, response)
+        else:
+            self.send_now(response)
         if self._held:
             self._go_on()
 
@@ -207,12 +192,21 @@ class LaneChannel(FeedChannel):
         if looking is not None:
             looking.cancel()
         self.use(None)
+        watched, self._watched = self._watched, None
+        if watched is not None and self.site.watch is not None:
+            self.site.watch.forget(watched)
         super().connectionLost(reason)
 
     def loseConnection(self) -> None:
         """Nothing that comes from now on is for the lane."""
         self.use(None)
+        self._unwatch()
         super().loseConnection()
+
+    def pauseProducing(self) -> None:
+        """The peer takes no answers: it is the reactor, then, that reads no more."""
+        self._unwatch()
+        super().pauseProducing()
 
     def _is_quiet(self) -> bool:
         """Whether twisted.web is between two requests here, and would take this one now."""
@@ -226,9 +220,22 @@ class LaneChannel(FeedChannel):
             and not self.transport.disconnecting
         )
 
+    def _let_watch(self) -> None:
+        """Let the site's `Watch` read, where it can and nothing keeps the connection from being read."""
+        watch = self.site.watch
+        if watch is not None and self._watched is None and self._sends_directly and not self._waitingForTransport:
+            self._watched = watch.add(self)
+
+    def _unwatch(self) -> None:
+        """Let the reactor read again."""
+        watched, self._watched = self._watched, None
+        if watched is not None and self.site.watch is not None:
+            self.site.watch.remove(watched)
+
     def _hold(self, data: bytes) -> None:
         self._held += data
         if len(self._held) > MAX_HELD_BYTES:
+            self._unwatch()
             self.transport.pauseProducing()
 
     def _go_on(self) -> None:
@@ -240,10 +247,17 @@ class LaneChannel(FeedChannel):
 
 
 class LaneSite(FeedSite):
-    """A `FeedSite` with a fast lane."""
+    """
+    A `FeedSite` with a fast lane.
+
+    :param watch: reads from the connections whose next read is a poll, as a rule; None: the reactor does.
+    :param outbox: where the answers of a fan-out are kept.
+    """
 
     protocol = LaneChannel
 
-    def __init__(self, lane: Lane, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, lane: Lane, watch: Watch | None, outbox: Outbox, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lane = lane
+        self.watch = watch
+        self.outbox = outbox

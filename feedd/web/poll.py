@@ -82,16 +82,42 @@ class Poll(Expiring):
 
 
 class RepeatedPoll(Poll):
-    """A poll whose client asks again and again on one connection: parked anew it is the same object, and stays on the wheel."""
+    """
+    A poll whose client asks again and again on one connection: parked anew it is the same object, and stays on the wheel.
 
-    __slots__ = ()
+    :ivar before: the bytes of its request up to the cursor,
+    :ivar behind: and from there on.
+    :ivar wait: how long the client is willing to wait, in seconds.
+    :ivar until: how long it is known who asks, in seconds since 1970.
+    """
 
-    def park_again(self, seconds: float) -> bool:
-        """Wait for so long, unless something can be said at once, or somebody else waits on the subscription."""
-        if not self._endpoint.hub.park_again(self.subscription, self.answer):
+    __slots__ = ("before", "behind", "until", "wait")
+
+    def __init__(
+        self,
+        endpoint: "PollEndpoint",
+        sink: Sink,
+        subscription: Subscription,
+        request: tuple[bytes, bytes],
+        wait: float,
+        until: float,
+    ) -> None:
+        super().__init__(endpoint, sink, subscription)
+        self.before, self.behind = request
+        self.wait = wait
+        self.until = until
+
+    def is_repeated(self, data: bytes, now: float) -> bool:
+        """Whether `data` asks, to the letter, for the same, with the cursor that was given out last, and who asks is known."""
+        return data == self.before + self.subscription.issued.encode("ascii") + self.behind and now < self.until
+
+    def park_again(self) -> bool:
+        """Wait once more, unless something can be said at once, or somebody else waits on the subscription."""
+        endpoint = self._endpoint
+        if not endpoint.hub.park_again(self.subscription, self.answer):
             return False
         self.waits = True
-        self._endpoint.deadlines.set(self, seconds)
+        endpoint.deadlines.set(self, endpoint.hold(self.wait))
         return True
 
     def answer(self, events: list[Event], cursor: str) -> None:
@@ -128,6 +154,7 @@ class PollEndpoint(Endpoint):
         self.degraded = degraded
         self._hold_seconds = hold_seconds
         self._random = random
+        self._told: tuple[list[Event], bytes, bytes] = ([], b"", b"")
 
     async def get(self, request: FeedRequest) -> Answer | None:
         """Answer a poll from its subscription, from memory or from the database; else park it."""
@@ -151,16 +178,18 @@ class PollEndpoint(Endpoint):
         """
         ``{"events": […], "cursor": "…"}`` and what else there is to say.
 
-        The events' bytes are not made again.
+        The events' bytes are not made again, and what stands around the cursor is made once for all to whom the same list goes.
         """
-        return b'{"events":[%s],"cursor":"%s"%s%s%s}' % (
-            events[0].json if len(events) == 1 else b",".join([event.json for event in events]),
-            cursor.encode("ascii"),
-            b',"gap":true' if gap else b"",
-            b',"more":true' if more else b"",
-            b',"state":"degraded"' if self.degraded() else b"",
-        )
+        told, start, end = self._told
+        if events is not told or more or gap:
+            start = b'{"events":[%s],"cursor":"' % b",".join([event.json for event in events])
+            gap_or_more = (b',"gap":true' if gap else b"") + (b',"more":true' if more else b"")
+            end = b'"%s%s}' % (gap_or_more, b',"state":"degraded"' if self.degraded() else b"")
+            if not gap_or_more:
+                self._told = (events, start, end)
+        return start + cursor.encode("ascii") + end
 
     def hold(self, wait_seconds: float) -> float:
         """How long to hold a poll that is willing to wait so long."""
-        return min(wait_seconds, self._hold_seconds) * (0.95 + 0.1 * self._random())
+        held = wait_seconds if wait_seconds < self._hold_seconds else self._hold_seconds
+        return held * (0.95 + 0.1 * self._random())

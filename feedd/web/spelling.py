@@ -25,6 +25,7 @@ class Spelling:
         self._second = -1
         self._json = b""
         self._script = b""
+        self._scripts: dict[int, bytes] = {}
 
     def answer(self, json: bytes, callback: bytes | None) -> bytes:
         """A document with status 200, as JSONP when `callback` is a function's name."""

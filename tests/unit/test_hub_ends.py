@@ -197,7 +197,7 @@ class CloseTests(HubCase):
         self.hub.park(first, Heard())
         self.hub.leave(first)
         self.hub.expire(60, 60)
-        self.assertEqual((self.hub.holds(first), self.hub.holds(second)), (True, False))
+        self.assertEqual((first.open, second.open), (True, False))
 
     def test_answered_lingers(self) -> None:
         """After an answer the subscription is idle from the last tick of the clock on."""

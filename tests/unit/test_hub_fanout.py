@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.event import Event, make_event
 from feedd.hub import Hub
-from feedd.subscription import Positions, Subscription
+from feedd.subscription import Positions, Subscription, by_id
 from tests.memory import MemoryBroker
 from tests.unit.core import Heard, HubCase, post
 
@@ -256,7 +256,7 @@ class AudienceTests(SynchronousTestCase):
             holders = [
                 subscription.viewer
                 for subscription in self.hub._subscriptions.values()
-                if event.id in (subscription.pending or {})
+                if event.id in by_id(subscription.pending)
             ]
             viewers = self.ears.viewers(author)
             self.assertEqual(sorted(holders), sorted(viewer for viewer in viewers for _ in range(self.ears.open[viewer])))

@@ -1,15 +1,12 @@
 """A process as it is wired: one event to many parked polls lets the reactor breathe."""
 
-import socket
+import select
 
-from twisted.application.strports import service as listening_service
-from twisted.internet.protocol import Factory
-from twisted.internet.tcp import makeBinding
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import BadConfig, Config
-from feedd.tap import ANSWERS_A_TURN, Process, SharedPorts
+from feedd.config import Config
+from feedd.tap import ANSWERS_A_TURN, EVENTS_A_TURN, EVENTS_MEANWHILE, Process, make_watch
 from tests.unit.core import post
 
 
@@ -63,20 +60,20 @@ class FlushTests(SynchronousTestCase):
         self.process.log.offer(post(3))
         self.assertEqual(self.turn(), 1)
 
+    def test_polls_meanwhile(self) -> None:
+        """Between the turns of a fan-out few polls are read, so that those who wait are not kept waiting."""
+        watch = make_watch(self.process)
+        assert watch is not None
+        self.park(ANSWERS_A_TURN + 1)
+        self.assertEqual(watch.most(), EVENTS_A_TURN)
+        self.process.log.offer(post(1))
+        self.turn()
+        self.assertEqual(watch.most(), EVENTS_MEANWHILE)
+        self.turn()
+        self.assertEqual(watch.most(), EVENTS_A_TURN)
 
-class SharedPortsTests(SynchronousTestCase):
-    """`SharedPorts`."""
-
-    def test_tcp(self) -> None:
-        """An endpoint string listens with SO_REUSEPORT, all else as it says."""
-        reactor, factory = MemoryReactorClock(), Factory()
-        service = listening_service("tcp:80:interface=127.0.0.1:backlog=9", factory, reactor=SharedPorts(reactor))
-        service.startService()
-        binding = makeBinding("127.0.0.1", 80, reuseAddress=True, reusePort=True)
-        self.assertEqual(reactor.tcpServers, [(binding, factory, 9, "127.0.0.1")])
-
-    def test_unsupported(self) -> None:
-        """A system without it is a mistake of the configuration."""
-        self.patch(socket, "SO_REUSEPORT", None)
-        del socket.SO_REUSEPORT
-        self.assertRaises(BadConfig, SharedPorts, MemoryReactorClock())
+    def test_no_epoll(self) -> None:
+        """Where there is no epoll the reactor reads."""
+        self.patch(select, "epoll", None)
+        del select.epoll
+        self.assertIsNone(make_watch(self.process))

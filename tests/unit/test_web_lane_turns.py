@@ -6,7 +6,7 @@ from twisted.internet.testing import StringTransport
 
 from feedd.web.lane import MAX_HELD_BYTES
 from tests.browser import Browser, House, spell
-from tests.lanes import CountedLane, Socket
+from tests.lanes import CountedLane, Kernel, Socket, SocketBrowser, watch_on
 from tests.polls import PollTestCase
 
 INIT = spell("GET", "/feed/init?as=bob")
@@ -17,7 +17,8 @@ class LaneTestCase(PollTestCase):
 
     def use(self, house: House) -> None:
         """Let `house`, with the lane, be the house of this test."""
-        house.site = house.lane_site(CountedLane)
+        self.kernel = Kernel()
+        house.site = house.lane_site(CountedLane, watch_on(self.kernel))
         super().use(house)
 
     @property
@@ -28,9 +29,9 @@ class LaneTestCase(PollTestCase):
 
     def socket(self, room: int = 10**9) -> tuple[Browser, Socket]:
         """A connection on a socket with so much room."""
-        wire = Socket(room)
-        self.browsers.append(Browser(self.house.site, wire))
-        return self.browsers[-1], wire
+        browser = SocketBrowser(self.house.site, self.kernel, room)
+        self.browsers.append(browser)
+        return browser, browser.wire
 
     def park_on(self, browser: Browser, cursor: str | None = None) -> None:
         """Park a poll on this connection, by the lane."""

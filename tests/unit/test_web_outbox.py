@@ -1,0 +1,40 @@
+"""The answers of a fan-out, sent when all have been worked out."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.web.outbox import Outbox
+
+
+class Sender:
+    """Sends into a list that it shares."""
+
+    def __init__(self, name: str, sent: list[tuple[str, bytes]]) -> None:
+        self.send_now = lambda data: sent.append((name, data))
+
+
+class OutboxTests(SynchronousTestCase):
+    """`Outbox`."""
+
+    def test_order(self) -> None:
+        """What was kept is sent in its order, when the outbox is closed, once."""
+        outbox, sent = Outbox(), list[tuple[str, bytes]]()
+        outbox.open()
+        for name, data in (("a", b"1"), ("b", b"2"), ("a", b"3")):
+            outbox.keep(Sender(name, sent), data)
+        self.assertEqual((sent, outbox.is_open), ([], True))
+        outbox.close()
+        self.assertEqual((sent, outbox.is_open), ([("a", b"1"), ("b", b"2"), ("a", b"3")], False))
+        outbox.open()
+        outbox.close()
+        self.assertEqual(len(sent), 3)
+
+    def test_closed_while_it_sends(self) -> None:
+        """Who has something to say while it is sent out finds it closed."""
+        outbox, seen = Outbox(), list[bool]()
+        sender = Sender("a", [])
+        sender.send_now = lambda data: seen.append(outbox.is_open)
+        outbox.open()
+        for data in (b"1", b"2"):
+            outbox.keep(sender, data)
+        outbox.close()
+        self.assertEqual(seen, [False, False])
