@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web.outbox import Outbox
+from feedd.web.outbox import AT_ONCE, Outbox
 
 
 class Sender:
@@ -27,6 +27,18 @@ class OutboxTests(SynchronousTestCase):
         outbox.open()
         outbox.close()
         self.assertEqual(len(sent), 3)
+
+    def test_many(self) -> None:
+        """A long fan-out is sent in pieces: nobody waits for the whole, and no more than a piece is held."""
+        outbox, sent = Outbox(), list[tuple[str, bytes]]()
+        outbox.open()
+        lengths = []
+        for number in range(2 * AT_ONCE + 1):
+            outbox.keep(Sender("a", sent), b"%d" % number)
+            lengths.append(len(sent))
+        self.assertEqual(lengths, [0] * (AT_ONCE - 1) + [AT_ONCE] * AT_ONCE + [2 * AT_ONCE] * 2)
+        outbox.close()
+        self.assertEqual(sent, [("a", b"%d" % number) for number in range(2 * AT_ONCE + 1)])
 
     def test_closed_while_it_sends(self) -> None:
         """Who has something to say while it is sent out finds it closed."""
