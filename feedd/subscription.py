@@ -5,6 +5,7 @@ This module knows events and cursors. It does not know who hears whom, time, con
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from feedd.cursor import MAX_IDS, Cursor
 from feedd.event import BODY_KINDS, Event, without_body
@@ -12,8 +13,28 @@ from feedd.event import BODY_KINDS, Event, without_body
 Listener = Callable[[list[Event], str], None]
 """Called once with the events, in their order, and the cursor after them."""
 
-Positions = dict[tuple[tuple[int, ...], int, int], tuple[tuple[int, ...], str, list[Event]]]
-"""From the ids above the watermark that a viewer had, the watermark, and one event's id, to what follows, and that event."""
+
+class Position(NamedTuple):
+    """
+    Where one event takes a viewer.
+
+    :ivar had: the ids above the watermark that they had before; kept, so that nothing else gets its identity.
+    :ivar have: those that they have now.
+    :ivar text: their cursor without its handle.
+    :ivar events: the event.
+    """
+
+    had: tuple[int, ...]
+    have: tuple[int, ...]
+    text: str
+    events: list[Event]
+
+
+Positions = dict[tuple[int | tuple[int, ...], int, int], Position]
+"""
+By the ids that a viewer had, the watermark and the event's id; and by the identity of these ids as well: who has moved together
+before has the same object, and two hundred numbers need not be looked at for each viewer.
+"""
 
 
 class Subscription:
@@ -68,7 +89,9 @@ class Subscription:
         id = event.id
         if self.pending and event.kind == "delete" and event.post is not None:
             self._delete(event)
-        if self.overflowed or 0 < id <= self._settled or id in self._have:
+        have = self._have
+        # A new event has the highest id, as a rule: the ids need not be searched.
+        if self.overflowed or 0 < id <= self._settled or (have and id <= have[-1] and id in have):
             return False
         if self.pending is None:
             self.pending = event
@@ -106,11 +129,10 @@ class Subscription:
             events = sorted(by_id(pending).values(), key=_order)
             self._have, text = _position(epoch, settled, self._have, events)
         else:
-            step = (self._have, settled, pending.id)
-            place = after.get(step)
-            if place is None or place[2][0] is not pending:  # for one of them it may have lost its body, and not for the other
-                place = after[step] = (*_position(epoch, settled, self._have, [pending]), [pending])
-            self._have, text, events = place
+            place = after.get((id(self._have), settled, pending.id)) or _share(after, epoch, settled, self._have, pending)
+            self._have, text, events = place.have, place.text, place.events
+            if events[0] is not pending:  # it may have lost its body for one viewer, and not for the other
+                events = [pending]
         self.issued = cursor = f"{text}~{self.handle}"
         return events, cursor
 
@@ -122,6 +144,16 @@ class Subscription:
         """Wait no longer; returns who waited."""
         listener, self.listener = self.listener, None
         return listener
+
+
+def _share(after: Positions, epoch: str, settled: int, had: tuple[int, ...], event: Event) -> Position:
+    """The place of all who had these ids."""
+    place = after.get((had, settled, event.id))
+    if place is None:
+        have, text = _position(epoch, settled, had, [event])
+        place = after[had, settled, event.id] = Position(had, have, text, [event])
+    after[id(had), settled, event.id] = place._replace(had=had)
+    return place
 
 
 def _position(epoch: str, settled: int, had: tuple[int, ...], events: list[Event]) -> tuple[tuple[int, ...], str]:
