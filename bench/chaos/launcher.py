@@ -55,7 +55,7 @@ class MortalPosting(Posting):
 
 
 def dying(write: Any) -> Any:
-    """`write`, a function that ends with the INSERT of the event; perhaps nothing after it happens."""
+    """`write`, a function that ends with the INSERT of events; perhaps nothing after it happens."""
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
         result = write(*arguments, **named)
@@ -68,5 +68,5 @@ def dying(write: Any) -> Any:
 if __name__ == "__main__":
     replaced: Any = tap
     replaced.SQLStore, replaced.Posting = MortalStore, MortalPosting
-    posts.add_post = dying(posts.add_post)
+    posts.add_posts = dying(posts.add_posts)
     run()

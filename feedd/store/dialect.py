@@ -8,15 +8,20 @@ driver's form. This module knows no driver and no table.
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from twistar.dbconfig.base import InteractionBase
 
 Row = tuple[Any, ...]
 Connection = Any
 
-FIRST_ID = object()
-"""See `Dialect.insert_both`."""
+
+class Rows(NamedTuple):
+    """Rows of one table, each with a value for each of `columns`."""
+
+    table: str
+    columns: tuple[str, ...]
+    values: Sequence[Row]
 
 
 class Dialect(InteractionBase):  # type: ignore[misc]
@@ -78,6 +83,10 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         """Why the database is away, hung or refuses us, in words without secrets; None: it is not, the statement is wrong."""
         raise NotImplementedError
 
+    def is_away(self, error: Exception) -> bool:
+        """Whether a statement failed because of the database as a whole or the way to it, and any other would too."""
+        return self.trouble(error) is not None
+
     def may_repeat(self, error: Exception) -> bool:
         """Whether the transaction lost a race, and has been or can be rolled back and run again."""
         return False
@@ -93,10 +102,17 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         txn.execute(_insert_into(tablename, tuple(vals)), tuple(vals.values()))
         return self.getLastInsertID(txn)
 
-    def insert_both(self, txn: Any, table: str, row: dict[str, Any], second: str, other: dict[str, Any]) -> tuple[int, int]:
-        """Insert `row` into `table`, then `other` into `second`, where `FIRST_ID` stands for the id of `row`; returns both."""
-        id: int = self.insert(table, row, txn)
-        return id, self.insert(second, {name: id if value is FIRST_ID else value for name, value in other.items()}, txn)
+    def insert_pairs(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
+        """
+        Insert each row of `first`, and the one beside it in `second` with the new id in its column `link`.
+
+        Returns the ids of each two, ascending.
+        """
+        pairs = []
+        for row, other in zip(first.values, second.values, strict=True):
+            id = self.insert(first.table, dict(zip(first.columns, row, strict=True)), txn)
+            pairs.append((id, self.insert(second.table, {link: id, **dict(zip(second.columns, other, strict=True))}, txn)))
+        return pairs
 
     # What twistar builds has ``?`` too, so that there is one place that knows the driver's own form.
 

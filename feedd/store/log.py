@@ -4,12 +4,12 @@ The log: rows of ``events``, as they are written and as they are read.
 These functions run in a thread, in one transaction each. They know the tables ``events`` and ``meta``, and not who asks.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from feedd.event import Event, UnreadableEvent, make_event, stored_event
 from feedd.ports import History, Opening
-from feedd.store.dialect import FIRST_ID, Row, marks
+from feedd.store.dialect import Row, Rows, marks
 from feedd.store.keyset import AT_ONCE, EVENTS, first_ids, rising, split
 from feedd.store.models import EventRow
 from feedd.store.transaction import Transaction
@@ -30,6 +30,14 @@ class Found(NamedTuple):
     unreadable: list[int]
 
 
+class Said(NamedTuple):
+    """What an event says: its author, the JSON of its body, when in milliseconds since 1970."""
+
+    author: str
+    body: bytes
+    at: int
+
+
 def write_event(txn: Transaction, kind: str, author: str, post: int | None, body: bytes, at: int) -> Event:
     """
     Append one event. The last statement of a transaction: its id is given out now, and others wait for it to become visible.
@@ -40,14 +48,19 @@ def write_event(txn: Transaction, kind: str, author: str, post: int | None, body
     return make_event(id, kind, author, post, body, at)
 
 
-def write_with_event(
-    txn: Transaction, table: str, row: Mapping[str, Any], kind: str, author: str, body: bytes, at: int
-) -> tuple[int, Event]:
-    """Write a row and, as `write_event` does, the event that speaks of it; returns the row's id and the event."""
+def write_with_events(txn: Transaction, rows: Rows, kind: str, said: Sequence[Said]) -> list[tuple[int, Event]]:
+    """
+    Write rows and, as `write_event` does, for each the event that speaks of it.
+
+    Returns the id of each row and its event, in the order of their ids.
+    """
     txn.numbering()
-    event = {"kind": kind, "author": author, "post": FIRST_ID, "payload": body.decode(), "created_at": at}
-    id, event_id = txn.dialect.insert_both(txn, table, dict(row), EventRow.TABLENAME, event)
-    return id, make_event(event_id, kind, author, id, body, at)
+    events = [(kind, author, body.decode(), at) for author, body, at in said]
+    columns = ("kind", "author", "payload", "created_at")
+    ids = txn.dialect.insert_pairs(txn, rows, Rows(EventRow.TABLENAME, columns, events), "post")
+    return [
+        (id, make_event(event, kind, author, id, body, at)) for (id, event), (author, body, at) in zip(ids, said, strict=True)
+    ]
 
 
 def write_friend_events(txn: Transaction, changes: Sequence[tuple[str, str, bytes]], at: int) -> list[Event]:

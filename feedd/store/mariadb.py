@@ -16,7 +16,7 @@ from pymysql.constants import CR, ER
 
 from feedd.config import BadConfig
 from feedd.store.address import Server
-from feedd.store.dialect import FIRST_ID, Connection, Dialect, Row, insert_into, marks
+from feedd.store.dialect import Connection, Dialect, Row, Rows, marks
 from feedd.store.timed import TimedSocket
 
 PATIENT_SECONDS = 3600.0
@@ -123,17 +123,26 @@ class MariaDB(Dialect):
             return (statement,)
         return (statement.replace("%", "%%").replace("?", "%s"), tuple(values))
 
-    def insert_both(self, txn: Any, table: str, row: dict[str, Any], second: str, other: dict[str, Any]) -> tuple[int, int]:
+    def insert_pairs(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
         """
         One statement, which MySQL does not know: each that is saved is a wait for the server, with a switch of threads.
 
-        An error in it leaves the first row behind, for the rollback of the transaction.
+        An error in it leaves rows behind, for the rollback of the transaction. Ids follow each other, see `insert_rows`.
         """
+        count = len(first.values)
         if not self._has_blocks:
-            return super().insert_both(txn, table, row, second, other)
-        values = [value for value in other.values() if value is not FIRST_ID]
-        id, other_id = txn.row(_block(table, tuple(row), second, _marked(other)), (*row.values(), *values))
-        return id, other_id
+            return self._insert_one_after_the_other(txn, first, second, link)
+        block = _block(first.table, first.columns, second.table, second.columns, link, count)
+        id, other, step = txn.row(block, [value for row in (*first.values, *second.values) for value in row])
+        return [(id + step * index, other + step * index) for index in range(count)]
+
+    def _insert_one_after_the_other(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
+        """The rows of one table, then those of the other; for a single one that would be two statements more."""
+        if len(first.values) == 1:
+            return super().insert_pairs(txn, first, second, link)
+        ids = self.insert_rows(txn, *first)
+        linked = [(id, *row) for id, row in zip(ids, second.values, strict=True)]
+        return list(zip(ids, self.insert_rows(txn, second.table, (link, *second.columns), linked), strict=True))
 
     def insert_rows(self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
         """
@@ -142,8 +151,7 @@ class MariaDB(Dialect):
         """
         (step,) = txn.row("SELECT @@auto_increment_increment")
         row = f"({marks(len(columns))})"
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(rows))}"
-        txn.execute(statement, [value for row in rows for value in row])
+        txn.execute(_insert(table, columns, [row] * len(rows)), [value for row in rows for value in row])
         first = txn.lastrowid
         return list(range(first, first + step * len(rows), step))
 
@@ -160,6 +168,11 @@ class MariaDB(Dialect):
             return None
         return f"{text or 'the connection is closed'} ({number})"
 
+    def is_away(self, error: Exception) -> bool:
+        """The driver's own errors; one of the server's may be about a row, which a site's trigger refuses, say."""
+        number = error.args[0] if len(error.args) == 2 else 0
+        return self.trouble(error) is not None and (number < ER.ERROR_FIRST or CR.CR_ERROR_FIRST <= number <= CR.CR_ERROR_LAST)
+
     def may_repeat(self, error: Exception) -> bool:
         return isinstance(error, pymysql.OperationalError) and error.args[:1] in ((ER.LOCK_DEADLOCK,), (ER.LOCK_WAIT_TIMEOUT,))
 
@@ -167,16 +180,19 @@ class MariaDB(Dialect):
         return isinstance(error, pymysql.IntegrityError) and error.args[:1] == (ER.DUP_ENTRY,)
 
 
-def _marked(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The columns of a row, each with what stands for its value in the statement."""
-    return tuple((name, "@first" if value is FIRST_ID else "?") for name, value in row.items())
-
-
 @cache
-def _block(table: str, columns: tuple[str, ...], second: str, marked: tuple[tuple[str, str], ...]) -> str:
-    first = insert_into(table, columns, marks(len(columns)))
-    then = insert_into(second, (name for name, _ in marked), ", ".join(mark for _, mark in marked))
-    return f"BEGIN NOT ATOMIC {first}; SET @first = LAST_INSERT_ID(); {then}; SELECT @first, LAST_INSERT_ID(); END"
+def _block(table: str, columns: tuple[str, ...], second: str, others: tuple[str, ...], link: str, count: int) -> str:
+    """The two INSERTs of `count` rows each, and what says their first ids and the step from one to the next."""
+    rows = [f"({marks(len(columns))})"] * count
+    linked = [f"(@first + {index} * @@auto_increment_increment, {marks(len(others))})" for index in range(count)]
+    return (
+        f"BEGIN NOT ATOMIC {_insert(table, columns, rows)}; SET @first = LAST_INSERT_ID(); "
+        f"{_insert(second, (link, *others), linked)}; SELECT @first, LAST_INSERT_ID(), @@auto_increment_increment; END"
+    )
+
+
+def _insert(table: str, columns: Sequence[str], rows: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join(rows)}"
 
 
 def _tls(server: Server) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """
-Threads with a connection each, and the bounds around them.
+Threads with a connection each, and the transactions that they run.
 
 A query waits in a queue of limited length and for a limited time; a frozen database answers nobody, and costs nobody more than
 that. This module knows transactions. It does not know what is asked in them, nor any driver.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Thread
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from feedd.counters import Counters
 from feedd.ports import Unavailable
 from feedd.store.dialect import Connection, Dialect
+from feedd.store.jobs import PART, Job, Jobs
 from feedd.store.threads import Threads
 from feedd.store.transaction import Again, Transaction
 
@@ -28,17 +29,9 @@ TRIES = 3
 IDLE_SECONDS = 1.0
 GRACE_SECONDS = 1.0
 
-PART = "database"
-
 
 class Duplicate(Exception):
     """A unique index refused a row: somebody stored it before us. The transaction was rolled back."""
-
-
-class _Job:
-    """One query on its way. `dropped`: nobody waits for it any more; then it is not begun, or not committed."""
-
-    dropped = False
 
 
 class Pool(adbapi.ConnectionPool):
@@ -48,6 +41,8 @@ class Pool(adbapi.ConnectionPool):
     A function is not run again once it has begun, except as a whole after it lost a race (a deadlock, a lock that it did
     not get, `Again`) and was rolled back: 3 times at most. When the connection is lost during COMMIT nobody knows whether it
     happened; the answer is `Unavailable` then, and an Idempotency-Key makes it safe to repeat.
+
+    :ivar threads: for who runs several jobs in one transaction, see `attempt`.
     """
 
     transactionFactory = Transaction
@@ -70,17 +65,13 @@ class Pool(adbapi.ConnectionPool):
         :param commit_seconds: how soon after its first event got an id a transaction must be ready to COMMIT.
         """
         self._name = f"feedd-store-{'write' if write else 'read'}"
-        self._threads = Threads(reactor, self._name, threads)  # adbapi calls `start` at once when the reactor runs
+        self.threads = Threads(reactor, self._name, threads)  # adbapi calls `start` at once when the reactor runs
         super().__init__(dialect.driver, cp_reactor=reactor, cp_min=1, cp_max=threads)
         self.dialect = dialect
-        self._counters = counters
         self._write = write
-        self._bound = threads + max_waiting
         self._query_seconds = query_seconds
         self._commit_seconds = commit_seconds
-        self._jobs: set[_Job] = set()
-        self._closing = False
-        self._quiet: Deferred[None] | None = None
+        self._jobs = Jobs(reactor, counters, threads + max_waiting, meant=write)
         self._used: dict[int, float] = {}
 
     def run(self, work: Callable[[Transaction], T], *, seconds: float | None = None, bounded: bool = True) -> Deferred[T]:
@@ -92,7 +83,12 @@ class Pool(adbapi.ConnectionPool):
         :raises Unavailable: (fails with) when the database is, or the queue is full, or the time is up.
         :raises Duplicate: (fails with) when a unique index refused a row.
         """
-        return self._submit(work, seconds, bounded)
+        try:
+            job = self.accept(work, seconds, bounded)
+        except Unavailable as error:
+            return fail(error)
+        self.begin(job)
+        return job.answer
 
     def call(self, function: Callable[[], T]) -> Deferred[T]:
         """
@@ -104,7 +100,7 @@ class Pool(adbapi.ConnectionPool):
 
         def work() -> None:
             try:
-                result: T | Failure = self._explained(function)
+                result: T | Failure = self.explained(function)
             except BaseException:
                 result = Failure()
             self._reactor.callFromThread(self._answer, result, answer)
@@ -118,75 +114,53 @@ class Pool(adbapi.ConnectionPool):
 
     async def finish(self) -> None:
         """Accept nothing any more, wait for what was accepted (no longer than the time limits allow), end the threads."""
-        self._closing = True
-        if self._jobs:
-            self._quiet = Deferred()
-            limit = self._reactor.callLater(3 * self._query_seconds + GRACE_SECONDS, self._quiet.callback, None)
-            await self._quiet
-            if limit.active():
-                limit.cancel()
-        for job in self._jobs:
-            job.dropped = True
+        await self._jobs.finish(3 * self._query_seconds + GRACE_SECONDS)
         self.close()
 
     def start(self) -> None:
         """Begin our threads, instead of those of adbapi."""
         if not self.running:
-            self._threads.start()
+            self.threads.start()
             self.shutdownID = self._reactor.addSystemEventTrigger("during", "shutdown", self.finalClose)
             self.running = True
 
     def finalClose(self) -> None:
         """End them, and close their connections."""
-        self._threads.stop()
+        self.threads.stop()
         super().finalClose()
 
     # The reactor's side
 
-    def _submit(self, work: Callable[[Transaction], T], seconds: float | None, bounded: bool) -> Deferred[T]:
-        if self._closing:
-            return fail(Unavailable(PART, "feedd is stopping"))
-        if bounded and len(self._jobs) >= self._bound:
-            self._counters.add("store_full")
-            return fail(Unavailable(PART, "too many queries are waiting"))
-        job = _Job()
-        answer: Deferred[T] = Deferred(partial(self._cancelled, job))
-        seconds = self._query_seconds + GRACE_SECONDS if seconds is None else seconds
-        limit = self._reactor.callLater(seconds, self._give_up, job, answer, seconds)
-        self._jobs.add(job)
-        self._threads.run(partial(self._transact, job, work), partial(self._ended, job, answer, limit))
-        return answer
+    def accept(self, work: Callable[[Transaction], T], seconds: float | None = None, bounded: bool = True) -> Job[T]:
+        """What `run` takes, as a job that is to `begin`, or else to `end`. Raises `Unavailable`."""
+        return self._jobs.accept(work, self._query_seconds + GRACE_SECONDS if seconds is None else seconds, bounded)
 
-    def _cancelled(self, job: _Job, answer: Deferred[T]) -> None:
-        """Who asked is gone. What was to be read interests nobody; what was to be written was meant."""
-        job.dropped = not self._write
+    def begin(self, job: Job[T]) -> None:
+        """Run a job in a transaction of its own, when a thread is free."""
+        self.threads.run(partial(self.transact, job), partial(self.end, job))
 
-    def _give_up(self, job: _Job, answer: Deferred[T], seconds: float) -> None:
-        job.dropped = True
-        if not answer.called:
-            self._counters.add("store_slow")
-            answer.errback(Unavailable(PART, f"no answer within {seconds:g} seconds"))
-
-    def _ended(self, job: _Job, answer: Deferred[T], limit: Any, result: T | Failure) -> None:
-        self._jobs.remove(job)
-        if limit.active():
-            limit.cancel()
-        self._answer(result, answer)
-        if self._quiet is not None and not self._jobs and not self._quiet.called:
-            self._quiet.callback(None)
+    def end(self, job: Job[T], result: T | Failure) -> None:
+        """Tell who waits for it."""
+        self._note(result)
+        self._jobs.end(job, result)
 
     def _answer(self, result: T | Failure, answer: Deferred[T]) -> None:
-        if isinstance(result, Failure) and result.check(*self.dialect.errors):
-            self.log.failure("a statement that the database refuses", failure=result)
+        self._note(result)
         if not answer.called:
             answer.callback(result)
 
+    def _note(self, result: object) -> None:
+        if isinstance(result, Failure) and result.check(*self.dialect.errors):
+            self.log.failure("a statement that the database refuses", failure=result)
+
     # The thread's side
 
-    def _transact(self, job: _Job, work: Callable[[Transaction], T]) -> T:
-        return self._explained(lambda: self._persist(job, work))
+    def transact(self, job: Job[T]) -> T:
+        """The result of a job, run in a transaction of its own."""
+        return self.explained(partial(self._persist, job))
 
-    def _explained(self, function: Callable[[], T]) -> T:
+    def explained(self, function: Callable[[], T]) -> T:
+        """What `function` returns; an error of the driver becomes `Unavailable` or `Duplicate`, unless it is our mistake."""
         try:
             return function()
         except self.dialect.errors as error:
@@ -197,41 +171,43 @@ class Pool(adbapi.ConnectionPool):
                 raise Duplicate from error
             raise
 
-    def _persist(self, job: _Job, work: Callable[[Transaction], T]) -> T:
+    def _persist(self, job: Job[T]) -> T:
         for _ in range(TRIES - 1):
             try:
-                return self._attempt(job, work)
+                return self.attempt([job], job.work)
             except Again:
                 continue
             except self.dialect.errors as error:
                 if not self.dialect.may_repeat(error):
                     raise
         try:
-            return self._attempt(job, work)
+            return self.attempt([job], job.work)
         except Again:
             raise Unavailable(PART, "others change the same rows") from None
 
-    def _attempt(self, job: _Job, work: Callable[[Transaction], T]) -> T:
-        self._check_wanted(job)
+    def attempt(self, jobs: Sequence[Job[Any]], work: Callable[[Transaction], T]) -> T:
+        """
+        The result of `work`, run once in one transaction, on behalf of `jobs`.
+
+        :raises Unavailable: when one of them is not waited for any more, or it took too long: it has been rolled back.
+        :raises Exception: whatever `work` or the driver raises.
+        """
+        check_wanted = partial(_check_wanted, jobs)
+        check_wanted()
         connection = self.connectionFactory(self)
         try:
             self.dialect.begin(connection, self._write)
             transaction: Transaction = self.transactionFactory(self, connection)
-            transaction.check_wanted = partial(self._check_wanted, job)
+            transaction.check_wanted = check_wanted
             result = work(transaction)
             transaction.close()
-            self._check_wanted(job)
+            check_wanted()
             transaction.check_age(self._commit_seconds)
             connection.commit()
         except BaseException:
             self._undo(connection)
             raise
         return result
-
-    def _check_wanted(self, job: _Job) -> None:
-        """A caller that was told "nothing was stored" must not find it stored later."""
-        if job.dropped:
-            raise Unavailable(PART, "nobody waits for it any more")
 
     def _undo(self, connection: Any) -> None:
         try:
@@ -257,3 +233,8 @@ class Pool(adbapi.ConnectionPool):
             self.disconnect(connection)
             return None
         return connection
+
+
+def _check_wanted(jobs: Sequence[Job[Any]]) -> None:
+    for job in jobs:
+        job.check_wanted()

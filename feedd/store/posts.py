@@ -6,19 +6,33 @@ These functions run in a thread, in one transaction each. They know the table ``
 
 import hashlib
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from feedd.event import Event, UnreadableEvent, check_json, is_user, make_event, safe_json
 from feedd.ports import NotFound, NotYours, Page, Stored
-from feedd.store.dialect import Row, marks
+from feedd.store.dialect import Row, Rows, marks
 from feedd.store.keyset import EVENTS, POSTS, falling, first_ids, last_ids, rising, split
-from feedd.store.log import event_of_post, highest_id, json_bytes, write_event, write_with_event
+from feedd.store.log import Said, event_of_post, highest_id, json_bytes, write_event, write_with_events
 from feedd.store.models import PostRow
 from feedd.store.transaction import Transaction
 
 MAX_ID = 2**63 - 1
 MAX_IDS = 1_000
 MAX_KEY = 200
+
+
+class New(NamedTuple):
+    """A post to be written: its author, the JSON of its body, the key as it is stored, milliseconds since 1970."""
+
+    author: str
+    body: bytes
+    key: str | None
+    at: int
+
+
+def size(post: New) -> int:
+    """About how many bytes a post to be written has."""
+    return len(post.body)
 
 
 def stored_key(key: str) -> str:
@@ -28,16 +42,19 @@ def stored_key(key: str) -> str:
     return "blake2b:" + hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
-def add_post(txn: Transaction, author: str, body: bytes, key: str | None, at: int) -> Stored:
-    """Write a post and its event. A `key` that this author has used already fails on the unique index."""
-    row = {"author": author, "body": body.decode(), "created_at": at, "idempotency_key": key}
-    post, event = write_with_event(txn, PostRow.TABLENAME, row, "post", author, body, at)
-    return Stored(post, event, True)
+def add_posts(txn: Transaction, new: Sequence[New]) -> list[Stored]:
+    """Write posts, each with its event; returned in their order. A key that its author has used fails on the unique index."""
+    rows = [(post.author, post.body.decode(), post.at, post.key) for post in new]
+    columns = ("author", "body", "created_at", "idempotency_key")
+    said = [Said(post.author, post.body, post.at) for post in new]
+    return [
+        Stored(id, event, True) for id, event in write_with_events(txn, Rows(PostRow.TABLENAME, columns, rows), "post", said)
+    ]
 
 
 def first_result(txn: Transaction, author: str, key: str) -> Stored | None:
     """
-    What `add_post` returned when it was called with this key first.
+    What `add_posts` returned when it was called with this key first.
 
     When retention has deleted the event, the id 0 stands for it: an id is there to know the event again when it arrives, and
     this one never will.

@@ -19,11 +19,13 @@ from feedd.ports import Friendship, History, Opening, Page, Stored, Unavailable
 from feedd.store import friendships, log, posts, retention
 from feedd.store.address import File, parse_address
 from feedd.store.dialect import Dialect
+from feedd.store.group import Group
+from feedd.store.jobs import PART
 from feedd.store.keyset import AT_ONCE
 from feedd.store.mariadb import MariaDB
 from feedd.store.migrate import migrate
 from feedd.store.models import register
-from feedd.store.pool import PART, TRIES, Duplicate, Pool
+from feedd.store.pool import TRIES, Duplicate, Pool
 from feedd.store.sqlite import SQLite
 from feedd.store.transaction import Transaction
 
@@ -32,6 +34,7 @@ T = TypeVar("T")
 Work = Callable[Concatenate[Transaction, P], T]
 
 OPENING_SECONDS = 120.0
+NOT_REACHED = "not reached yet"
 COMPLAINT_SECONDS = 60.0
 BULK = 4
 FRIENDSHIPS = 50_000
@@ -73,6 +76,7 @@ class SQLStore(Service):
         self._now_ms = now_ms
         self._reads: Pool | None = None
         self._writes: Pool | None = None
+        self._posts: Group[posts.New, Stored] | None = None
         self._prepared = False
         self._complained: float | None = None
 
@@ -86,6 +90,7 @@ class SQLStore(Service):
         super().startService()
         writers = 1 if self._dialect.one_writer else max(1, self._settings.threads // 2)
         self._writes = self._pool(True, writers)
+        self._posts = Group(self._writes, posts.add_posts, posts.size, writers, self._reactor.seconds)
         self._reads = self._pool(False, max(1, self._settings.threads - writers))
         register(self._reads, self._dialect)
 
@@ -96,7 +101,7 @@ class SQLStore(Service):
 
     async def _finish(self) -> None:
         pools = [pool for pool in (self._writes, self._reads) if pool is not None]
-        self._writes = self._reads = None
+        self._writes = self._reads = self._posts = None
         self._prepared = False
         finishing = [Deferred.fromCoroutine(pool.finish()) for pool in pools]
         for finished in finishing:
@@ -135,7 +140,7 @@ class SQLStore(Service):
 
     async def add_post(self, author: str, body: bytes, key: str | None) -> Stored:
         """
-        Commit a post and its event in one transaction; `key` is the Idempotency-Key.
+        Commit a post and its event in one transaction, which others' may share; `key` is the Idempotency-Key.
 
         It is not looked for first: nearly all are new, and only the index decides when two arrive at once. The first result is
         read in a transaction of its own, since a transaction cannot see what was committed after it began.
@@ -144,7 +149,7 @@ class SQLStore(Service):
             key = posts.stored_key(key)
         for _ in range(TRIES):
             try:
-                return await self._write(posts.add_post, author, body, key, self._now_ms())
+                return await self._add(posts.New(author, body, key, self._now_ms()))
             except Duplicate:
                 if key is None:
                     raise
@@ -232,13 +237,18 @@ class SQLStore(Service):
     def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return self._ready(self._writes).run(_call(work, *args, **kwargs))
 
+    def _add(self, post: posts.New) -> Awaitable[Stored]:
+        if self._posts is None or not self._prepared:
+            raise Unavailable(PART, NOT_REACHED)
+        return self._posts.add(post)
+
     def _unbounded(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """For who asks one question at a time, or two, and must not be turned away by those who ask many: the tail is one."""
         return self._ready(self._reads).run(_call(work, *args, **kwargs), bounded=False)
 
     def _ready(self, pool: Pool | None) -> Pool:
         if pool is None or not self._prepared:
-            raise Unavailable(PART, "not reached yet")
+            raise Unavailable(PART, NOT_REACHED)
         return pool
 
     def _noting(self, answer: tuple[T, list[int]]) -> T:

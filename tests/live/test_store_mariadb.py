@@ -1,6 +1,5 @@
 """The store on MariaDB: the contract, and what only transactions that overlap can do."""
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import pymysql
 from twisted.trial.unittest import TestCase
 
-from feedd.ports import NotFound, Stored, Unavailable
+from feedd.ports import NotFound, Unavailable
 from feedd.store import posts
 from feedd.store.mariadb import IDS_BYTES
 from feedd.store.retention import prune
@@ -245,31 +244,6 @@ class WaitTests(MariaDB, TestCase):
         await store.stopService()
         self.assertLess(time.monotonic() - begun, 1.0)
         self.assertNoResult(preparing)
-
-
-class BothTests(MariaDB, TestCase):
-    """A post and its event, written in one statement, or in two as MySQL has to."""
-
-    async def test_the_same_rows(self) -> None:
-        """Both ways write the same, and return what they have written."""
-        rows = []
-        for blocks in (True, False):
-            self.assertTrue(self.store._dialect._has_blocks)  # type: ignore[attr-defined]
-            assert self.store._writes is not None
-            body = '{"text": "100 %s 😀 \\\\ \\" \' ? @first"}'.encode()
-
-            def add(txn: Transaction, blocks: bool = blocks, body: bytes = body) -> Stored:
-                txn.dialect._has_blocks = blocks  # type: ignore[attr-defined]
-                return posts.add_post(txn, "ann", body, None, 5)
-
-            stored = await self.store._writes.run(add)
-            self.store._dialect._has_blocks = True  # type: ignore[attr-defined]
-            (event,) = (await self.store.events_after(stored.event.id - 1, ["ann"], 9)).events
-            self.assertEqual(event, stored.event)
-            (post,) = (await self.store.page(["ann"], None, 1, stored.event.id)).posts
-            self.assertIn(b'"id":%d,' % stored.post, post)
-            rows.append(json.loads(event.json)["body"])
-        self.assertEqual(rows[0], rows[1])
 
 
 class PruningTests(MariaDB, TestCase):

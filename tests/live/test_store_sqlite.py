@@ -17,6 +17,7 @@ from feedd.config import Store as Settings
 from feedd.ports import Unavailable
 from feedd.store.sql import make_dialect
 from tests.contracts.store import FriendContract, PostContract, together
+from tests.contracts.store_group import UNWANTED, GroupContract
 from tests.contracts.store_log import LogContract, PageContract
 from tests.contracts.store_retention import RetentionContract
 from tests.contracts.store_sql import SQL, BoundContract, MigrationContract, SiteContract
@@ -74,6 +75,22 @@ class SQLiteRetentionTests(SQLite, RetentionContract, TestCase):
 
 class SQLiteBoundTests(SQLite, BoundContract, TestCase):
     """Bounds."""
+
+
+class SQLiteGroupTests(SQLite, GroupContract, TestCase):
+    """Posts that are written together."""
+
+    def rows(self, statement: str) -> Sequence[Any]:
+        connection = self.connection()
+        rows = connection.execute(statement).fetchall()
+        connection.close()
+        return rows
+
+    def refuse_unwanted(self) -> None:
+        self.write(
+            "CREATE TRIGGER unwanted BEFORE INSERT ON posts"
+            f" WHEN NEW.body = '{UNWANTED}' BEGIN SELECT RAISE(ABORT, 'unwanted'); END"
+        )
 
 
 class SQLiteTests(SQLite, TestCase):

@@ -1,14 +1,17 @@
 """The parts of the store that need no database: addresses, statements, windows."""
 
 import os
+import sqlite3
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import pymysql
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.config import BadConfig
 from feedd.store.address import File, Server, parse_address
-from feedd.store.dialect import FIRST_ID
+from feedd.store.dialect import Rows
 from feedd.store.keyset import GROWTH, WINDOW, falling, rising, split
 from feedd.store.mariadb import MariaDB
 from feedd.store.migrate import statements
@@ -110,43 +113,76 @@ class StatementTests(SynchronousTestCase):
         self.assertTrue(all(len(stored_key(key)) <= 200 for key in odd))
 
 
-class Said:
-    """A transaction that remembers its statements, and answers with ids."""
+class SaidStatements:
+    """A transaction that remembers its statements, and answers with ids that are 3 apart."""
 
     lastrowid = 7
 
     def __init__(self) -> None:
         self.statements: list[tuple[str, tuple[object, ...]]] = []
 
-    def execute(self, statement: str, values: tuple[object, ...]) -> None:
-        self.statements.append((statement, values))
+    def execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        self.statements.append((statement, tuple(values)))
 
-    def row(self, statement: str, values: tuple[object, ...]) -> tuple[int, int]:
+    def row(self, statement: str, values: Sequence[object] = ()) -> tuple[int, ...]:
         self.execute(statement, values)
-        return 7, 8
+        return (7, 8, 3) if values else (3,)
 
 
-class BothTests(SynchronousTestCase):
-    """A row and the row that speaks of it."""
+class PairTests(SynchronousTestCase):
+    """Rows and the rows that speak of them."""
 
-    def both(self, blocks: bool) -> tuple[tuple[int, int], list[tuple[str, tuple[object, ...]]]]:
+    def pairs(self, blocks: bool, count: int) -> tuple[list[tuple[int, int]], list[tuple[str, tuple[object, ...]]]]:
         """What is returned and what is said, by a server that knows blocks or does not."""
-        dialect, txn = MariaDB(SERVER, 4.0), Said()
+        dialect, txn = MariaDB(SERVER, 4.0), SaidStatements()
         dialect._has_blocks = blocks
-        return dialect.insert_both(txn, "posts", {"a": "x", "b": 2}, "events", {"c": 3, "post": FIRST_ID}), txn.statements
+        first = Rows("posts", ("a", "b"), [("x", 1), ("y", 2)][:count])
+        return dialect.insert_pairs(txn, first, Rows("events", ("c",), [(3,), (4,)][:count]), "post"), txn.statements
 
     def test_one_statement(self) -> None:
-        """MariaDB takes both in one, and says both ids."""
+        """MariaDB takes all in one, and says both first ids and what lies between one and the next."""
         block = (
-            "BEGIN NOT ATOMIC INSERT INTO posts (a, b) VALUES (?, ?); SET @first = LAST_INSERT_ID(); "
-            "INSERT INTO events (c, post) VALUES (?, @first); SELECT @first, LAST_INSERT_ID(); END"
+            "BEGIN NOT ATOMIC INSERT INTO posts (a, b) VALUES (?, ?), (?, ?); SET @first = LAST_INSERT_ID(); "
+            "INSERT INTO events (post, c) VALUES "
+            "(@first + 0 * @@auto_increment_increment, ?), (@first + 1 * @@auto_increment_increment, ?); "
+            "SELECT @first, LAST_INSERT_ID(), @@auto_increment_increment; END"
         )
-        self.assertEqual(self.both(True), ((7, 8), [(block, ("x", 2, 3))]))
+        self.assertEqual(self.pairs(True, 2), ([(7, 8), (10, 11)], [(block, ("x", 1, "y", 2, 3, 4))]))
+
+    def test_one_table_after_the_other(self) -> None:
+        """MySQL takes the rows of one table, then those of the other."""
+        step = ("SELECT @@auto_increment_increment", ())
+        first = ("INSERT INTO posts (a, b) VALUES (?, ?), (?, ?)", ("x", 1, "y", 2))
+        second = ("INSERT INTO events (post, c) VALUES (?, ?), (?, ?)", (7, 3, 10, 4))
+        self.assertEqual(self.pairs(False, 2), ([(7, 7), (10, 10)], [step, first, step, second]))
 
     def test_two_statements(self) -> None:
-        """MySQL takes one after the other."""
-        first, second = "INSERT INTO posts (a, b) VALUES (?, ?)", "INSERT INTO events (c, post) VALUES (?, ?)"
-        self.assertEqual(self.both(False), ((7, 7), [(first, ("x", 2)), (second, (3, 7))]))
+        """A single row is told its id without being asked for the step."""
+        first, second = "INSERT INTO posts (a, b) VALUES (?, ?)", "INSERT INTO events (post, c) VALUES (?, ?)"
+        self.assertEqual(self.pairs(False, 1), ([(7, 7)], [(first, ("x", 1)), (second, (7, 3))]))
+
+
+class AwayTests(SynchronousTestCase):
+    """Whether a statement failed because of the database, or because of what it says."""
+
+    def test_mariadb(self) -> None:
+        """An error of the driver is of the way there; one of the server's, a trigger's for example, may be about a row."""
+        dialect = MariaDB(SERVER, 1.0)
+        away = [pymysql.OperationalError(2013, "lost"), pymysql.InterfaceError(0, ""), pymysql.InternalError("out of step")]
+        there = [
+            pymysql.OperationalError(1644, "a trigger"),
+            pymysql.OperationalError(4025, "a CHECK"),
+            pymysql.DataError(1406),
+        ]
+        self.assertEqual([dialect.is_away(error) for error in away], [True] * 3)
+        self.assertEqual([dialect.is_away(error) for error in there], [False] * 3)
+
+    def test_sqlite(self) -> None:
+        """A file that cannot be used is away; a row that cannot is not."""
+        dialect = SQLite(File("x"), 1.0)
+        locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        self.assertEqual([dialect.is_away(error) for error in (locked, sqlite3.IntegrityError("no"))], [True, False])
 
 
 class WindowTests(SynchronousTestCase):

@@ -1,0 +1,90 @@
+"""The queries that were accepted: their number, their time, their end."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from feedd.counters import Counters
+from feedd.ports import Unavailable
+from feedd.store.jobs import Job, Jobs
+
+
+class JobsTests(SynchronousTestCase):
+    """`Jobs`."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.counters = Counters()
+        self.jobs = self.make(meant=True)
+
+    def make(self, meant: bool) -> Jobs:
+        return Jobs(self.clock, self.counters, 2, meant)
+
+    def accept(self, **named: Any) -> Job[Any]:
+        return self.jobs.accept(lambda txn: None, 5.0, **named)
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_answered(self) -> None:
+        """Who asked is told, and no time limit is left."""
+        job = self.accept()
+        self.jobs.end(job, 7)
+        self.assertEqual(self.successResultOf(job.answer), 7)
+
+    def test_so_many(self) -> None:
+        """More are refused and counted, until one has ended; who is never refused, is not."""
+        jobs = [self.accept(), self.accept(), self.accept(bounded=False)]
+        self.assertRaises(Unavailable, self.accept)
+        for job in jobs[:2]:
+            self.jobs.end(job, None)
+        jobs.append(self.accept())
+        self.assertEqual(self.counters["store_full"], 1)
+        for job in jobs[2:]:
+            self.jobs.end(job, None)
+
+    def test_too_late(self) -> None:
+        """Who has waited long enough is refused, and their query is not to be done; its end changes nothing."""
+        job = self.accept()
+        job.check_wanted()
+        self.clock.advance(5.0)
+        self.failureResultOf(job.answer, Unavailable)
+        self.assertRaises(Unavailable, job.check_wanted)
+        self.jobs.end(job, 7)
+        self.assertEqual(self.counters["store_slow"], 1)
+
+    def test_who_has_gone(self) -> None:
+        """What they wanted to read is not read; what they wanted to write is written."""
+        for meant in (True, False):
+            self.jobs = self.make(meant)
+            job = self.accept()
+            job.answer.addErrback(lambda failure: None)
+            job.answer.cancel()
+            self.assertEqual(job.dropped, not meant)
+            self.clock.advance(5.0)
+            self.jobs.end(job, 7)
+        self.assertEqual(self.counters["store_slow"], 0)
+
+    def test_finish(self) -> None:
+        """Nothing is accepted any more, and what was is waited for."""
+        job = self.accept()
+        finishing = Deferred.fromCoroutine(self.jobs.finish(20.0))
+        self.assertRaises(Unavailable, self.accept)
+        self.assertNoResult(finishing)
+        self.jobs.end(job, 7)
+        self.successResultOf(finishing)
+
+    def test_finish_nothing(self) -> None:
+        """With nothing under way it returns at once."""
+        self.successResultOf(Deferred.fromCoroutine(self.jobs.finish(20.0)))
+
+    def test_finish_in_time(self) -> None:
+        """What does not come to its end is dropped; that it ends later disturbs nobody."""
+        job = self.accept(bounded=False)
+        finishing = Deferred.fromCoroutine(self.jobs.finish(3.0))
+        self.clock.advance(3.0)
+        self.successResultOf(finishing)
+        self.assertTrue(job.dropped)
+        self.jobs.end(job, 7)
