@@ -30,8 +30,8 @@ PLAN = (
     Step(
         "fanout",
         "series",
-        "--peers feedd,nchan,floor --conns 1000,2500,5000,10000,15000 --rounds 5 --held 0 --turns 2",
-        "--peers feedd,nchan,floor --conns 100,200,300 --rounds 2 --held 0 --turns 1",
+        "--peers feedd,nchan,floor,loop --conns 1000,2500,5000,10000,15000 --rounds 5 --held 0 --turns 2",
+        "--peers feedd,nchan,floor,loop --conns 100,200,300 --rounds 2 --held 0 --turns 1",
     ),
     Step(
         "fanout",

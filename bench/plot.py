@@ -26,6 +26,7 @@ COLOURS = {
     "feedd-plain": "#6fa8d6",
     "nchan": "#c8313f",
     "floor": "#7f7f7f",
+    "loop": "#a9a9a9",
     "node": "#2f8a3d",
     "node2011": "#8cc084",
     "aiohttp": "#7b4fb0",
@@ -41,6 +42,7 @@ TITLES = {
     "feedd-plain": "feedd, plain way",
     "nchan": "nginx + nchan",
     "floor": "the floor, in C",
+    "loop": "the floor, in Python",
     "node": "Node.js + RabbitMQ",
     "node2011": "Node.js of 2011",
     "aiohttp": "aiohttp + RabbitMQ",
@@ -168,7 +170,7 @@ def _lines(axes: Axes, lines: Mapping[str, Line], log: tuple[bool, bool]) -> Non
             "markersize": 6 if ours else 4.5,
             "zorder": 3 if ours else 2,
         }
-        axes.plot(*_columns(line), "--o" if name == "floor" else "-o", color=_colour(name, place), **style)
+        axes.plot(*_columns(line), "--o" if name in ("floor", "loop") else "-o", color=_colour(name, place), **style)
     if not log[1]:
         axes.set_ylim(bottom=0)
     if not log[0]:

@@ -10,7 +10,7 @@ from typing import Any
 Documents = Mapping[str, Mapping[str, Any]]
 Line = list[tuple[float, float]]
 
-PEERS = ("feedd", "feedd-plain", "nchan", "floor", "node", "node2011", "aiohttp", "socketio", "faye")
+PEERS = ("feedd", "feedd-plain", "nchan", "floor", "loop", "node", "node2011", "aiohttp", "socketio", "faye")
 """The order of rows and colours."""
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from bench.peers.aiohttp_gateway import AiohttpGateway
 from bench.peers.feedd import FeeddPeer
 from bench.peers.floor import Floor
+from bench.peers.loop import Loop
 from bench.peers.nchan import Nchan
 from bench.peers.node import Faye, NodeGateway, NodeOf2011, SocketIO, install
 from bench.peers.peer import Peer
 
-DEFAULT = ("feedd", "nchan", "floor", "node", "aiohttp", "socketio", "faye")
+DEFAULT = ("feedd", "nchan", "floor", "loop", "node", "aiohttp", "socketio", "faye")
 
 
 def known(npm: Path | None) -> dict[str, Peer]:
@@ -20,6 +21,7 @@ def known(npm: Path | None) -> dict[str, Peer]:
         FeeddPeer(lane=False),
         Nchan(),
         Floor(),
+        Loop(),
         NodeGateway(npm),
         NodeOf2011(npm),
         AiohttpGateway(),
