@@ -79,6 +79,13 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         """What a SELECT of one column ``id`` finds, ascending."""
         return sorted(id for (id,) in txn.rows(statement, values))
 
+    def lists(self, txn: Any, statement: str, values: Sequence[Any]) -> dict[str, list[Any]]:
+        """For each ``owner`` that a SELECT of the two columns ``owner`` and ``item`` finds, the items, in any order."""
+        found: dict[str, list[Any]] = {}
+        for owner, item in txn.rows(statement, values):
+            found.setdefault(owner, []).append(item)
+        return found
+
     def trouble(self, error: Exception) -> str | None:
         """Why the database is away, hung or refuses us, in words without secrets; None: it is not, the statement is wrong."""
         raise NotImplementedError

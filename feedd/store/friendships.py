@@ -5,11 +5,12 @@ These functions run in a thread, in one transaction each. They know the tables `
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from feedd.event import Event, is_user
 from feedd.ports import Friendship
-from feedd.store.dialect import Row, marks
+from feedd.store.dialect import marks
 from feedd.store.keyset import split
 from feedd.store.log import write_friend_events
 from feedd.store.models import FriendshipRow
@@ -18,6 +19,8 @@ from feedd.store.transaction import Again, Transaction
 
 Pair = tuple[str, str]
 
+_OWNED = "SELECT viewer AS owner, friend AS item FROM friendships"
+
 
 def friends_of(txn: Transaction, viewers: Sequence[str], limit: int) -> dict[str, tuple[str, ...]]:
     """
@@ -25,25 +28,23 @@ def friends_of(txn: Transaction, viewers: Sequence[str], limit: int) -> dict[str
 
     :param viewers: ascending, as the index has them; one at least.
     """
-    rows = txn.rows(
-        f"SELECT viewer, friend FROM friendships WHERE viewer IN ({marks(len(viewers))}) ORDER BY viewer, friend LIMIT ?",
-        (*viewers, limit),
-    )
-    if len(rows) < limit:
-        return _lists(viewers, rows)
-    whole = viewers[: bisect_left(viewers, rows[-1][0])]  # of the last one there may be more
+    some = f"WHERE viewer IN ({marks(len(viewers))}) ORDER BY viewer, friend LIMIT ?"
+    lists = txn.dialect.lists(txn, f"{_OWNED} {some}", (*viewers, limit))
+    if sum(map(len, lists.values())) < limit:
+        return _named(viewers, lists)
+    whole = viewers[: bisect_left(viewers, max(lists))]  # of the last one there may be more
     if whole:
-        return _lists(whole, rows)
-    return _lists(viewers[:1], txn.rows("SELECT viewer, friend FROM friendships WHERE viewer = ?", viewers[:1]))
+        return _named(whole, lists)
+    return _named(viewers[:1], txn.dialect.lists(txn, f"{_OWNED} WHERE viewer = ?", viewers[:1]))
 
 
-def _lists(viewers: Sequence[str], rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+def _named(viewers: Sequence[str], lists: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
     """The lists of these viewers, without what is nobody's name: a site may have written anything."""
-    lists: dict[str, set[str]] = {viewer: set() for viewer in viewers}
-    for viewer, friend in rows:
-        if viewer in lists and isinstance(friend, str) and is_user(friend):
-            lists[viewer].add(friend)
-    return {viewer: tuple(sorted(friends - {viewer})) for viewer, friends in lists.items()}
+    found = {}
+    for viewer in viewers:
+        friends = {friend for friend in lists.get(viewer, ()) if isinstance(friend, str) and is_user(friend)}
+        found[viewer] = tuple(sorted(friends - {viewer}))
+    return found
 
 
 def mark(txn: Transaction, viewer: str, post: int, at: int) -> int:

@@ -95,6 +95,12 @@ class SiteContract(SQL):
             self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
         self.assertEqual(await self.store.friends_of(["bob", "ann"]), {"ann": ("bob",), "bob": ()})
 
+    async def test_friends_with_a_comma(self) -> None:
+        """A name that a site has written with a comma is not two users; nor is one with a space at its end somebody else."""
+        for viewer, friend in [("ann", "bob"), ("ann", "cid,dan"), ("ann", "eve"), ("bob ", "cid"), ("bob", "dan")]:
+            self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
+        self.assertEqual(await self.store.friends_of(["ann", "bob"]), {"ann": ("bob", "eve"), "bob": ("dan",)})
+
     async def test_friends_row_by_row(self) -> None:
         """However few rows an answer may hold, each viewer's list is whole, and an answer holds as many lists as fit."""
         names = {"ann": 3, "bob": 0, "cid": 1, "dan": 7, "eve": 2}

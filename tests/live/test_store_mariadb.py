@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from feedd.ports import NotFound, Unavailable
 from feedd.store import posts
-from feedd.store.mariadb import IDS_BYTES
+from feedd.store.mariadb import TEXT_BYTES
 from feedd.store.retention import prune
 from feedd.store.tail import BATCH
 from feedd.store.transaction import Transaction
@@ -66,8 +66,16 @@ class MariaDBBoundTests(MariaDB, BoundContract, TestCase):
     """Bounds."""
 
 
-class IdsTests(MariaDB, TestCase):
-    """Ids come as one text."""
+class TextTests(MariaDB, TestCase):
+    """Many values come as one text."""
+
+    async def test_a_list_that_does_not_fit(self) -> None:
+        """Somebody who hears more than a text holds hears all of them, and so does who was asked for beside them."""
+        number = TEXT_BYTES // 65 + 2  # the last one is left out, but the comma makes up for it in number
+        self.write(f"INSERT INTO friendships (viewer, friend) SELECT 'ann', LPAD(seq, 64, 'f') FROM seq_1_to_{number}")
+        self.write("INSERT INTO friendships (viewer, friend) VALUES ('ann', 'a,b'), ('bob', 'ann')")
+        lists = await self.store.friends_of(["ann", "bob"])
+        self.assertEqual((len(lists["ann"]), lists["bob"]), (number, ("ann",)))
 
     async def test_many(self) -> None:
         """It holds as many as the net asks for, in their order, whatever the server's own limit is (MySQL's is 1 kB)."""
@@ -76,8 +84,8 @@ class IdsTests(MariaDB, TestCase):
         self.assertEqual(await self.store.ids_after(7, 2), [8, 9])
         assert self.store._reads is not None
         limit = await self.store._reads.run(lambda txn: txn.row("SELECT @@group_concat_max_len"))
-        self.assertEqual(limit, (IDS_BYTES,))
-        self.assertGreater(IDS_BYTES, BATCH * len(f"{2**63},"))
+        self.assertEqual(limit, (TEXT_BYTES,))
+        self.assertGreater(TEXT_BYTES, BATCH * len(f"{2**63},"))
 
 
 class OverlapTests(MariaDB, TestCase):
