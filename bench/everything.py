@@ -57,6 +57,12 @@ PLAN = (
     Step("crossing", "crossing", "--posts 50", "--posts 5"),
     Step("storm", "storm", "--clients 5000", "--clients 200 --turns 1"),
     Step("storm", "storm-hundred", "--clients 5000 --graph hundred --turns 2", "--clients 200 --graph hundred --turns 1"),
+    Step(
+        "storm",
+        "storm-cold",
+        "--clients 5000 --graph hundred --cold --turns 2",
+        "--clients 200 --graph hundred --cold --turns 1",
+    ),
     Step("posts", "posts", "--posters 1,4,16,64 --seconds 3 --turns 3", "--posters 1,4 --seconds 1 --turns 1"),
     Step("amqp", "amqp", "", ""),
 )

@@ -203,6 +203,7 @@ TABLES: dict[str, Callable[[Document], Iterator[str]]] = {
     "crossing": _flat,
     "storm": _flat,
     "storm-hundred": _flat,
+    "storm-cold": _flat,
     "posts": _posts,
     "amqp": _amqp,
 }
