@@ -146,7 +146,7 @@ class LaneChannel(FeedChannel):
             self._hold(data)
         elif not (data.startswith(START) and self._is_quiet() and self.site.lane.take(self, data)):
             self.use(None)
-            self._unwatch()
+            self.unwatch()
             super().dataReceived(data)
 
     def use(self, poll: RepeatedPoll | None) -> None:
@@ -200,13 +200,19 @@ class LaneChannel(FeedChannel):
     def loseConnection(self) -> None:
         """Nothing that comes from now on is for the lane."""
         self.use(None)
-        self._unwatch()
+        self.unwatch()
         super().loseConnection()
 
     def pauseProducing(self) -> None:
         """The peer takes no answers: it is the reactor, then, that reads no more."""
-        self._unwatch()
+        self.unwatch()
         super().pauseProducing()
+
+    def unwatch(self) -> None:
+        """Let the reactor read again, if the `Watch` does now."""
+        watched, self._watched = self._watched, None
+        if watched is not None and self.site.watch is not None:
+            self.site.watch.remove(watched)
 
     def _is_quiet(self) -> bool:
         """Whether twisted.web is between two requests here, and would take this one now."""
@@ -226,16 +232,10 @@ class LaneChannel(FeedChannel):
         if watch is not None and self._watched is None and self._sends_directly and not self._waitingForTransport:
             self._watched = watch.add(self)
 
-    def _unwatch(self) -> None:
-        """Let the reactor read again."""
-        watched, self._watched = self._watched, None
-        if watched is not None and self.site.watch is not None:
-            self.site.watch.remove(watched)
-
     def _hold(self, data: bytes) -> None:
         self._held += data
         if len(self._held) > MAX_HELD_BYTES:
-            self._unwatch()
+            self.unwatch()
             self.transport.pauseProducing()
 
     def _go_on(self) -> None:

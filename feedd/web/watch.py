@@ -27,6 +27,9 @@ class Watched(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Take what was read."""
 
+    def unwatch(self) -> None:
+        """Call `Watch.remove`, and know it: there is nothing to read but an end or an error, which the reactor is to find."""
+
 
 class Watch:
     """
@@ -88,7 +91,7 @@ class Watch:
             if data:
                 read.append((connection, data))
             else:  # its end, or an error: the reactor will find out which
-                self.remove(descriptor)
+                connection.unwatch()
         for connection, data in read:
             try:
                 if connection.transport.connected:  # one before it may have closed it

@@ -210,6 +210,24 @@ class BehindTests(LaneTestCase):
         self.assertEqual((answers, self.house.hub.parked), ([1] * 399, 400))
 
 
+class EndTests(LaneTestCase):
+    """A connection that ends while it is watched."""
+
+    def test_hung_up(self) -> None:
+        """Nothing is left of it, whether its poll was parked or had been answered."""
+        for answered in (False, True):
+            browser, wire = self.socket()
+            self.park_on(browser)
+            if answered:
+                self.post("alice")
+            self.assertTrue(wire.watched)
+            connections = self.house.site.connections
+            browser.send(b"")
+            self.assertEqual((wire.watched, wire.reads), (False, True))
+            browser.lose()
+            self.assertEqual((self.house.site.connections, self.house.hub.parked), (connections - 1, 0))
+
+
 class IdleTests(LaneTestCase):
     """The idle timeout, which all connections share a wheel for."""
 

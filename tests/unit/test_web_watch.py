@@ -19,6 +19,7 @@ class Connection(Protocol):
         self.then: Any = lambda data: None
         self.ends: list[Failure] = []
         self.transport: Any = socket
+        self.unwatch: Any = None
         socket.connectionLost = self.ends.append  # type: ignore[method-assign,assignment]
 
     def dataReceived(self, data: bytes) -> None:
@@ -38,7 +39,8 @@ class WatchTests(SynchronousTestCase):
         """A connection that is watched, and for which this has come."""
         connection = Connection(Socket(kernel=self.kernel))
         connection.transport.inbox.extend(inbox)
-        connection.number = self.watch.add(connection)  # type: ignore[attr-defined]
+        connection.number = number = self.watch.add(connection)  # type: ignore[attr-defined]
+        connection.unwatch = lambda: self.watch.remove(number)
         return connection
 
     def test_read(self) -> None:
