@@ -195,7 +195,9 @@ class SocketBrowser(Browser):
             super().send(data)
 
     def lose(self) -> None:
-        """The connection is gone, and so is the socket."""
+        """The connection is gone, and so is the socket; its end is read first, unless its loss was noticed otherwise."""
+        if self.wire.watched and not self.wire.lost:
+            self.send(b"")
         self._kernel.close(self.wire)
         super().lose()
 

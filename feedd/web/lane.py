@@ -229,7 +229,8 @@ class LaneChannel(FeedChannel):
     def _let_watch(self) -> None:
         """Let the site's `Watch` read, where it can and nothing keeps the connection from being read."""
         watch = self.site.watch
-        if watch is not None and self._watched is None and self._sends_directly and not self._waitingForTransport:
+        paused = self._waitingForTransport or len(self._held) > MAX_HELD_BYTES
+        if watch is not None and self._watched is None and self._sends_directly and not paused:
             self._watched = watch.add(self)
 
     def _hold(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from feedd.web.lane import MAX_HELD_BYTES
@@ -150,6 +151,21 @@ class BehindTests(LaneTestCase):
         self.assertFalse(wire.reads)
         self.post("alice")
         self.assertTrue(wire.reads)
+
+    def test_bounded_behind_a_look(self) -> None:
+        """The same while a closer look is taken, whatever it finds; and then one reads, not two."""
+        for missed in (False, True):
+            browser, wire = self.socket()
+            cursor = self.cursor()
+            if missed:
+                self.post("alice")
+            self.house.door.waits = waits = Deferred()
+            self.park_on(browser, cursor)
+            browser.send(b"x" * (MAX_HELD_BYTES + 1))
+            self.assertFalse(wire.reads)
+            self.house.door.waits = None
+            waits.callback(None)
+            self.assertEqual(wire.reads, missed)
 
     def test_bounded_and_slow(self) -> None:
         """Nor is it read while the peer does not take the answer."""
