@@ -188,13 +188,13 @@ class LaneChannel(FeedChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Leave the poll, or look no closer."""
+        watched, self._watched = self._watched, None
+        if watched is not None and self.site.watch is not None:
+            self.site.watch.forget(watched)
         looking, self._looking = self._looking, None
         if looking is not None:
             looking.cancel()
         self.use(None)
-        watched, self._watched = self._watched, None
-        if watched is not None and self.site.watch is not None:
-            self.site.watch.forget(watched)
         super().connectionLost(reason)
 
     def loseConnection(self) -> None:

@@ -98,7 +98,7 @@ class Watch:
                     connection.dataReceived(data)
             except Exception:
                 _log.failure("a connection failed")
-                connection.transport.connectionLost(Failure())
+                self._end(connection, Failure())
 
     def fileno(self) -> int:
         """Of the epoll, which is ready when any of the watched is."""
@@ -112,4 +112,11 @@ class Watch:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends, and all connections with it."""
         for connection in tuple(self._watched.values()):
+            self._end(connection, reason)
+
+    def _end(self, connection: Watched, reason: Failure) -> None:
+        """Close, as the reactor does; what has been read from the others would be lost with an exception."""
+        try:
             connection.transport.connectionLost(reason)
+        except Exception:
+            _log.failure("a connection failed at its end")

@@ -100,6 +100,16 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual((other.got, other.ends), ([b"b"], []))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_failure_at_the_end(self) -> None:
+        """One that fails once more when it is closed does not keep the others from theirs, nor from being closed."""
+        failing, other = self.connect(b"a"), self.connect(b"b")
+        failing.then = failing.transport.connectionLost = lambda data: 1 / 0
+        self.watch.doRead()
+        self.assertEqual(other.got, [b"b"])
+        self.watch.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(len(other.ends), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
     def test_one_ends_another(self) -> None:
         """One that gives another back in the same round: what was read by then still arrives, unless it has been closed."""
         for connected in (1, 0):
