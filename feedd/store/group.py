@@ -8,7 +8,7 @@ others to come: what finds nothing under way goes at once. This module knows job
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -47,21 +47,22 @@ class Group(Generic[Item, T]):
         write: Callable[[Transaction, Sequence[Item]], Sequence[T]],
         size: Callable[[Item], int],
         most: int,
-        seconds: Callable[[], float],
+        clock: Any,
     ) -> None:
         """
         :param write: returns a result for each item, in their order.
         :param size: the bytes of an item.
         :param most: how many transactions may be under way, the slow ones included.
-        :param seconds: a clock that only goes forward.
+        :param clock: an `IReactorTime`.
         """
         self._pool = pool
         self._write = write
         self._size = size
         self._most = most
-        self._seconds = seconds
+        self._clock = clock
         self._waiting: deque[_Asked[T, Item]] = deque()
         self._under_way: list[float] = []
+        self._look: Any = None
 
     def add(self, item: Item) -> Deferred[T]:
         """The result for `item`; fails as `Pool.run` does."""
@@ -74,15 +75,28 @@ class Group(Generic[Item, T]):
         return job.answer
 
     def _begin(self) -> None:
-        now = self._seconds()
+        now = self._clock.seconds()
         while self._waiting and self._may_begin(now):
             batch = self._take()
             self._under_way.append(now)
             self._pool.threads.run(partial(self._transact, batch), partial(self._ended, batch, now))
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Soon, while somebody waits: that the one under way is slow must be found out also when nobody else comes."""
+        if self._waiting and self._look is None and len(self._under_way) < self._most:
+            self._look = self._clock.callLater(SLOW_SECONDS, self._looked)
+        elif not self._waiting and self._look is not None:
+            self._look.cancel()
+            self._look = None
+
+    def _looked(self) -> None:
+        self._look = None
+        self._begin()
 
     def _may_begin(self, now: float) -> bool:
         """One at a time makes them large; but one that waits for a lock, say, is not waited for by all others."""
-        return len(self._under_way) < self._most and all(now - begun > SLOW_SECONDS for begun in self._under_way)
+        return len(self._under_way) < self._most and all(now - begun >= SLOW_SECONDS for begun in self._under_way)
 
     def _take(self) -> list[_Asked[T, Item]]:
         """What is next: one in any case, and as many as fit."""

@@ -5,7 +5,6 @@ This module knows which query answers which question and what bounds it has. The
 neither threads nor time.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -91,7 +90,7 @@ class SQLStore(Service):
         super().startService()
         writers = 1 if self._dialect.one_writer else max(1, self._settings.threads // 2)
         self._writes = self._pool(True, writers)
-        self._posts = Group(self._writes, posts.add_posts, posts.size, writers, time.monotonic)
+        self._posts = Group(self._writes, posts.add_posts, posts.size, writers, self._reactor)
         self._reads = self._pool(False, max(1, self._settings.threads - writers))
         register(self._reads, self._dialect)
 

@@ -124,7 +124,7 @@ class GroupContract(SQL):
     def group(self, write: Any) -> Group[posts.New, Stored]:
         """A group that writes in the store's threads."""
         assert self.store._writes is not None
-        return Group(self.store._writes, write, posts.size, 5, time.monotonic)
+        return Group(self.store._writes, write, posts.size, 5, self.store._reactor)
 
     async def test_those_who_wait_are_counted(self) -> None:
         """Too many posts are refused like too many of anything."""

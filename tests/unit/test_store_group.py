@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -110,9 +111,9 @@ class GroupTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.pool: Any = HandPool()
-        self.now = 0.0
+        self.clock = Clock()
         self.refused: dict[str, Exception] = {}
-        self.group: Group[str, str] = Group(self.pool, self.write, len, 3, lambda: self.now)
+        self.group: Group[str, str] = Group(self.pool, self.write, len, 3, self.clock)
 
     def write(self, txn: Any, words: Sequence[str]) -> list[str]:
         txn.extend(words)
@@ -158,15 +159,18 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual(sizes, [1, MOST, 2, 1, 1, 1])
 
     def test_one_that_hangs(self) -> None:
-        """Is waited for by the others for a moment only; there are so many at once, and no more."""
+        """Is waited for by the others for a moment only, whoever comes after them; there are so many at once, and no more."""
         self.add("a b")
         for under_way in (1, 2, 3, 3):
             self.assertEqual(len(self.pool.work), under_way)
-            self.now += SLOW_SECONDS / 2
+            self.clock.advance(SLOW_SECONDS / 2)
             self.add("c")
             self.assertEqual(len(self.pool.work), under_way)
-            self.now += SLOW_SECONDS
-            self.add("d")
+            self.clock.advance(SLOW_SECONDS)
+        while self.pool.turn():
+            pass
+        self.assertEqual(self.pool.committed, [["a"], ["b", "c"], ["c"], ["c", "c"]])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_too_many(self) -> None:
         """What the pool does not accept is refused, and not written."""
