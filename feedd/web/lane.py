@@ -113,8 +113,8 @@ class LaneChannel(FeedChannel):
     """
     A connection whose polls may take the fast lane.
 
-    What may come next (`use`) is remembered only as long as nothing else has happened on the connection; as long it is read by
-    the site's `Watch`.
+    What may come next (`use`) is remembered only as long as nothing else has happened on the connection; for that time the
+    site's `Watch` reads.
 
     :ivar callback: the JSONP function's name in the poll that the lane took last, or None.
     """
