@@ -7,6 +7,10 @@ called in a loop that does nothing else it does not. This module knows bytes and
 
 from typing import Protocol
 
+from twisted.logger import Logger
+
+_log = Logger()
+
 AT_ONCE = 100
 """Enough for the caches; and the first clients need not wait until the last answers have been worked out."""
 
@@ -15,7 +19,7 @@ class Sender(Protocol):
     """A connection."""
 
     def send_now(self, data: bytes) -> None:
-        """Send at once; never raises."""
+        """Send at once."""
 
 
 class Outbox:
@@ -42,11 +46,14 @@ class Outbox:
             self._send()
 
     def close(self) -> None:
-        """Send what was kept, and keep no more."""
+        """Send what was kept, and keep no more; never raises."""
         self.is_open = False
         self._send()
 
     def _send(self) -> None:
         kept, self._kept = self._kept, []
         for sender, data in kept:
-            sender.send_now(data)
+            try:
+                sender.send_now(data)
+            except Exception:
+                _log.failure("an answer was not sent")

@@ -40,6 +40,18 @@ class OutboxTests(SynchronousTestCase):
         outbox.close()
         self.assertEqual(sent, [("a", b"%d" % number) for number in range(2 * AT_ONCE + 1)])
 
+    def test_failure(self) -> None:
+        """One that fails takes nobody else's answer with it."""
+        outbox, sent = Outbox(), list[tuple[str, bytes]]()
+        failing = Sender("a", sent)
+        failing.send_now = lambda data: 1 / 0
+        outbox.open()
+        outbox.keep(failing, b"1")
+        outbox.keep(Sender("b", sent), b"2")
+        outbox.close()
+        self.assertEqual(sent, [("b", b"2")])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_closed_while_it_sends(self) -> None:
         """Who has something to say while it is sent out finds it closed."""
         outbox, seen = Outbox(), list[bool]()
