@@ -151,6 +151,15 @@ class PositionTests(SynchronousTestCase):
                 self.assertEqual(one.take("k1", settled), other.take("k1", settled, after))
                 self.assertEqual((one._have, one._settled), (other._have, other._settled))
 
+    def test_ahead_of_the_log(self) -> None:
+        """Who has more settled than the log says keeps it, and nobody else gets it with the place."""
+        after: Positions = {}
+        for settled, cursor in ((7, "k1.7.9~h1"), (3, "k1.4.9~h1"), (7, "k1.7.9~h1")):
+            subscription = Subscription("al", "h1")
+            subscription.start(settled, (), ())
+            subscription.push(post(9), 10)
+            self.assertEqual(subscription.take("k1", 4, after)[1], cursor)
+
     def test_once(self) -> None:
         """A thousand who stand at the same place share the text and the ids of the next one."""
         after: Positions = {}

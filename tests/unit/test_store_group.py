@@ -148,6 +148,7 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual((self.pool.turn(), told), (1, ["A", "B", "C", "D"]))
         self.pool.turn()
         self.assertEqual((self.pool.turn(), self.pool.committed), (0, [["a"], ["b", "c", "d"], ["e"]]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_so_many_at_a_time(self) -> None:
         """No more than fit, in number and in bytes; one that is larger than that goes alone."""
@@ -171,6 +172,17 @@ class GroupTests(SynchronousTestCase):
             pass
         self.assertEqual(self.pool.committed, [["a"], ["b", "c"], ["c"], ["c", "c"]])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_of_two_ends(self) -> None:
+        """The other one still counts."""
+        self.add("a b")
+        self.clock.advance(SLOW_SECONDS)
+        (_, done) = self.pool.work.pop(0)
+        done(["A"])
+        self.add("c")
+        self.assertEqual(len(self.pool.work), 1)
+        self.clock.advance(SLOW_SECONDS)
+        self.assertEqual(len(self.pool.work), 2)
 
     def test_too_many(self) -> None:
         """What the pool does not accept is refused, and not written."""

@@ -1,6 +1,8 @@
 """A process as it is wired: one event to many parked polls lets the reactor breathe."""
 
 import select
+from types import SimpleNamespace
+from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -59,6 +61,16 @@ class FlushTests(SynchronousTestCase):
         self.park(1)
         self.process.log.offer(post(3))
         self.assertEqual(self.turn(), 1)
+
+    def test_sent(self) -> None:
+        """What was kept during a turn of the fan-out is sent at its end."""
+        sent: list[bytes] = []
+        sender: Any = SimpleNamespace(send_now=sent.append)
+        subscription = self.process.hub.open("bob")
+        self.process.hub.park(subscription, lambda events, cursor: self.process.outbox.keep(sender, b"an answer"))
+        self.process.log.offer(post(1))
+        self.reactor.advance(0)
+        self.assertEqual((sent, self.process.outbox.is_open), ([b"an answer"], False))
 
     def test_polls_meanwhile(self) -> None:
         """Between the turns of a fan-out few polls are read, so that those who wait are not kept waiting."""

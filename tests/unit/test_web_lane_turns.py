@@ -22,6 +22,11 @@ class LaneTestCase(PollTestCase):
         house.site = house.lane_site(CountedLane, watch_on(self.kernel))
         super().use(house)
 
+    def tearDown(self) -> None:
+        """Nobody is watched any more when everybody has gone."""
+        super().tearDown()
+        self.assertEqual(len(self.house.site.watch), 0)  # type: ignore[attr-defined]
+
     @property
     def taken(self) -> int:
         """How many polls the lane took."""
@@ -51,6 +56,20 @@ class SendTests(LaneTestCase):
         event = self.post("alice")
         self.assertEqual((wire.tries, wire.writes), (1, False))
         self.assertEqual(self.ids(browser.reply()), [event])
+
+    def test_together(self) -> None:
+        """The answers of a fan-out are sent when all have been worked out."""
+        wires = []
+        for _ in range(2):
+            browser, wire = self.socket()
+            self.park_on(browser)
+            wires.append(wire)
+        outbox = self.house.site.outbox  # type: ignore[attr-defined]
+        outbox.open()
+        self.house.hub.close_viewer("bob")
+        self.assertEqual([wire.tries for wire in wires], [0, 0])
+        outbox.close()
+        self.assertEqual([wire.tries for wire in wires], [1, 1])
 
     def test_not_at_all(self) -> None:
         """A socket that takes nothing keeps nobody waiting, and gets the answer when it can."""
@@ -181,6 +200,17 @@ class BehindTests(LaneTestCase):
         poll, *others = browser.replies()
         self.assertEqual((self.ids(poll), len(others)), ([1], number))
 
+    def test_poll_behind_and_slow(self) -> None:
+        """Nor when a poll came behind, which is parked as soon as that one is answered."""
+        browser, wire = self.socket(0)
+        self.park_on(browser)
+        browser.ask("GET", "/feed/poll?as=carol&cursor=" + self.cursor("carol"))
+        self.post("alice", "x" * 65_400)
+        self.house.clock.advance(0)
+        self.assertEqual((self.taken, self.house.hub.parked, wire.reads), (2, 1, False))
+        wire.drain()
+        self.assertTrue(wire.reads)
+
     def test_a_turn_later(self) -> None:
         """It waits for the next turn of the reactor, and what arrives until then waits behind it."""
         self.park_on(self.web)
@@ -242,6 +272,15 @@ class EndTests(LaneTestCase):
             self.assertEqual((wire.watched, wire.reads), (False, True))
             browser.lose()
             self.assertEqual((self.house.site.connections, self.house.hub.parked), (connections - 1, 0))
+
+    def test_idle(self) -> None:
+        """When the site closes it, nobody reads from it any more."""
+        browser, wire = self.socket()
+        self.park_on(browser)
+        self.post("alice")
+        self.assertTrue(wire.watched)
+        self.house.advance(66)
+        self.assertEqual((browser.dropped, wire.watched, wire.reads), (True, False, False))
 
 
 class IdleTests(LaneTestCase):
