@@ -238,13 +238,14 @@ class Process:
         self.reactor.callLater(0, self._flush)
 
     def _flush(self) -> None:
+        more = True  # also when it fails
         self.outbox.open()
         try:
             more = self.hub.flush(self.reading.epoch, self.log.settled, ANSWERS_A_TURN)
         finally:
             self.outbox.close()
-        if more:
-            self._wake()  # after a look at the sockets
+            if more:
+                self._wake()  # after a look at the sockets
 
     def _recall(self, since: int, author: str) -> list[Event] | None:
         return self.log.after(since, (), (author,))

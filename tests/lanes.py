@@ -4,6 +4,7 @@ Two equal processes, of which one has the fast lane: what is done to one is done
 This module knows connections and bytes. It does not know what is sent.
 """
 
+import errno
 import re
 from collections import Counter
 from select import EPOLLIN
@@ -145,10 +146,12 @@ class Kernel:
     Numbers sockets, and is an epoll in which some of them are watched.
 
     :ivar watched: their numbers.
+    :ivar most: how many may be watched.
     """
 
     def __init__(self) -> None:
         self.watched: set[int] = set()
+        self.most = 10**9
         self._sockets: list[Socket] = []
 
     def number(self, socket: Socket) -> int:
@@ -159,6 +162,8 @@ class Kernel:
     def register(self, descriptor: int, events: int) -> None:
         """Watch; twice is an error."""
         assert descriptor not in self.watched
+        if len(self.watched) >= self.most:
+            raise OSError(errno.ENOSPC, "no more watches")
         self.watched.add(descriptor)
 
     def unregister(self, descriptor: int) -> None:

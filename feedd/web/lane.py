@@ -12,6 +12,7 @@ This module knows bytes and connections. It decides nothing: who may ask and wha
 """
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -188,6 +189,7 @@ class LaneChannel(FeedChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Leave the poll, or look no closer."""
+        self._sends_directly = False  # there is no socket any more, and who looks may still answer
         watched, self._watched = self._watched, None
         if watched is not None and self.site.watch is not None:
             self.site.watch.forget(watched)
@@ -227,11 +229,12 @@ class LaneChannel(FeedChannel):
         )
 
     def _let_watch(self) -> None:
-        """Let the site's `Watch` read, where it can and nothing keeps the connection from being read."""
+        """Let the site's `Watch` read, where it can and nothing keeps the connection from being read; else the reactor does."""
         watch = self.site.watch
         paused = self._waitingForTransport or len(self._held) > MAX_HELD_BYTES
         if watch is not None and self._watched is None and self._sends_directly and not paused:
-            self._watched = watch.add(self)
+            with suppress(OSError):  # the kernel's bound of what is watched, fs.epoll.max_user_watches
+                self._watched = watch.add(self)
 
     def _hold(self, data: bytes) -> None:
         self._held += data

@@ -49,11 +49,15 @@ class Watch:
         return len(self._watched)
 
     def add(self, connection: Watched) -> int:
-        """Read from `connection` from now on; returns what `remove` and `forget` know it by."""
+        """
+        Read from `connection` from now on; returns what `remove` and `forget` know it by.
+
+        :raises OSError: when the kernel watches no more; then the reactor still reads.
+        """
         transport = connection.transport
         descriptor: int = transport.fileno()
-        transport.stopReading()
         self._epoll.register(descriptor, EPOLLIN)
+        transport.stopReading()
         if not self._watched:
             self._reactor.addReader(self)
         self._watched[descriptor] = connection

@@ -72,6 +72,15 @@ class FlushTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual((sent, self.process.outbox.is_open), ([b"an answer"], False))
 
+    def test_failure(self) -> None:
+        """What comes after a flush that failed is answered: there is another one."""
+        self.park(2)
+        flush, self.process.hub.flush = self.process.hub.flush, lambda *_: 1 / 0  # type: ignore[method-assign,assignment]
+        self.process.log.offer(post(1))
+        self.assertRaises(ZeroDivisionError, self.turn)
+        self.process.hub.flush = flush  # type: ignore[method-assign]
+        self.assertEqual((self.process.outbox.is_open, self.turn(), self.answered), (False, 2, [0, 1]))
+
     def test_polls_meanwhile(self) -> None:
         """Between the turns of a fan-out few polls are read, so that those who wait are not kept waiting."""
         watch = make_watch(self.process)

@@ -1,10 +1,10 @@
 """Polls of the lane that need a closer look: at who asks, or at what they have missed."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from feedd.ports import Unavailable
 from tests.browser import House
-from tests.lanes import CountedLane
+from tests.lanes import CountedLane, Kernel, SocketBrowser
 from tests.polls import PollTestCase
 from tests.unit.core import Gate
 
@@ -90,6 +90,23 @@ class LookTests(PollTestCase):
         self.web.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
         self.web.lose()
         self.assertEqual((self.house.hub.parked, self.web.channel.due), (0, 0))
+
+    def test_gone_and_refused(self) -> None:
+        """Nothing is sent on a socket that is no more, whatever becomes of the look."""
+
+        async def identify(credentials: object) -> None:
+            try:
+                await Deferred()
+            except CancelledError:
+                raise Unavailable("site", "away") from None
+
+        self.house.door.identify = identify
+        self.house.door.known = lambda credentials: None
+        browser = SocketBrowser(self.house.site, Kernel())
+        browser.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
+        browser.wire.lost = True
+        browser.lose()
+        self.assertEqual(browser.wire.tries, 0)
 
     def test_our_mistake(self) -> None:
         """What nobody expected is logged once, and answered with 500."""

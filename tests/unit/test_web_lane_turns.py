@@ -256,6 +256,22 @@ class BehindTests(LaneTestCase):
         self.assertEqual((answers, self.house.hub.parked), ([1] * 399, 400))
 
 
+class FullTests(LaneTestCase):
+    """A kernel that watches no more."""
+
+    def test_reactor_reads(self) -> None:
+        """Then the reactor goes on reading, and the polls are answered all the same."""
+        self.kernel.most = 1
+        browsers = [self.socket()[0] for _ in range(3)]
+        for browser in browsers:
+            self.park_on(browser)
+        self.assertEqual(
+            [(browser.wire.watched, browser.wire.reads) for browser in browsers], [(True, True)] + [(False, True)] * 2
+        )
+        event = self.post("alice")
+        self.assertEqual([self.ids(browser.reply()) for browser in browsers], [[event]] * 3)
+
+
 class EndTests(LaneTestCase):
     """A connection that ends while it is watched."""
 
