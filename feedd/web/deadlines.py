@@ -15,7 +15,8 @@ class Expiring:
     """
     Something with a deadline.
 
-    :ivar due: the slot of its deadline, 0 for none.
+    :ivar due: the slot of its deadline, 0 for none. Whoever sets it to 0 takes the deadline back; the wheel may hold the item
+        for a while, and it costs nothing to set it again.
     :ivar slot: the slot of the wheel that holds it, 0 for none; not after `due`, if that is set.
     """
 
@@ -48,10 +49,6 @@ class Deadlines:
         item.due = due = self._slot + 1 + int(seconds / self.STEP_SECONDS)
         if not 0 < item.slot <= due:
             self._hold(item, due)
-
-    def clear(self, item: Expiring) -> None:
-        """Let `item` not expire. The wheel may hold it for a while: it costs nothing to set it again."""
-        item.due = 0
 
     def forget(self, item: Expiring) -> None:
         """Let go of `item` at once: it will not be set again."""

@@ -109,7 +109,7 @@ class RepeatedPoll(Poll):
 
     def is_repeated(self, data: bytes, now: float) -> bool:
         """Whether `data` asks, to the letter, for the same, with the cursor that was given out last, and who asks is known."""
-        return data == self.before + self.subscription.issued.encode("ascii") + self.behind and now < self.until
+        return data == self.before + self.subscription.issued.encode() + self.behind and now < self.until
 
     def park_again(self) -> bool:
         """Wait once more, unless something can be said at once, or somebody else waits on the subscription."""
@@ -124,7 +124,7 @@ class RepeatedPoll(Poll):
         """The same, but that it may be parked again."""
         if self.waits:
             self.waits = False
-            self._endpoint.deadlines.clear(self)
+            self.due = 0
             self._sink.send(self._endpoint.spell(events, cursor))
 
 
@@ -187,7 +187,7 @@ class PollEndpoint(Endpoint):
             end = b'"%s%s}' % (gap_or_more, b',"state":"degraded"' if self.degraded() else b"")
             if not gap_or_more:
                 self._told = (events, start, end)
-        return start + cursor.encode("ascii") + end
+        return start + cursor.encode() + end
 
     def hold(self, wait_seconds: float) -> float:
         """How long to hold a poll that is willing to wait so long."""

@@ -186,7 +186,7 @@ class FeedChannel(HTTPChannel, Expiring):
         previous: float | None
         previous, self.timeOut = self.timeOut, period
         if period is None:
-            self.site.deadlines.clear(self)
+            self.due = 0
         else:
             self.site.deadlines.set(self, period)
         return previous

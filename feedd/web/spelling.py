@@ -11,32 +11,42 @@ from twisted.web.server import version
 
 from feedd.web.errors import Refusal
 
+MAX_HEADS = 1_000
+
 _JSON = b"application/json"
 _SCRIPT = b"application/javascript; charset=utf-8"
 _REST = b"\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n"
 
 
 class Spelling:
-    """Spells what is the same in all responses of a second once."""
+    """Spells the head of all answers of one kind, length and second once."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         """:param now: seconds since 1970."""
         self._now = now
         self._second = -1
-        self._json = b""
-        self._script = b""
+        self._documents: dict[int, bytes] = {}
         self._scripts: dict[int, bytes] = {}
 
     def answer(self, json: bytes, callback: bytes | None) -> bytes:
         """A document with status 200, as JSONP when `callback` is a function's name."""
-        second = int(self._now())
-        if second != self._second:
-            self._second = second
-            self._json = _start(second, 200, (), _JSON)
-            self._script = _start(second, 200, (), _SCRIPT)
+        second = self._second
+        if not second <= self._now() < second + 1:
+            self._second = int(self._now())
+            self._documents.clear()
+            self._scripts.clear()
         if callback is None:
-            return b"%s%d%s%s" % (self._json, len(json), _REST, json)
-        return b"%s%d%s/**/%s(%s);" % (self._script, len(json) + len(callback) + 7, _REST, callback, json)
+            length = len(json)
+            return (self._documents.get(length) or self._head(self._documents, length, _JSON)) + json
+        length = len(json) + len(callback) + 7
+        head = self._scripts.get(length) or self._head(self._scripts, length, _SCRIPT)
+        return b"".join((head, b"/**/", callback, b"(", json, b");"))
+
+    def _head(self, heads: dict[int, bytes], length: int, kind: bytes) -> bytes:
+        if len(heads) >= MAX_HEADS:
+            heads.clear()
+        head = heads[length] = b"%s%d%s" % (_start(self._second, 200, (), kind), length, _REST)
+        return head
 
     def refusal(self, refusal: Refusal, callback: bytes | None) -> bytes:
         """An error, with its status; a script tag sees no status, and no body either unless the status is 200."""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from feedd.web import asked
 from feedd.web.errors import INTERNAL
 from feedd.web.lane import Lane
-from feedd.web.spelling import Spelling
+from feedd.web.spelling import MAX_HEADS, Spelling
 from tests.browser import House, spell
 from tests.lanes import CountedLane
 from tests.polls import PollTestCase
@@ -131,6 +131,21 @@ class TakenTests(PollTestCase):
         for _ in range(2):
             self.assertFalse(self.took("", {"Connection": "close"}))
         self.assertEqual(list(self.lane._reader._heads.values()), [None])
+
+
+class LengthTests(SynchronousTestCase):
+    """The Content-Length header."""
+
+    def test_each(self) -> None:
+        """It is that of the body, over and over, however many there are; no more heads are kept than may be."""
+        spelling = Spelling(Clock().seconds)
+        for _ in range(2):
+            for number in (*range(MAX_HEADS + 2), 7):
+                for callback, body in ((None, b"x" * number), (b"f", b"/**/f(%s);" % (b"x" * number))):
+                    head, _, sent = spelling.answer(b"x" * number, callback).partition(b"\r\n\r\n")
+                    self.assertEqual(sent, body)
+                    self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
+        self.assertLessEqual(max(len(spelling._documents), len(spelling._scripts)), MAX_HEADS)
 
 
 class DateTests(SynchronousTestCase):
