@@ -5,16 +5,13 @@ One epoll loop on raw sockets, whose requests are packed beforehand. This module
 not know what is posted.
 """
 
-import re
 import select
 import socket
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.load import LOOPBACK, READ_BYTES
-
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+from bench.load import LOOPBACK, READ_BYTES, answer_end
 
 
 class Posted(NamedTuple):
@@ -79,8 +76,6 @@ class Posters:
         if not data:
             raise ConnectionError("the server has closed a connection")
         data = self._buffers[descriptor] + data
-        head = data.find(b"\r\n\r\n")
-        length = _LENGTH.search(data, 0, head) if head > 0 else None
-        whole = length is not None and len(data) >= head + 4 + int(length[1])
+        whole = answer_end(data) > 0
         self._buffers[descriptor] = b"" if whole else data
         return data if whole else None

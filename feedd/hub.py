@@ -270,11 +270,7 @@ class Hub:
             elif listener is not None and subscription.pending:
                 subscription.listener = None
                 subscription.idle_since = now
-                events, cursor = subscription.take(epoch, settled, after)
-                try:
-                    listener(events, cursor)
-                except Exception as error:
-                    self._report(error)
+                self._call(listener, *subscription.take(epoch, settled, after))
         return bool(self._ready)
 
     def _next_ready(self, limit: int) -> Iterable[Subscription]:

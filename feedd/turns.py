@@ -1,9 +1,9 @@
 """
 How much the reactor reads in one turn.
 
-Twisted's epoll reactor takes everything that is ready: with ten thousand polls that come in after a fan-out that is a tenth of
-a second, in which nothing else has its turn, and the rest of the fan-out has none either. The kernel reports what is ready
-first come, first served, so a limit starves nobody. This module knows an epoll. It does not know what is read.
+Twisted's epoll reactor takes everything that is ready: with ten thousand connections that ask at once that is a tenth of a
+second or more, in which nothing else has its turn, nor has the rest of a fan-out. The kernel reports what is ready first come,
+first served, so a limit starves nobody. This module knows an epoll. It does not know what is read.
 """
 
 import select

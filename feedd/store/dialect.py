@@ -135,12 +135,12 @@ class Dialect(InteractionBase):  # type: ignore[misc]
 
 @cache
 def _insert_into(table: str, columns: tuple[str, ...]) -> str:
-    return insert_into(table, columns, marks(len(columns)))
+    return insert_into(table, columns, [f"({marks(len(columns))})"])
 
 
-def insert_into(table: str, columns: Iterable[str], values: str) -> str:
-    """The text of an INSERT of one row."""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"
+def insert_into(table: str, columns: Iterable[str], rows: Iterable[str]) -> str:
+    """The text of an INSERT; each of `rows` is what stands for the values of one, in brackets."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join(rows)}"
 
 
 def marks(count: int) -> str:

@@ -16,7 +16,7 @@ from pymysql.constants import CR, ER
 
 from feedd.config import BadConfig
 from feedd.store.address import Server
-from feedd.store.dialect import Connection, Dialect, Row, Rows, marks
+from feedd.store.dialect import Connection, Dialect, Row, Rows, insert_into, marks
 from feedd.store.timed import TimedSocket
 
 PATIENT_SECONDS = 3600.0
@@ -129,9 +129,9 @@ class MariaDB(Dialect):
 
         An error in it leaves rows behind, for the rollback of the transaction. Ids follow each other, see `insert_rows`.
         """
-        count = len(first.values)
         if not self._has_blocks:
             return self._insert_one_after_the_other(txn, first, second, link)
+        count = len(first.values)
         block = _block(first.table, first.columns, second.table, second.columns, link, count)
         (text,) = txn.row(block, [value for row in (*first.values, *second.values) for value in row])
         id, other, step = map(int, text.split())
@@ -152,7 +152,7 @@ class MariaDB(Dialect):
         """
         (step,) = txn.row("SELECT @@auto_increment_increment")
         row = f"({marks(len(columns))})"
-        txn.execute(_insert(table, columns, [row] * len(rows)), [value for row in rows for value in row])
+        txn.execute(insert_into(table, columns, [row] * len(rows)), [value for row in rows for value in row])
         first = txn.lastrowid
         return list(range(first, first + step * len(rows), step))
 
@@ -209,13 +209,9 @@ def _block(table: str, columns: tuple[str, ...], second: str, others: tuple[str,
     ids += [f"LAST_INSERT_ID() + {index} * @@auto_increment_increment" for index in range(1, count)]
     linked = [f"({id}, {marks(len(others))})" for id in ids]
     return (
-        f"BEGIN NOT ATOMIC {_insert(table, columns, rows)}; {_insert(second, (link, *others), linked)}; "
+        f"BEGIN NOT ATOMIC {insert_into(table, columns, rows)}; {insert_into(second, (link, *others), linked)}; "
         "SELECT CONCAT_WS(' ', @first, LAST_INSERT_ID(), @@auto_increment_increment); END"
     )
-
-
-def _insert(table: str, columns: Sequence[str], rows: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join(rows)}"
 
 
 def _tls(server: Server) -> dict[str, Any]:

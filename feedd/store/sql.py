@@ -34,7 +34,6 @@ T = TypeVar("T")
 Work = Callable[Concatenate[Transaction, P], T]
 
 OPENING_SECONDS = 120.0
-NOT_REACHED = "not reached yet"
 COMPLAINT_SECONDS = 60.0
 BULK = 4
 FRIENDSHIPS = 50_000
@@ -149,7 +148,7 @@ class SQLStore(Service):
             key = posts.stored_key(key)
         for _ in range(TRIES):
             try:
-                return await self._add(posts.New(author, body, key, self._now_ms()))
+                return await self._ready(self._posts).add(posts.New(author, body, key, self._now_ms()))
             except Duplicate:
                 if key is None:
                     raise
@@ -237,19 +236,14 @@ class SQLStore(Service):
     def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return self._ready(self._writes).run(_call(work, *args, **kwargs))
 
-    def _add(self, post: posts.New) -> Awaitable[Stored]:
-        if self._posts is None or not self._prepared:
-            raise Unavailable(PART, NOT_REACHED)
-        return self._posts.add(post)
-
     def _unbounded(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """For who asks one question at a time, or two, and must not be turned away by those who ask many: the tail is one."""
         return self._ready(self._reads).run(_call(work, *args, **kwargs), bounded=False)
 
-    def _ready(self, pool: Pool | None) -> Pool:
-        if pool is None or not self._prepared:
-            raise Unavailable(PART, NOT_REACHED)
-        return pool
+    def _ready(self, part: T | None) -> T:
+        if part is None or not self._prepared:
+            raise Unavailable(PART, "not reached yet")
+        return part
 
     def _noting(self, answer: tuple[T, list[int]]) -> T:
         """The answer without its unreadable rows, which are counted, and named in the log once a minute."""
