@@ -20,16 +20,16 @@ from typing import Any
 
 from bench.load import LOOPBACK
 from bench.process import cpu_seconds
-from feedd.amqp.complaints import Complaints
+from feedd.amqp.authors import Following
+from feedd.amqp.event_frames import pack_event
 from feedd.amqp.exchanges import Exchanges
-from feedd.amqp.following import Following
 from feedd.amqp.inbox import Inbox
-from feedd.amqp.methods import METHODS, SIGNATURES
-from feedd.amqp.reader import Reader
-from feedd.amqp.ring import pack_event
-from feedd.amqp.wire import PROTOCOL_HEADER, pack_method
-from feedd.counters import Counters
-from feedd.event import Event, make_event
+from feedd.amqp.protocol.frame_reader import Reader
+from feedd.amqp.protocol.frames import PROTOCOL_HEADER, pack_method
+from feedd.amqp.protocol.methods import METHODS, SIGNATURES
+from feedd.core.counters import Counters
+from feedd.core.event import Event, make_event
+from feedd.reactor.complaints import Complaints
 from tests.live import servers
 from tests.live.daemon import Feedd
 

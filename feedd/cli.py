@@ -19,12 +19,12 @@ from twisted.python import usage
 
 from feedd import __version__
 from feedd.auth.token import make_token
-from feedd.config import BadConfig, Config
-from feedd.counters import Counters
-from feedd.event import is_user
-from feedd.ports import Credentials, Unauthorized, Unavailable
-from feedd.store.address import File, parse_address
-from feedd.store.migrate import Outdated, migrate
+from feedd.core.counters import Counters
+from feedd.core.event import is_user
+from feedd.feed.ports import Credentials, Unauthorized, Unavailable
+from feedd.feed.settings import BadConfig, Config
+from feedd.store.database.address import File, parse_address
+from feedd.store.database.migrate import Outdated, migrate
 from feedd.store.sql import make_dialect
 from feedd.tap import load_config, make_authenticator, make_backend_key, make_broker, make_friends, make_store, read_secret
 

@@ -6,13 +6,11 @@ This module knows every setting, its default and its limits. It does not read fi
 
 import re
 import tomllib
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
-Seconds = Annotated[float, Meta(ge=0.01, le=86400)]
-Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+from feedd.feed.settings import HTTP, Auth, BadConfig, Broker, Cache, Config, Poll, Section, Store
 
 _SCHEMES = {
     "store": ("sqlite", "mysql", "mysqls"),
@@ -21,103 +19,7 @@ _SCHEMES = {
 }
 
 
-class BadConfig(ValueError):
-    """The configuration cannot be used; `mistakes` says everything that is wrong, a sentence each."""
-
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("; ".join(mistakes))
-        self.mistakes = mistakes
-
-
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class HTTP(_Section, frozen=True):
-    """Where browsers and the site's servers connect. `listen` are Twisted server endpoint strings."""
-
-    listen: tuple[str, ...] = ("tcp:8080:interface=127.0.0.1",)
-    allowed_origins: tuple[str, ...] = ()
-    max_body_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
-    max_connections: Count = 20_000
-    request_seconds: Seconds = 15.0
-    reuse_port: bool = False
-    fast_lane: bool = True
-
-
-class Poll(_Section, frozen=True):
-    """How long polls are held and subscriptions kept."""
-
-    hold_seconds: Seconds = 50.0
-    linger_seconds: Seconds = 60.0
-    max_pending: Count = 200
-    max_subscriptions: Count = 100_000
-    recent_events: Count = 10_000
-
-
-class Auth(_Section, frozen=True):
-    """Who is asking."""
-
-    mode: str = "demo"
-    secret_file: str = ""
-    cookie: str = "feedd_token"
-    backend_key_file: str = ""
-    url: str = ""
-    cache_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0
-    timeout_seconds: Seconds = 3.0
-
-
-class Store(_Section, frozen=True):
-    """The database."""
-
-    url: str = "sqlite:feedd.sqlite"
-    password_file: str = ""
-    settle_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0
-    tail_seconds: Seconds = 1.0
-    threads: Annotated[int, Meta(ge=1, le=200)] = 10
-    max_waiting: Count = 500
-    query_seconds: Seconds = 4.0
-    keep_days: Annotated[float, Meta(ge=0, le=36_500)] = 7.0
-    migrate: bool = True
-
-
-class Broker(_Section, frozen=True):
-    """The bell."""
-
-    url: str = "local:"
-    password_file: str = ""
-    exchange: str = "{user}_feedExchange"
-    shards: Annotated[int, Meta(ge=1, le=65_536)] = 256
-    linger_seconds: Seconds = 60.0
-    heartbeat_seconds: Annotated[int, Meta(ge=0, le=600)] = 10
-    timeout_seconds: Seconds = 5.0
-    queue_length: Count = 10_000
-
-
-class Cache(_Section, frozen=True):
-    """Friend lists."""
-
-    url: str = "local:"
-    friends_key: str = "feedd:friends:{user}"
-    friends_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] = 300
-    timeout_seconds: Seconds = 0.5
-    connections: Annotated[int, Meta(ge=1, le=64)] = 2
-    max_entries: Count = 100_000
-    max_waiting: Count = 20_000
-
-
-class Config(_Section, frozen=True):
-    """Every setting; the default is the embedded daemon."""
-
-    http: HTTP = HTTP()
-    poll: Poll = Poll()
-    auth: Auth = Auth()
-    store: Store = Store()
-    broker: Broker = Broker()
-    cache: Cache = Cache()
-
-
-SECTIONS: dict[str, type[_Section]] = {
+SECTIONS: dict[str, type[Section]] = {
     "http": HTTP,
     "poll": Poll,
     "auth": Auth,
@@ -159,7 +61,7 @@ def is_loopback(endpoint: str) -> bool:
     return bool(interfaces) and all(i == "::1" or re.fullmatch(r"127(\.[0-9]{1,3}){3}", i) for i in interfaces)
 
 
-def _section(name: str, table: Any, mistakes: list[str]) -> _Section:
+def _section(name: str, table: Any, mistakes: list[str]) -> Section:
     """One section, field by field, so that one mistake does not hide the next."""
     kind = SECTIONS[name]
     if not isinstance(table, dict):

@@ -33,37 +33,38 @@ from feedd.cache.friends import CachedFriends
 from feedd.cache.loads import Load
 from feedd.cache.local import LocalFriends
 from feedd.cache.ring import make_ring
-from feedd.config import BadConfig, Config, parse_config
-from feedd.counters import Counters
-from feedd.event import FRIEND_KINDS, Event
-from feedd.hub import Hub
-from feedd.ports import Authenticator, Opening
-from feedd.posting import Posting
-from feedd.reading import Reading
-from feedd.recent import RecentLog
-from feedd.store.opening import Opener
-from feedd.store.pruner import DAY_SECONDS, Pruner
+from feedd.config import parse_config
+from feedd.core.counters import Counters
+from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.hub import Hub
+from feedd.core.recent import RecentLog
+from feedd.feed.ports import Authenticator, Opening
+from feedd.feed.posting import Posting
+from feedd.feed.reading import Reading
+from feedd.feed.settings import BadConfig, Config
+from feedd.log.opening import Opener
+from feedd.log.pruner import DAY_SECONDS, Pruner
+from feedd.log.tail import Tail
+from feedd.reactor.batch_reader import Watch
+from feedd.reactor.batch_sender import Outbox
+from feedd.reactor.deadlines import Deadlines
+from feedd.reactor.turn_limit import limit_turns
+from feedd.reactor.watchdog import Watchdog
 from feedd.store.sql import SQLStore
-from feedd.store.tail import Tail
-from feedd.turns import limit_turns
-from feedd.watchdog import Watchdog
-from feedd.web.deadlines import Deadlines
+from feedd.web.api.poll import PollEndpoint
+from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Gate
-from feedd.web.lane import Lane, LaneSite
-from feedd.web.listening import listening
+from feedd.web.fast.channel import Lane, LaneSite
 from feedd.web.origin import Origins
-from feedd.web.outbox import Outbox
-from feedd.web.poll import PollEndpoint
-from feedd.web.site import FeedSite
-from feedd.web.status import StatusEndpoint
+from feedd.web.server.listening import listening
+from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
-from feedd.web.watch import Watch
 
 ANSWERS_A_TURN = 1000
 """Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
 
 EVENTS_A_TURN = 250
-"""Some 2 ms of polls that come in; see `feedd.turns`."""
+"""Some 2 ms of polls that come in; see `feedd.reactor.turn_limit`."""
 
 EVENTS_MEANWHILE = 25
 """The same between the turns of a fan-out: who has been answered already, and polls again, waits for those who have not."""

@@ -20,22 +20,22 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.hub import Hub
-from feedd.ports import Credentials, Identity, Known, Unauthorized
-from feedd.posting import Posting
-from feedd.reading import Reading
-from feedd.recent import RecentLog
-from feedd.web.deadlines import Deadlines
+from feedd.core.counters import Counters
+from feedd.core.hub import Hub
+from feedd.core.recent import RecentLog
+from feedd.feed.ports import Credentials, Identity, Known, Unauthorized
+from feedd.feed.posting import Posting
+from feedd.feed.reading import Reading
+from feedd.reactor.batch_reader import Watch
+from feedd.reactor.batch_sender import Outbox
+from feedd.reactor.deadlines import Deadlines
+from feedd.web.api.poll import PollEndpoint
+from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Gate
-from feedd.web.lane import Lane, LaneSite
+from feedd.web.fast.channel import Lane, LaneSite
 from feedd.web.origin import Origins
-from feedd.web.outbox import Outbox
-from feedd.web.poll import PollEndpoint
-from feedd.web.site import FeedSite
-from feedd.web.status import StatusEndpoint
+from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
-from feedd.web.watch import Watch
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
 
 SITE = "https://www.example.org"

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from feedd.cursor import MAX_IDS, Cursor, parse_cursor
-from feedd.event import Event
-from feedd.ports import Unavailable
-from feedd.reading import Reply
-from feedd.subscription import Subscription
+from feedd.core.cursor import MAX_IDS, Cursor, parse_cursor
+from feedd.core.event import Event
+from feedd.core.subscription import Subscription
+from feedd.feed.ports import Unavailable
+from feedd.feed.reading import Reply
 from tests.model import Process, World
 
 

@@ -15,10 +15,10 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.main import CONNECTION_LOST
 
 from feedd.auth.token import TokenAuth
-from feedd.subscription import by_id
-from feedd.web.lane import Lane, LaneChannel
-from feedd.web.poll import RepeatedPoll
-from feedd.web.watch import Watch
+from feedd.core.subscription import by_id
+from feedd.reactor.batch_reader import Watch
+from feedd.web.api.poll import RepeatedPoll
+from feedd.web.fast.channel import Lane, LaneChannel
 from tests.browser import LINGER_SECONDS, Browser, House
 
 SECRET = "a secret of thirty-two bytes, and more"

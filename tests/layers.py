@@ -10,23 +10,44 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"config", "counters", "cursor", "event", "hub", "recent", "subscription"}),
-    frozenset({"ports", "posting", "reading"}),
-    frozenset({"amqp", "auth", "cache", "store", "web"}),
-    frozenset({"cli", "tap", "turns", "watchdog"}),
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"core"}),
+    frozenset({"feed"}),
+    frozenset({"reactor"}),
+    frozenset({"amqp", "auth", "cache", "log", "store", "web"}),
+    frozenset({"cli", "config", "process", "tap"}),
 )
+"""The house, from the ground up: a part may import what is below it. Parts of one floor do not know each other."""
+
+PURE_FLOORS = FLOORS[:2]
+TOP = ("config", "process", "tap", "cli")
+"""The one floor whose parts know each other: each those before it."""
+
+OF_REACTOR = "feedd.core.counters"
+"""All of feedd that the floor of Twisted parts may import."""
+
+INNER = {
+    "store": ("database", "running", "tables"),
+    "amqp": ("protocol",),
+}
+"""Folders inside a part, from the ground up: one imports nothing of its part but what stands before it, or itself."""
+
+UNKNOWN = {"amqp.protocol": ("feedd.core.event", "feedd.feed.ports")}
+"""What a folder must not know besides."""
+
 VENDORS = {
-    "autobahn": "web",
+    "autobahn": "web.stream",
     "cryptography": "auth",
     "jwt": "auth",
-    "pymysql": "store",
-    "sqlite3": "store",
+    "pymysql": "store.database",
+    "sqlite3": "store.database",
     "treq": "auth",
-    "twistar": "store",
+    "twistar": "store.database",
     "txamqp": "amqp",
     "uhashring": "cache",
 }
+"""The one folder in which the name of a library stands."""
+
 _PURE = """
 __future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools json math msgspec operator re
 string struct tomllib types typing
@@ -52,48 +73,63 @@ def violations(path: PurePosixPath, source: str) -> list[str]:
     return [f"{path}:{text}" for text in found]
 
 
-def part_of(name: str) -> str:
-    """The part of feedd that a dotted name below ``feedd`` belongs to: ``feedd.amqp.client`` is of ``amqp``."""
-    return name.split(".")[1] if "." in name else ""
-
-
-def layer_of(part: str) -> int | None:
-    """The layer of a part, or None when the table does not know it."""
-    return next((number for number, parts in enumerate(LAYERS) if part in parts), None)
+def floor_of(part: str) -> int | None:
+    """The number of a part's floor, or None when the table does not know it."""
+    return next((number for number, parts in enumerate(FLOORS) if part in parts), None)
 
 
 def _import_violations(path: PurePosixPath, imports: list[Import]) -> Iterator[str]:
-    part = path.parts[1].removesuffix(".py")
-    layer = 0 if part == "__init__" else layer_of(part)
-    if layer is None:
-        yield f"1: {part} has no layer"
+    module = ".".join(path.with_suffix("").parts[1:])
+    part = module.partition(".")[0]
+    floor = 0 if part == "__init__" else floor_of(part)
+    if floor is None:
+        yield f"1: {part} has no floor"
         return
     for line, name in imports:
-        for sentence in _judge(part, layer, name):
+        for sentence in _judge(module, part, floor, name):
             yield f"{line}: {sentence}"
 
 
-def _judge(part: str, layer: int, name: str) -> Iterator[str]:
+def _judge(module: str, part: str, floor: int, name: str) -> Iterator[str]:
     top = name.partition(".")[0]
     if top == "feedd":
-        yield from _judge_own(part, layer, name)
-    elif top in VENDORS and part != VENDORS[top]:
+        yield from _judge_own(module, part, floor, name)
+    elif top in VENDORS and not _is_in(module, VENDORS[top]):
         yield f"{top} belongs to {VENDORS[top]}"
-    elif layer < 2 and top not in PURE:
-        yield f"layer {layer} may not know {top}"
+    elif floor < 2 and top not in PURE:
+        yield f"{part} may not know {top}"
     elif top not in VENDORS and top not in {"twisted", "zope", "msgspec", "incremental"} | sys.stdlib_module_names:
         yield f"{top} has no folder it belongs to"
-    if layer < 3 and (name + ".").startswith("twisted.internet.reactor."):
-        yield "the global reactor is for tap only"
+    if part not in FLOORS[-1] and (name + ".").startswith("twisted.internet.reactor."):
+        yield "the global reactor is for the top floor only"
 
 
-def _judge_own(part: str, layer: int, name: str) -> Iterator[str]:
-    other = part_of(name)
-    other_layer = layer_of(other)
-    if other_layer == 3 and other != part and (part, other) not in {("cli", "tap"), ("tap", "turns"), ("tap", "watchdog")}:
-        yield f"nobody imports {other}"  # but the other commands, which wire the same parts
-    elif other_layer is not None and other != part and (other_layer > layer or other_layer == layer == 2):
-        yield f"{part} (layer {layer}) may not know {other} (layer {other_layer})"
+def _judge_own(module: str, part: str, floor: int, name: str) -> Iterator[str]:
+    inside = name.removeprefix("feedd.")
+    other = inside.partition(".")[0]
+    other_floor = floor_of(other)
+    if other == part:
+        yield from _judge_inner(module, part, inside)
+    elif part in TOP and other in TOP:
+        if TOP.index(other) > TOP.index(part):
+            yield f"{part} may not know {other}"
+    elif other_floor is not None and (other_floor >= floor or (part == "reactor" and not _is_in(name, OF_REACTOR))):
+        yield f"{part} may not know {other}"
+    for folder, unknown in UNKNOWN.items():
+        if _is_in(module, folder) and any(_is_in(name, each) for each in unknown):
+            yield f"{folder} may not know {name}"
+
+
+def _judge_inner(module: str, part: str, inside: str) -> Iterator[str]:
+    """Inside a part: a folder of `INNER` knows itself and those before it; modules beside the folders know all."""
+    folders = INNER.get(part, ())
+    here, there = ([*name.split("."), ""][1] for name in (module, inside))
+    if here in folders and not (there in folders and folders.index(there) <= folders.index(here)):
+        yield f"{part}.{here} may not know {inside}"
+
+
+def _is_in(name: str, folder: str) -> bool:
+    return name == folder or name.startswith(folder + ".")
 
 
 def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[Import]:

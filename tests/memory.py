@@ -2,15 +2,15 @@
 The ports in memory: a log whose transactions become visible late, a friend cache that serves a list until it is told to
 forget it, and a broker that only takes notes.
 
-`MemoryStore` is a faithful model of `feedd.ports.Store`: ids are given out at the insert, rows become visible at the commit,
+`MemoryStore` is a faithful model of `feedd.feed.ports.Store`: ids are given out at the insert, rows become visible at the commit,
 a friendship that is being changed is locked until then, and what was pruned is known to have been there.
 """
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from feedd.event import BODY_KINDS, Event, safe_json, stored_event, without_body
-from feedd.ports import Friendship, History, NotFound, NotYours, Opening, Page, Stored, Unavailable
+from feedd.core.event import BODY_KINDS, Event, safe_json, stored_event, without_body
+from feedd.feed.ports import Friendship, History, NotFound, NotYours, Opening, Page, Stored, Unavailable
 
 
 async def at_once() -> None:

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from feedd.counters import Counters
-from feedd.event import FRIEND_KINDS, Event
-from feedd.hub import Hub
-from feedd.ports import Unavailable
-from feedd.reading import Reading
-from feedd.recent import RecentLog
+from feedd.core.counters import Counters
+from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.hub import Hub
+from feedd.core.recent import RecentLog
+from feedd.feed.ports import Unavailable
+from feedd.feed.reading import Reading
 from tests.memory import MemoryFriends, MemoryStore, Transaction
 from tests.unit import core
 

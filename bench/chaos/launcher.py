@@ -15,10 +15,10 @@ from twisted.scripts.twistd import run
 
 from bench.chaos.steps import AFTER_COMMIT, AFTER_PUBLISH, ARMED, BEFORE_COMMIT
 from feedd import tap
-from feedd.ports import Stored
-from feedd.posting import Posting
-from feedd.store import posts
+from feedd.feed.ports import Stored
+from feedd.feed.posting import Posting
 from feedd.store.sql import SQLStore
+from feedd.store.tables import posts
 
 WRITTEN_SECONDS = 0.005
 

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 
 from bench.chaos.client import Answer, Client, Failed
 from bench.chaos.world import World
-from feedd.cursor import parse_cursor
+from feedd.core.cursor import parse_cursor
 
 HOLD_SECONDS = 20.0
 GIVE_UP_SECONDS = 28.0

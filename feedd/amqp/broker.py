@@ -11,17 +11,17 @@ from twisted.application.service import Service
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
-from feedd.amqp.address import Door, make_doors, parse_address
-from feedd.amqp.client import Client
-from feedd.amqp.complaints import Complaints
+from feedd.amqp.authors import Following
 from feedd.amqp.exchanges import Exchanges, Remembered
-from feedd.amqp.following import Following
+from feedd.amqp.hosts import Door, make_doors, parse_address
 from feedd.amqp.inbox import Inbox
 from feedd.amqp.link import Link
+from feedd.amqp.protocol.client import Client
 from feedd.amqp.session import Session
-from feedd.config import Broker
-from feedd.counters import Counters
-from feedd.event import Event
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.feed.settings import Broker
+from feedd.reactor.complaints import Complaints
 
 MAX_AS_IT_IS = 100_000
 MAX_BOUND_AGAIN = 10_000
@@ -30,7 +30,7 @@ BIND_AGAIN_SECONDS = 5.0
 
 class AMQPBroker(Service):
     """
-    `feedd.ports.Broker` over AMQP 0-9-1, made for RabbitMQ 3.8 and later.
+    `feedd.feed.ports.Broker` over AMQP 0-9-1, made for RabbitMQ 3.8 and later.
 
     Counts ``amqp_unreadable``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped`` (broker away, blocked or
     slow), ``amqp_publish_lost`` (under way when a channel went), ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we

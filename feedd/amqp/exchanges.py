@@ -9,7 +9,7 @@ its routing key whose it is. This module knows names; it does not know a broker.
 from collections.abc import Iterator
 from zlib import crc32
 
-from feedd.config import BadConfig
+from feedd.feed.settings import BadConfig
 
 MAX_NAME_BYTES = 255
 LONGEST_USER = 64

@@ -8,12 +8,12 @@ knows messages and events; it does not know connections.
 from collections.abc import Callable
 from typing import Any
 
-from feedd.amqp.client import Complain
-from feedd.amqp.following import Following
-from feedd.amqp.methods import BASIC
-from feedd.amqp.wire import unpack_properties
-from feedd.counters import Counters
-from feedd.event import Event, UnreadableEvent, foreign_message, is_user, parse_event
+from feedd.amqp.authors import Following
+from feedd.amqp.protocol.client import Complain
+from feedd.amqp.protocol.frames import unpack_properties
+from feedd.amqp.protocol.methods import BASIC
+from feedd.core.counters import Counters
+from feedd.core.event import Event, UnreadableEvent, foreign_message, is_user, parse_event
 
 DEFAULT_EXCHANGE = b""
 
@@ -42,7 +42,7 @@ class Inbox:
         self._now_ms = now_ms
 
     def __call__(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> None:
-        """`header` is the message's property flags and values; see `feedd.amqp.reader`."""
+        """`header` is the message's property flags and values; see `feedd.amqp.protocol.frame_reader`."""
         author = self._authors.get(routing_key if self._sharded else exchange)
         if author is None:
             self._miss(exchange, routing_key)

@@ -17,9 +17,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from txamqp.client import Closed
 
-from feedd.amqp.address import Door
-from feedd.amqp.channel import describe
-from feedd.amqp.client import Client
+from feedd.amqp.hosts import Door
+from feedd.amqp.protocol.channel import describe
+from feedd.amqp.protocol.client import Client
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0

@@ -6,12 +6,12 @@ This module knows no network.
 
 from collections.abc import Callable, Sequence
 
-from feedd.event import Event
+from feedd.core.event import Event
 
 
 class LocalBroker:
     """
-    `feedd.ports.Broker` without a broker.
+    `feedd.feed.ports.Broker` without a broker.
 
     What a process publishes it has already offered to its own log, so what comes back is a repeat, and the log drops it by id.
     """

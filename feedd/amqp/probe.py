@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from txamqp.content import Content
 
-from feedd.amqp.channel import Channel
-from feedd.amqp.client import Client
+from feedd.amqp.protocol.channel import Channel
+from feedd.amqp.protocol.client import Client
 
 PROBE_SECONDS = 2.0
 MUTE_SECONDS = 7.0

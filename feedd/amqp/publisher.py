@@ -12,14 +12,14 @@ from itertools import takewhile
 
 from twisted.internet.defer import Deferred
 
-from feedd.amqp.channel import Channel, Listener, describe, reply_code
-from feedd.amqp.client import Client
-from feedd.amqp.complaints import Complaints
+from feedd.amqp.event_frames import pack_event
 from feedd.amqp.exchanges import Exchanges
-from feedd.amqp.ring import pack_event
+from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
+from feedd.amqp.protocol.client import Client
+from feedd.amqp.protocol.frames import Unpackable
 from feedd.amqp.topology import NOT_FOUND, Topology
-from feedd.amqp.wire import Unpackable
-from feedd.event import Event
+from feedd.core.event import Event
+from feedd.reactor.complaints import Complaints
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 16_777_216

@@ -8,16 +8,16 @@ module knows the parts of a session and their order; it does not know how connec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from feedd.amqp.channel import Listener, describe
-from feedd.amqp.client import Client
-from feedd.amqp.complaints import Complaints
+from feedd.amqp.authors import Following
 from feedd.amqp.exchanges import Remembered
-from feedd.amqp.following import Following
 from feedd.amqp.probe import Probe
+from feedd.amqp.protocol.channel import Listener, describe
+from feedd.amqp.protocol.client import Client
 from feedd.amqp.publisher import Publisher
 from feedd.amqp.topology import Topology
-from feedd.config import Broker
-from feedd.event import Event
+from feedd.core.event import Event
+from feedd.feed.settings import Broker
+from feedd.reactor.complaints import Complaints
 
 LEAVE_SECONDS = 10.0
 """How long unbinding may take before the connection is closed anyway."""

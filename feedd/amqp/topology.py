@@ -14,9 +14,9 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred, succeed
 from txamqp.client import ChannelClosed
 
-from feedd.amqp.channel import Channel, Listener, describe, reply_code
-from feedd.amqp.client import Client, Complain
 from feedd.amqp.exchanges import Remembered
+from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
+from feedd.amqp.protocol.client import Client, Complain
 
 BATCH = 100
 MAX_DECLARED = 100_000

@@ -5,14 +5,14 @@ Who is asking, in the demo: whoever they say. The configuration refuses this whe
 import math
 
 from feedd.auth.credentials import cookie_value
-from feedd.event import is_user
-from feedd.ports import Credentials, Identity, Known, Unauthorized
+from feedd.core.event import is_user
+from feedd.feed.ports import Credentials, Identity, Known, Unauthorized
 
 COOKIE = "feedd_user"
 
 
 class DemoAuth:
-    """`feedd.ports.Authenticator` that believes ``as=alice`` in the query, else the cookie ``feedd_user``."""
+    """`feedd.feed.ports.Authenticator` that believes ``as=alice`` in the query, else the cookie ``feedd_user``."""
 
     async def identify(self, credentials: Credentials) -> Identity:
         """The user that is named. Raises `Unauthorized` when none is, or what is named is no user."""

@@ -18,10 +18,10 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent
 
-from feedd.config import Auth
-from feedd.counters import Counters
-from feedd.event import is_user
-from feedd.ports import Credentials, Identity, Known, Unauthorized, Unavailable
+from feedd.core.counters import Counters
+from feedd.core.event import is_user
+from feedd.feed.ports import Credentials, Identity, Known, Unauthorized, Unavailable
+from feedd.feed.settings import Auth
 
 MAX_BODY_BYTES = 16_384
 REFUSED_SECONDS = 1.0
@@ -45,7 +45,7 @@ class _Answer(msgspec.Struct):
 
 
 class SiteAuth:
-    """`feedd.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, 4xx and anything else does not."""
+    """`feedd.feed.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, 4xx and anything else does not."""
 
     def __init__(
         self,

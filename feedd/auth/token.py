@@ -13,8 +13,8 @@ from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidSubjectError
 
 from feedd.auth.credentials import bearer, cookie_value
-from feedd.event import is_user
-from feedd.ports import Credentials, Identity, Known, Unauthorized
+from feedd.core.event import is_user
+from feedd.feed.ports import Credentials, Identity, Known, Unauthorized
 
 MIN_SECRET_BYTES = 32
 """RFC 7518 section 3.2: as long as the hash's output."""
@@ -33,7 +33,7 @@ _OPTIONS = {"require": ["exp", "sub"], "verify_exp": False, "verify_nbf": False,
 
 
 class TokenAuth:
-    """`feedd.ports.Authenticator` by tokens: from ``Authorization: Bearer``, else the query, else a cookie."""
+    """`feedd.feed.ports.Authenticator` by tokens: from ``Authorization: Bearer``, else the query, else a cookie."""
 
     def __init__(self, key: str | bytes, cookie: str, now: Callable[[], float], remembered: int = MAX_REMEMBERED) -> None:
         """

@@ -2,7 +2,7 @@
 One connection to a memcached.
 
 `twisted.protocols.memcache` with what it lacks: a bound on what is outstanding and on what is read, silence in the log, and no
-clock of its own (its timer takes the global reactor and starts anew with every line; `feedd.cache.server` limits each command).
+clock of its own (its timer takes the global reactor and starts anew with every line; `feedd.cache.servers` limits each command).
 Commands and keys are not checked by the protocol: a key must be a `feedd.cache.ring.checked_key`.
 """
 
@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.protocols.memcache import MemCacheProtocol, ServerError
 from twisted.python.failure import Failure
 
-from feedd.counters import Counters
+from feedd.core.counters import Counters
 
 MAX_READ_BYTES = 4_194_304
 """A longer value is not ours: memcached takes 1 MiB unless told otherwise. The connection is dropped instead."""

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from feedd.cache.connection import Item, Wish
-from feedd.cache.flight import Flight, SingleFlight
 from feedd.cache.loads import Load, make_loads
 from feedd.cache.ring import Ring, checked_key
-from feedd.cache.server import Lease
-from feedd.config import Cache
-from feedd.counters import Counters
-from feedd.event import is_user
+from feedd.cache.servers import Lease
+from feedd.core.counters import Counters
+from feedd.core.event import is_user
+from feedd.feed.settings import Cache
+from feedd.reactor.single_flight import Flight, SingleFlight
 
 LEASE_SECONDS = 10
 """Longer than a load may take. A lease left behind by a crash keeps others from filling for so long, and from nothing else."""
@@ -45,7 +45,7 @@ class _Miss(NamedTuple):
 
 
 class CachedFriends:
-    """`feedd.ports.Friends` over memcached; without any server that answers it is the database, one read for many askers."""
+    """`feedd.feed.ports.Friends` over memcached; without any server that answers it is the database, one read for many askers."""
 
     def __init__(
         self, ring: Ring, load: Load, settings: Cache, counters: Counters, token: Callable[[], bytes], clock: Any

@@ -7,16 +7,16 @@ This module knows how many viewers are asked for at once. It does not know cache
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from feedd.cache.batches import Batches, Bounds
-from feedd.config import Cache
-from feedd.counters import Counters
-from feedd.ports import Unavailable
+from feedd.core.counters import Counters
+from feedd.feed.ports import Unavailable
+from feedd.feed.settings import Cache
+from feedd.reactor.batches import Batches, Bounds
 
 Q = TypeVar("Q")
 
 Friends = tuple[str, ...]
 Load = Callable[[Sequence[str]], Awaitable[Mapping[str, Friends]]]
-"""Whom each of these viewers hears: `feedd.ports.Store.friends_of`."""
+"""Whom each of these viewers hears: `feedd.feed.ports.Store.friends_of`."""
 
 VIEWERS = 300
 """All that wait for one answer go on in one turn of the reactor: some 50 ms for a crowd of cold polls."""

@@ -10,15 +10,15 @@ from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 
-from feedd.cache.flight import Flight, SingleFlight
 from feedd.cache.loads import Load, make_loads
-from feedd.config import Cache
-from feedd.counters import Counters
+from feedd.core.counters import Counters
+from feedd.feed.settings import Cache
+from feedd.reactor.single_flight import Flight, SingleFlight
 
 
 class LocalFriends:
     """
-    `feedd.ports.Friends` with a memory of ``max_entries`` lists, each kept for ``friends_seconds``.
+    `feedd.feed.ports.Friends` with a memory of ``max_entries`` lists, each kept for ``friends_seconds``.
 
     :ivar up: always; there is nothing that could be away.
     :ivar trouble: none, ever.

@@ -18,9 +18,9 @@ from twisted.internet.interfaces import IReactorTime
 from uhashring import HashRing
 
 from feedd.cache.connection import Item, Wish
-from feedd.cache.server import Lease, Server
-from feedd.config import Cache
-from feedd.counters import Counters
+from feedd.cache.servers import Lease, Server
+from feedd.core.counters import Counters
+from feedd.feed.settings import Cache
 
 T = TypeVar("T")
 

@@ -1,5 +1,5 @@
 """
-The store: `feedd.ports.Store` on MariaDB, MySQL or SQLite.
+The store: `feedd.feed.ports.Store` on MariaDB, MySQL or SQLite.
 
 This module knows which query answers which question and what bounds it has. The queries are in the modules beside it; they know
 neither threads nor time.
@@ -12,22 +12,22 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from feedd.config import Store as Settings
-from feedd.counters import Counters
-from feedd.event import Event
-from feedd.ports import Friendship, History, Opening, Page, Stored, Unavailable
-from feedd.store import friendships, log, posts, retention
-from feedd.store.address import File, parse_address
-from feedd.store.dialect import Dialect
-from feedd.store.group import Group
-from feedd.store.jobs import PART
-from feedd.store.keyset import AT_ONCE
-from feedd.store.mariadb import MariaDB
-from feedd.store.migrate import migrate
-from feedd.store.models import register
-from feedd.store.pool import TRIES, Duplicate, Pool
-from feedd.store.sqlite import SQLite
-from feedd.store.transaction import Transaction
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.feed.ports import Friendship, History, Opening, Page, Stored, Unavailable
+from feedd.feed.settings import Store as Settings
+from feedd.store.database.address import File, parse_address
+from feedd.store.database.dialect import Dialect
+from feedd.store.database.mariadb import MariaDB
+from feedd.store.database.migrate import migrate
+from feedd.store.database.models import register
+from feedd.store.database.sqlite import SQLite
+from feedd.store.running.group_commit import Group
+from feedd.store.running.pool import TRIES, Duplicate, Pool
+from feedd.store.running.queue import PART
+from feedd.store.running.transaction import Transaction
+from feedd.store.tables import friendships, posts, retention
+from feedd.store.tables.keyset import AT_ONCE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class SQLStore(Service):
         """
         Create or upgrade the schema. Call it again, after a while, when it raises `Unavailable`.
 
-        :raises feedd.store.migrate.Outdated: an `Unavailable` too, when ``store.migrate`` is off and there is something to do.
+        :raises feedd.store.database.migrate.Outdated: an `Unavailable` too, when ``store.migrate`` is off and there is something to do.
         """
         if self._writes is None:
             raise Unavailable(PART, "feedd is not running")
@@ -135,7 +135,7 @@ class SQLStore(Service):
 
     async def open(self, last: int) -> Opening:
         """Read the epoch, ``meta.settled`` and the newest `last` events."""
-        return self._noting(await self._ready(self._reads).run(_call(log.opening, last), seconds=OPENING_SECONDS))
+        return self._noting(await self._ready(self._reads).run(_call(events.opening, last), seconds=OPENING_SECONDS))
 
     async def add_post(self, author: str, body: bytes, key: str | None) -> Stored:
         """
@@ -201,21 +201,21 @@ class SQLStore(Service):
 
     async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
         """The first `limit` events of `authors` above `settled`."""
-        return self._noting(await self._read(log.history, settled, authors, limit))
+        return self._noting(await self._read(events.history, settled, authors, limit))
 
     async def ids_after(self, settled: int, limit: int) -> list[int]:
         """The first `limit` ids above `settled`, of all authors, ascending."""
-        return await self._unbounded(log.ids_above, settled, limit)
+        return await self._unbounded(events.ids_above, settled, limit)
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         """The events with these ids, ascending; one that is gone or unreadable (counted) is left out."""
         if not ids:
             return []
-        return self._noting(await self._unbounded(log.by_id, ids))
+        return self._noting(await self._unbounded(events.by_id, ids))
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a database of another epoch."""
-        return await self._write(log.save_settled, epoch, settled)
+        return await self._write(events.save_settled, epoch, settled)
 
     async def prune(self, owner: str, keep_seconds: float, limit: int) -> int:
         """

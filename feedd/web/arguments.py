@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from feedd.cursor import BadCursor
-from feedd.event import is_user
+from feedd.core.cursor import BadCursor
+from feedd.core.event import is_user
 from feedd.web.errors import BadArgument, BadBody
 
 Arguments = Mapping[bytes, Sequence[bytes]]

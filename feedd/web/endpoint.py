@@ -12,11 +12,11 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from feedd.ports import Authenticator, Credentials, Unauthorized
+from feedd.feed.ports import Authenticator, Credentials, Unauthorized
 from feedd.web import arguments
 from feedd.web.errors import INTERNAL, Forbidden, NoSuchMethod, NoSuchURL, Refusal, TooLarge, refuse
 from feedd.web.origin import Origins
-from feedd.web.site import FeedRequest
+from feedd.web.server.site import FeedRequest
 
 _log = Logger()
 

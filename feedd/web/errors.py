@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from feedd.cursor import BadCursor
-from feedd.event import safe_json
-from feedd.ports import NotFound, NotYours, Unauthorized, Unavailable
+from feedd.core.cursor import BadCursor
+from feedd.core.event import safe_json
+from feedd.feed.ports import NotFound, NotYours, Unauthorized, Unavailable
 
 
 class BadArgument(Exception):

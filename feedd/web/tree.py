@@ -7,15 +7,15 @@ This module only puts them together.
 from collections.abc import Mapping
 from typing import Any
 
-from feedd.hub import Hub
-from feedd.ports import Store
-from feedd.posting import Posting
-from feedd.reading import Reading
-from feedd.web.backend import FriendshipsEndpoint, SessionsFolder
+from feedd.core.hub import Hub
+from feedd.feed.ports import Store
+from feedd.feed.posting import Posting
+from feedd.feed.reading import Reading
+from feedd.web.api.backend import FriendshipsEndpoint, SessionsFolder
+from feedd.web.api.files import FileEndpoint
+from feedd.web.api.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
+from feedd.web.api.posts import AuthoredPostsEndpoint, PostsEndpoint
 from feedd.web.endpoint import Endpoint, Folder, Gate, Nothing
-from feedd.web.files import FileEndpoint
-from feedd.web.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
-from feedd.web.posts import AuthoredPostsEndpoint, PostsEndpoint
 
 
 def make_root(

@@ -1,5 +1,5 @@
 """
-What every implementation of `feedd.ports.Authenticator` promises.
+What every implementation of `feedd.feed.ports.Authenticator` promises.
 
 An implementation's test case says with which credentials it lets ``alice`` in, and which it refuses.
 """
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from feedd.ports import Authenticator, Credentials, Identity, Unauthorized
+from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized
 
 
 class Case(Protocol):

@@ -1,5 +1,5 @@
 """
-What every implementation of `feedd.ports.Broker` promises, run within one process and over RabbitMQ.
+What every implementation of `feedd.feed.ports.Broker` promises, run within one process and over RabbitMQ.
 
 A test is a coroutine; `drive` of the implementation's test case runs it.
 """
@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from feedd.event import Event, make_event
-from feedd.ports import Broker
+from feedd.core.event import Event, make_event
+from feedd.feed.ports import Broker
 
 BODIES = (
     b'{"text":"plain"}',

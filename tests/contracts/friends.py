@@ -1,5 +1,5 @@
 """
-What every implementation of `feedd.ports.Friends` promises, run over lists in this process and in memcached.
+What every implementation of `feedd.feed.ports.Friends` promises, run over lists in this process and in memcached.
 
 A test is a coroutine; `drive` of the implementation's test case runs it, with a clock of the test or on the reactor.
 """
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from feedd.counters import Counters
-from feedd.ports import Friends, Unavailable
+from feedd.core.counters import Counters
+from feedd.feed.ports import Friends, Unavailable
 
 
 class Loader:

@@ -1,4 +1,4 @@
-"""What every `feedd.ports.Store` does: posts, friendships, markers. `tests.contracts.store_log` has the log's part."""
+"""What every `feedd.feed.ports.Store` does: posts, friendships, markers. `tests.contracts.store_log` has the log's part."""
 
 import json
 from collections.abc import Awaitable, Coroutine, Sequence
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from feedd.event import Event
-from feedd.ports import Friendship, NotFound, NotYours, Store, Stored
+from feedd.core.event import Event
+from feedd.feed.ports import Friendship, NotFound, NotYours, Store, Stored
 
 T = TypeVar("T")
 

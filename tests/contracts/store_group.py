@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from feedd.ports import Stored, Unavailable
-from feedd.store import posts
-from feedd.store.group import Group
+from feedd.feed.ports import Stored, Unavailable
+from feedd.store.running.group_commit import Group
+from feedd.store.running.transaction import Transaction
 from feedd.store.sql import SQLStore
-from feedd.store.transaction import Transaction
+from feedd.store.tables import posts
 from tests.contracts.store import ODD, body_of, together
 from tests.contracts.store_sql import SQL
 

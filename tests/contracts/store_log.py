@@ -1,10 +1,10 @@
-"""What every `feedd.ports.Store` does, continued: the log, and the page that goes with it."""
+"""What every `feedd.feed.ports.Store` does, continued: the log, and the page that goes with it."""
 
 import json
 import re
 
-from feedd.event import without_body
-from feedd.ports import Page
+from feedd.core.event import without_body
+from feedd.feed.ports import Page
 from tests.contracts.store import Contract, pairs
 
 CROWD = [f"nobody{number}" for number in range(1_200)]

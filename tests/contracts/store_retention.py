@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from feedd.store.retention import LEASE_MS
+from feedd.store.tables.retention import LEASE_MS
 from tests.contracts.store_sql import SQL
 
 DAY_MS = 86_400_000

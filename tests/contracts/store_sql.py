@@ -11,14 +11,14 @@ from typing import Any
 
 from twisted.internet.task import deferLater
 
-from feedd.config import Store as Settings
-from feedd.counters import Counters
-from feedd.ports import NotFound, Unavailable
-from feedd.store.friendships import friends_of
-from feedd.store.migrate import Outdated, migrate
-from feedd.store.models import EventRow, PostRow, register
+from feedd.core.counters import Counters
+from feedd.feed.ports import NotFound, Unavailable
+from feedd.feed.settings import Store as Settings
+from feedd.store.database.migrate import Outdated, migrate
+from feedd.store.database.models import EventRow, PostRow, register
+from feedd.store.running.transaction import Again, Transaction
 from feedd.store.sql import SQLStore, make_dialect
-from feedd.store.transaction import Again, Transaction
+from feedd.store.tables.friendships import friends_of
 from tests.contracts.store import Contract, body_of, pairs, together
 from tests.contracts.store_log import CROWD, shown
 

@@ -13,9 +13,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from feedd.amqp.broker import AMQPBroker
-from feedd.config import Broker
-from feedd.counters import Counters
-from feedd.event import Event
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.feed.settings import Broker
 from tests.live import servers
 
 EXCHANGE = "{user}_feedExchange"

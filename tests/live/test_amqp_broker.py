@@ -8,8 +8,8 @@ import pika
 from twisted.internet.defer import Deferred
 
 from feedd.amqp.broker import AMQPBroker
-from feedd.event import make_event
-from feedd.ports import Broker
+from feedd.core.event import make_event
+from feedd.feed.ports import Broker
 from tests.contracts.broker import BrokerContract, posts, someone
 from tests.live.amqp import EXCHANGE, BrokerTestCase, Stranger
 

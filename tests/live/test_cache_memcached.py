@@ -14,9 +14,9 @@ from twisted.trial.unittest import TestCase
 
 from feedd.cache.friends import CachedFriends
 from feedd.cache.ring import Ring, checked_key, make_ring
-from feedd.config import Cache
-from feedd.counters import Counters
-from feedd.ports import Friends
+from feedd.core.counters import Counters
+from feedd.feed.ports import Friends
+from feedd.feed.settings import Cache
 from tests.contracts.friends import FriendsContract, Loader, start
 from tests.live import servers
 

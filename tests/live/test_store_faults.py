@@ -5,12 +5,12 @@ import time
 
 from twisted.trial.unittest import TestCase
 
-from feedd.counters import Counters
-from feedd.event import Event
-from feedd.ports import Unavailable
-from feedd.recent import RecentLog
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.core.recent import RecentLog
+from feedd.feed.ports import Unavailable
+from feedd.log.tail import Tail
 from feedd.store.sql import SQLStore
-from feedd.store.tail import Tail
 from tests.contracts.store import together
 from tests.live import servers
 from tests.live.test_store_mariadb import MariaDB

@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from feedd.ports import Stored, Unavailable
-from feedd.store import posts
+from feedd.feed.ports import Stored, Unavailable
+from feedd.store.running.transaction import Transaction
 from feedd.store.sql import SQLStore
-from feedd.store.transaction import Transaction
+from feedd.store.tables import posts
 from tests.contracts.store import together
 from tests.contracts.store_group import UNWANTED, GroupContract
 from tests.live.test_store_mariadb import MariaDB

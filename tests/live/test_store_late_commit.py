@@ -8,7 +8,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from feedd.config import Store
+from feedd.feed.settings import Store
 from feedd.store.sql import make_dialect
 from tests.live import servers
 from tests.live.proxy import Proxy

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 import pymysql
 from twisted.trial.unittest import TestCase
 
-from feedd.ports import NotFound, Unavailable
-from feedd.store import posts
-from feedd.store.mariadb import TEXT_BYTES
-from feedd.store.retention import prune
-from feedd.store.tail import BATCH
-from feedd.store.transaction import Transaction
+from feedd.feed.ports import NotFound, Unavailable
+from feedd.log.tail import BATCH
+from feedd.store.database.mariadb import TEXT_BYTES
+from feedd.store.running.transaction import Transaction
+from feedd.store.tables import posts
+from feedd.store.tables.retention import prune
 from tests.contracts.store import FriendContract, PostContract, body_of, pairs, together
 from tests.contracts.store_log import LogContract, PageContract
 from tests.contracts.store_retention import RetentionContract

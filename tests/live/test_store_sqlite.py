@@ -13,8 +13,8 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from feedd.config import Store as Settings
-from feedd.ports import Unavailable
+from feedd.feed.ports import Unavailable
+from feedd.feed.settings import Store as Settings
 from feedd.store.sql import make_dialect
 from tests.contracts.store import FriendContract, PostContract, together
 from tests.contracts.store_group import UNWANTED, GroupContract
@@ -27,8 +27,8 @@ _POSTER = """
 import sys, time
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from feedd.config import Store
-from feedd.counters import Counters
+from feedd.feed.settings import Store
+from feedd.core.counters import Counters
 from feedd.store.sql import SQLStore
 
 async def post():

@@ -6,8 +6,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
-from feedd.counters import Counters
-from feedd.watchdog import Watchdog
+from feedd.core.counters import Counters
+from feedd.reactor.watchdog import Watchdog
 
 
 def dawdle() -> None:

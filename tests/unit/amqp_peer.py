@@ -14,9 +14,9 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRef
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from feedd.amqp.address import Login
-from feedd.amqp.channel import Channel, Listener
-from feedd.amqp.client import Client
+from feedd.amqp.protocol.channel import Channel, Listener
+from feedd.amqp.protocol.client import Client
+from feedd.amqp.protocol.login import Login
 
 LOGIN = Login("feedd", "s3cret", "/")
 QUEUE = "amq.gen-1"

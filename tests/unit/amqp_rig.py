@@ -7,11 +7,11 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.address import Door
 from feedd.amqp.broker import AMQPBroker
-from feedd.config import Broker
-from feedd.counters import Counters
-from feedd.event import Event, make_event
+from feedd.amqp.hosts import Door
+from feedd.core.counters import Counters
+from feedd.core.event import Event, make_event
+from feedd.feed.settings import Broker
 from tests.unit.amqp_peer import FakeRabbit, Wire
 
 EXCHANGE = "{user}_feedExchange"

@@ -12,8 +12,8 @@ from txamqp.client import TwistedDelegate
 from txamqp.content import Content
 from txamqp.protocol import AMQClient
 
-from feedd.amqp.channel import Listener
-from feedd.amqp.methods import SPEC
+from feedd.amqp.protocol.channel import Listener
+from feedd.amqp.protocol.methods import SPEC
 from tests.unit.amqp_peer import Peer
 
 

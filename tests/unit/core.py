@@ -7,13 +7,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.event import Event, make_event
-from feedd.hub import Hub
-from feedd.posting import Posting
-from feedd.reading import Reading
-from feedd.recent import RecentLog
-from feedd.subscription import Subscription
+from feedd.core.counters import Counters
+from feedd.core.event import Event, make_event
+from feedd.core.hub import Hub
+from feedd.core.recent import RecentLog
+from feedd.core.subscription import Subscription
+from feedd.feed.posting import Posting
+from feedd.feed.reading import Reading
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
 
 T = TypeVar("T")

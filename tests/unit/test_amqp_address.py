@@ -3,8 +3,9 @@
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.address import Login, make_doors, parse_address
-from feedd.config import BadConfig
+from feedd.amqp.hosts import make_doors, parse_address
+from feedd.amqp.protocol.login import Login
+from feedd.feed.settings import BadConfig
 
 
 class ParseTests(SynchronousTestCase):

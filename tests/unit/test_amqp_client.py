@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from txamqp.client import ChannelClosed, Closed, ConnectionClosed
 
-from feedd.amqp.channel import Channel, Listener, describe, reply_code
-from feedd.amqp.heartbeat import Heartbeat, negotiate
+from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
+from feedd.amqp.protocol.heartbeat import Heartbeat, negotiate
 from tests.unit.amqp_peer import LOGIN, Peer, delivery
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pika import data
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.fields import MAX_DEPTH, decode_table, encode_table
+from feedd.amqp.protocol.fields import MAX_DEPTH, decode_table, encode_table
 
 
 def pair(name: bytes, value: bytes) -> bytes:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from feedd.amqp.authors import Following
 from feedd.amqp.exchanges import Exchanges, Remembered
-from feedd.amqp.following import Following
-from feedd.config import BadConfig
+from feedd.feed.settings import BadConfig
 
 USERS = Exchanges("{user}_feedExchange", 256)
 SHARDS = Exchanges("feed.{shard}", 2)

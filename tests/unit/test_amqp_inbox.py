@@ -5,14 +5,14 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.complaints import Complaints
+from feedd.amqp.authors import Following
 from feedd.amqp.exchanges import Exchanges
-from feedd.amqp.following import Following
 from feedd.amqp.inbox import Inbox
-from feedd.amqp.methods import BASIC
-from feedd.amqp.wire import pack_properties
-from feedd.counters import Counters
-from feedd.event import Event, foreign_message, make_event
+from feedd.amqp.protocol.frames import pack_properties
+from feedd.amqp.protocol.methods import BASIC
+from feedd.core.counters import Counters
+from feedd.core.event import Event, foreign_message, make_event
+from feedd.reactor.complaints import Complaints
 
 ALICE = b"alice_feedExchange"
 POST = make_event(5, "post", "alice", 7, '{"text":"😀 \u2028"}'.encode(), 1000)
@@ -137,7 +137,7 @@ class ComplaintsTests(SynchronousTestCase):
         """Note the counters that are logged."""
 
         def observe(event: Any) -> None:
-            if event.get("log_namespace", "").startswith("feedd.amqp.complaints"):
+            if event.get("log_namespace", "").startswith("feedd.reactor.complaints"):
                 logged.append(event["counter"])
 
         globalLogPublisher.addObserver(observe)

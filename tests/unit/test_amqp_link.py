@@ -7,9 +7,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.address import Door
-from feedd.amqp.client import Client
+from feedd.amqp.hosts import Door
 from feedd.amqp.link import Link, delay_seconds
+from feedd.amqp.protocol.client import Client
 from tests.unit.amqp_peer import LOGIN, FakeRabbit
 
 

@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.amqp.local import LocalBroker
-from feedd.event import Event
-from feedd.ports import Broker
+from feedd.core.event import Event
+from feedd.feed.ports import Broker
 from tests.contracts.broker import BrokerContract
 
 

@@ -8,8 +8,8 @@ from pika import spec
 from txamqp.client import Closed
 from txamqp.content import Content
 
-from feedd.amqp.channel import Listener
-from feedd.amqp.wire import Unpackable
+from feedd.amqp.protocol.channel import Listener
+from feedd.amqp.protocol.frames import Unpackable
 from tests.unit.amqp_peer import delivery
 from tests.unit.amqp_stock import MendedTestCase, Recording, StockTestCase
 

@@ -4,7 +4,7 @@ from pika import spec
 
 from feedd.amqp import publisher
 from feedd.amqp.topology import MAX_ASKED
-from feedd.event import Event
+from feedd.core.event import Event
 from tests.unit.amqp_peer import QUEUE
 from tests.unit.amqp_rig import BrokerTestCase, event
 

@@ -6,7 +6,7 @@ from typing import Any
 from pika import frame, spec
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.reader import MAX_BODY, FrameError, Reader
+from feedd.amqp.protocol.frame_reader import MAX_BODY, FrameError, Reader
 from tests.unit.amqp_peer import FRAME_MAX, content_frames, delivery, method_frame, read_frames
 
 Message = tuple[bytes, bytes, bytes, bytes]

@@ -4,16 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.methods import BASIC, METHODS
-from feedd.amqp.ring import pack_event
-from feedd.amqp.wire import Unpackable, pack_content, pack_method, pack_properties
-from feedd.event import Event
+from feedd.amqp.event_frames import pack_event
+from feedd.amqp.protocol.frames import Unpackable, pack_content, pack_method, pack_properties
+from feedd.amqp.protocol.methods import BASIC, METHODS
+from feedd.core.event import Event
 
 names = st.text(st.sampled_from("aé_-😀"), max_size=40)
 
 
 def field_by_field(channel: int, exchange: bytes, event: Event, frame_max: int) -> bytes:
-    """What `feedd.amqp.wire` makes of it."""
+    """What `feedd.amqp.protocol.frames` makes of it."""
     properties = {"content-type": "application/json", "delivery-mode": 1, "message-id": str(event.id), "type": event.kind}
     method = pack_method(channel, METHODS["basic.publish"], (0, exchange, event.author, False, False))
     return method + pack_content(channel, BASIC, pack_properties(BASIC, properties), event.json, frame_max)

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from pika import spec
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.methods import BASIC, METHODS, SIGNATURES
-from feedd.amqp.wire import (
+from feedd.amqp.protocol.frames import (
     Unpackable,
     Unreadable,
     pack_content,
@@ -17,6 +16,7 @@ from feedd.amqp.wire import (
     unpack_method,
     unpack_properties,
 )
+from feedd.amqp.protocol.methods import BASIC, METHODS, SIGNATURES
 from tests.unit.amqp_peer import method_frame, read_frames
 
 
@@ -28,7 +28,7 @@ def theirs(name: str) -> Any:
 
 
 class TableTests(SynchronousTestCase):
-    """`feedd.amqp.methods`."""
+    """`feedd.amqp.protocol.methods`."""
 
     def test_numbers_are_pikas(self) -> None:
         """Every method has the number that pika knows it by."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from feedd.auth.backend import BackendKey
 from feedd.auth.credentials import bearer, cookie_value
 from feedd.auth.demo import DemoAuth
-from feedd.ports import Authenticator, Credentials, Identity
+from feedd.feed.ports import Authenticator, Credentials, Identity
 from tests.contracts.authenticator import AuthenticatorContract
 
 

@@ -14,9 +14,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from feedd.auth.http import MAX_BODY_BYTES, REFUSED_SECONDS, Limits, SiteAuth
-from feedd.config import Auth
-from feedd.counters import Counters
-from feedd.ports import Authenticator, Credentials, Identity, Unauthorized, Unavailable
+from feedd.core.counters import Counters
+from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized, Unavailable
+from feedd.feed.settings import Auth
 from tests.contracts.authenticator import AuthenticatorContract
 
 URL = "http://site.example.org/whoami?from=feedd"

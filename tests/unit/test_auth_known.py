@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.auth.demo import DemoAuth
 from feedd.auth.token import TokenAuth, make_token
-from feedd.config import Auth
-from feedd.ports import Authenticator, Credentials, Identity, Known, Unauthorized
+from feedd.feed.ports import Authenticator, Credentials, Identity, Known, Unauthorized
+from feedd.feed.settings import Auth
 from tests.unit.test_auth_http import SiteCase
 
 PROFILE = settings(derandomize="FEEDD_EXAMPLES" not in os.environ, deadline=None, database=None)

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.auth.token import MAX_TOKEN_BYTES, TokenAuth, make_token
-from feedd.ports import Authenticator, Credentials, Identity, Unauthorized
+from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized
 from tests.contracts.authenticator import AuthenticatorContract
 
 NOW = 1_600_000_000

@@ -6,11 +6,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cache.batches import PATIENCE_SECONDS, Batches, Bounds
 from feedd.cache.loads import AT_ONCE, VIEWERS, make_loads
-from feedd.config import Cache
-from feedd.counters import Counters
-from feedd.ports import Unavailable
+from feedd.core.counters import Counters
+from feedd.feed.ports import Unavailable
+from feedd.feed.settings import Cache
+from feedd.reactor.batches import PATIENCE_SECONDS, Batches, Bounds
 
 
 class Case(SynchronousTestCase):

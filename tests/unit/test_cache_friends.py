@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.cache.friends import LEASE_SECONDS, CachedFriends
 from feedd.cache.ring import Ring
-from feedd.cache.server import Server
-from feedd.config import Cache
-from feedd.counters import Counters
-from feedd.ports import Friends
+from feedd.cache.servers import Server
+from feedd.core.counters import Counters
+from feedd.feed.ports import Friends
+from feedd.feed.settings import Cache
 from tests.contracts.friends import FriendsContract, Loader, start
 from tests.unit.fake_memcached import FakeMemcached
 

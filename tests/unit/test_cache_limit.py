@@ -4,7 +4,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cache.limit import limited
+from feedd.reactor.time_limit import limited
 
 
 class Limits(SynchronousTestCase):

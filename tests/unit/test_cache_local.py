@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.cache.local import LocalFriends
-from feedd.config import Cache
-from feedd.counters import Counters
-from feedd.ports import Friends
+from feedd.core.counters import Counters
+from feedd.feed.ports import Friends
+from feedd.feed.settings import Cache
 from tests.contracts.friends import FriendsContract, Loader
 
 

@@ -11,9 +11,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.cache.ring import Ring, checked_key, make_ring, node_name, places_in
-from feedd.cache.server import Server
-from feedd.config import Cache
-from feedd.counters import Counters
+from feedd.cache.servers import Server
+from feedd.core.counters import Counters
+from feedd.feed.settings import Cache
 from tests.unit.fake_memcached import FakeMemcached
 
 

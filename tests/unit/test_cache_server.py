@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.cache.connection import MAX_READ_BYTES, Item, Wish
-from feedd.cache.server import Limits, Server
-from feedd.config import Cache
-from feedd.counters import Counters
+from feedd.cache.servers import Limits, Server
+from feedd.core.counters import Counters
+from feedd.feed.settings import Cache
 from tests.unit.fake_memcached import FakeMemcached
 
 

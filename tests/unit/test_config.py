@@ -3,7 +3,8 @@
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import SECTIONS, BadConfig, Config, is_loopback, parse_config
+from feedd.config import SECTIONS, is_loopback, parse_config
+from feedd.feed.settings import BadConfig, Config
 
 FULL = """
 [http]

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
+from feedd.core.counters import Counters
 
 
 class CountersTests(SynchronousTestCase):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cursor import MAX_IDS, MAX_TEXT, BadCursor, Cursor, parse_cursor
+from feedd.core.cursor import MAX_IDS, MAX_TEXT, BadCursor, Cursor, parse_cursor
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=16)
 IDS = st.sets(st.integers(0, 2**53 - 1), min_size=1, max_size=MAX_IDS + 1)

@@ -4,10 +4,10 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.event import Event, make_event, stored_event, without_body
-from feedd.recent import RecentLog
-from feedd.subscription import Subscription
+from feedd.core.counters import Counters
+from feedd.core.event import Event, make_event, stored_event, without_body
+from feedd.core.recent import RecentLog
+from feedd.core.subscription import Subscription
 from tests.unit.core import CoreCase, Heard, ids, post
 
 

@@ -4,7 +4,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.event import (
+from feedd.core.event import (
     UnreadableEvent,
     check_json,
     foreign_message,

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd import event as module
-from feedd.event import KINDS, Event, UnreadableEvent, make_event, parse_any, parse_event
+from feedd.core import event as module
+from feedd.core.event import KINDS, Event, UnreadableEvent, make_event, parse_any, parse_event
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
 PROFILE = settings(

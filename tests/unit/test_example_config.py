@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import SECTIONS, Config, parse_config
+from feedd.config import SECTIONS, parse_config
+from feedd.feed.settings import Config
 
 EXAMPLE = Path(__file__).parents[2] / "etc/feedd.toml"
 

@@ -1,7 +1,7 @@
 """Who hears whom, and who is answered when."""
 
-from feedd.event import Event
-from feedd.hub import HubFull
+from feedd.core.event import Event
+from feedd.core.hub import HubFull
 from tests.unit.core import Heard, HubCase, change, ids, post
 
 

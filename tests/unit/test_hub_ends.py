@@ -1,6 +1,6 @@
 """How subscriptions are found again, and how they end; nothing is left of them."""
 
-from feedd.event import Event
+from feedd.core.event import Event
 from tests.unit.core import Heard, HubCase, change, post
 
 

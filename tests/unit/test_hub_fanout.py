@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.event import Event, make_event
-from feedd.hub import Hub
-from feedd.subscription import Positions, Subscription, by_id
+from feedd.core.event import Event, make_event
+from feedd.core.hub import Hub
+from feedd.core.subscription import Positions, Subscription, by_id
 from tests.memory import MemoryBroker
 from tests.unit.core import Heard, HubCase, post
 

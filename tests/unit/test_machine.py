@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.event import Event
+from feedd.core.event import Event
 from tests.browsers import Browser
 from tests.memory import Transaction
 from tests.model import Process, World

@@ -1,6 +1,6 @@
 """The order of the post path: commit, then tell."""
 
-from feedd.ports import Friendship, NotYours, Unavailable
+from feedd.feed.ports import Friendship, NotYours, Unavailable
 from tests.unit.core import CoreCase, ids
 
 

@@ -4,9 +4,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.ports import Unavailable
-from feedd.store.pruner import BATCH, Pruner
+from feedd.core.counters import Counters
+from feedd.feed.ports import Unavailable
+from feedd.log.pruner import BATCH, Pruner
 
 FIRST, EVERY, PAUSE = Pruner.FIRST_SECONDS, Pruner.EVERY_SECONDS, Pruner.PAUSE_SECONDS
 

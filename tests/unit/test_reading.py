@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from feedd.cursor import BadCursor, parse_cursor
-from feedd.event import Event
-from feedd.ports import Page, Unavailable
+from feedd.core.cursor import BadCursor, parse_cursor
+from feedd.core.event import Event
+from feedd.feed.ports import Page, Unavailable
 from tests.unit.core import CoreCase, Heard, change, ids
 
 

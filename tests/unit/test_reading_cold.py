@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from feedd.cursor import parse_cursor
-from feedd.event import Event
-from feedd.ports import Friendship, Unavailable
-from feedd.reading import MAX_MISSED, Reply
+from feedd.core.cursor import parse_cursor
+from feedd.core.event import Event
+from feedd.feed.ports import Friendship, Unavailable
+from feedd.feed.reading import MAX_MISSED, Reply
 from tests.unit.core import ids
 from tests.unit.test_reading import ReadingCase
 

@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.event import Event
-from feedd.recent import MAX_ABOVE, MAX_CHANGES, MAX_MESSAGES, RecentLog
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.core.recent import MAX_ABOVE, MAX_CHANGES, MAX_MESSAGES, RecentLog
 from tests.unit.core import change, ids, post
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.event import Event
-from feedd.recent import RecentLog
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.core.recent import RecentLog
 from tests.unit.core import post
 
 AUTHORS = ["al", "bob", "cid", "dan"]

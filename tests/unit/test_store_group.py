@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.ports import Unavailable
-from feedd.store.group import MAX_BYTES, MOST, SLOW_SECONDS, Group
-from feedd.store.jobs import Job
+from feedd.feed.ports import Unavailable
+from feedd.store.running.group_commit import MAX_BYTES, MOST, SLOW_SECONDS, Group
+from feedd.store.running.queue import Job
 
 
 class Lost(Exception):
@@ -27,7 +27,7 @@ class Race(Exception):
 
 class HandPool:
     """
-    As much of a `feedd.store.pool.Pool` as a group needs; a transaction is the list of what was written in it.
+    As much of a `feedd.store.running.pool.Pool` as a group needs; a transaction is the list of what was written in it.
 
     :ivar work: what waits for a thread.
     :ivar begun: the jobs that were begun by themselves.

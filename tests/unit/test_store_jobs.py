@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.ports import Unavailable
-from feedd.store.jobs import Job, Jobs
+from feedd.core.counters import Counters
+from feedd.feed.ports import Unavailable
+from feedd.store.running.queue import Job, Jobs
 
 
 class JobsTests(SynchronousTestCase):

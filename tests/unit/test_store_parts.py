@@ -9,14 +9,14 @@ from pathlib import Path
 import pymysql
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import BadConfig
-from feedd.store.address import File, Server, parse_address
-from feedd.store.dialect import Rows
-from feedd.store.keyset import GROWTH, WINDOW, falling, rising, split
-from feedd.store.mariadb import MariaDB
-from feedd.store.migrate import statements
-from feedd.store.posts import stored_key
-from feedd.store.sqlite import SQLite
+from feedd.feed.settings import BadConfig
+from feedd.store.database.address import File, Server, parse_address
+from feedd.store.database.dialect import Rows
+from feedd.store.database.mariadb import MariaDB
+from feedd.store.database.migrate import statements
+from feedd.store.database.sqlite import SQLite
+from feedd.store.tables.keyset import GROWTH, WINDOW, falling, rising, split
+from feedd.store.tables.posts import stored_key
 
 SERVER = Server("db", 3306, "feedd", "", "feed", False, None)
 

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.store.threads import Threads
+from feedd.reactor.threads import Threads
 
 
 class FakeReactor:

@@ -4,7 +4,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.store.timed import TimedSocket
+from feedd.store.database.timed_socket import TimedSocket
 
 SECONDS = 0.01
 

@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cursor import MAX_IDS, parse_cursor
-from feedd.event import Event
-from feedd.subscription import Subscription
+from feedd.core.cursor import MAX_IDS, parse_cursor
+from feedd.core.event import Event
+from feedd.core.subscription import Subscription
 from tests.unit.core import Heard, ids, post
 
 

@@ -7,12 +7,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.event import Event, make_event
-from feedd.ports import Unavailable
-from feedd.recent import RecentLog
-from feedd.store import tail as module
-from feedd.store.tail import BATCH, Tail
+from feedd.core.counters import Counters
+from feedd.core.event import Event, make_event
+from feedd.core.recent import RecentLog
+from feedd.feed.ports import Unavailable
+from feedd.log import tail as module
+from feedd.log.tail import BATCH, Tail
 
 
 def event(id: int) -> Event:

@@ -1,6 +1,6 @@
 """The net writes down what is settled, and notices when the database has become another one."""
 
-from feedd.ports import Unavailable
+from feedd.feed.ports import Unavailable
 from tests.unit.test_tail import TailCase
 
 

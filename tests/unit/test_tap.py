@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import Config
+from feedd.feed.settings import Config
 from feedd.tap import ANSWERS_A_TURN, EVENTS_A_TURN, EVENTS_MEANWHILE, Process, make_watch
 from tests.unit.core import post
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.turns import Turns, limit_turns
+from feedd.reactor.turn_limit import Turns, limit_turns
 
 
 class Reactor:

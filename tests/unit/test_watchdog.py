@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.counters import Counters
-from feedd.watchdog import BEAT_SECONDS, LOG_SECONDS, STALL_SECONDS, Heart, Watchdog
+from feedd.core.counters import Counters
+from feedd.reactor.watchdog import BEAT_SECONDS, LOG_SECONDS, STALL_SECONDS, Heart, Watchdog
 
 
 class HeartTests(SynchronousTestCase):

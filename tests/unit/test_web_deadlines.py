@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web.deadlines import Deadlines, Expiring
+from feedd.reactor.deadlines import Deadlines, Expiring
 
 
 class Egg(Expiring):

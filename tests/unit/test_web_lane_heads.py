@@ -6,10 +6,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web import asked
 from feedd.web.errors import INTERNAL
-from feedd.web.lane import Lane
-from feedd.web.spelling import MAX_HEADS, Spelling
+from feedd.web.fast import request as asked
+from feedd.web.fast.channel import Lane
+from feedd.web.responses import MAX_HEADS, Spelling
 from tests.browser import House, spell
 from tests.lanes import CountedLane
 from tests.polls import PollTestCase

@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from feedd.ports import Unavailable
+from feedd.feed.ports import Unavailable
 from tests.browser import House
 from tests.lanes import CountedLane, Kernel, SocketBrowser
 from tests.polls import PollTestCase

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web.asked import START
+from feedd.web.fast.request import START
 from tests.lanes import CountedLane, Side
 from tests.requests import GOOD, OTHERS, breaths, odd_polls, poll, who_asks
 

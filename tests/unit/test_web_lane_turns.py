@@ -5,7 +5,7 @@ import itertools
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
-from feedd.web.lane import MAX_HELD_BYTES
+from feedd.web.fast.channel import MAX_HELD_BYTES
 from tests.browser import Browser, House, spell
 from tests.lanes import CountedLane, Kernel, Socket, SocketBrowser, watch_on
 from tests.polls import PollTestCase

@@ -8,8 +8,8 @@ from twisted.internet.tcp import makeBinding
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.config import BadConfig
-from feedd.web.listening import SharedPorts
+from feedd.feed.settings import BadConfig
+from feedd.web.server.listening import SharedPorts
 
 
 class SharedPortsTests(SynchronousTestCase):

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web.outbox import AT_ONCE, Outbox
+from feedd.reactor.batch_sender import AT_ONCE, Outbox
 
 
 class Sender:

@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from feedd.web.poll import Poll, PollEndpoint, RequestSink
+from feedd.web.api.poll import Poll, PollEndpoint, RequestSink
 from tests.browser import LINGER_SECONDS
 from tests.memory import at_once
 from tests.polls import PollTestCase

@@ -7,7 +7,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.web.watch import Watch
+from feedd.reactor.batch_reader import Watch
 from tests.lanes import Kernel, Selected, Socket
 
 
@@ -132,4 +132,4 @@ class WatchTests(SynchronousTestCase):
 
     def test_descriptor(self) -> None:
         """To the reactor it is the epoll's descriptor, with a name in the log."""
-        self.assertEqual((self.watch.fileno(), self.watch.logPrefix()), (self.kernel.fileno(), "feedd.web.watch"))
+        self.assertEqual((self.watch.fileno(), self.watch.logPrefix()), (self.kernel.fileno(), "feedd.reactor.batch_reader"))

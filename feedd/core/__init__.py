@@ -1,0 +1,1 @@
+"""What feedd is about, as values and rules: pure, without clock, socket, log or Twisted."""

@@ -1,0 +1,198 @@
+"""
+The order of the read path: a page and its cursor, a poll that is hot or cold, and what was missed in between.
+
+This module knows the log, the hub and the ports. It does not know HTTP, nor how an answer is spelled.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from feedd.core.cursor import MAX_IDS, Cursor, parse_cursor
+from feedd.core.event import Event
+from feedd.core.hub import Hub, HubFull
+from feedd.core.recent import RecentLog
+from feedd.core.subscription import Subscription
+from feedd.feed.ports import Friends, History, Page, Store, Unavailable
+
+MAX_MISSED = 500
+"""Events in one answer; when more were missed it says so, and the next poll brings the next."""
+
+_TRIES = 3
+
+
+class FirstPage(NamedTuple):
+    """What a page load shows, and the cursor from which to poll on."""
+
+    friends: tuple[str, ...]
+    page: Page
+    cursor: str
+
+
+class Reply(NamedTuple):
+    """
+    What a poll found at once.
+
+    :ivar events: by id; empty when there is nothing yet.
+    :ivar cursor: the cursor after them.
+    :ivar subscription: on which to wait when `events` is empty; None when there is nothing to wait for.
+    :ivar more: the next poll has more at once.
+    :ivar gap: events between were pruned or the cursor is of another database; only init helps.
+    """
+
+    events: list[Event]
+    cursor: str
+    subscription: Subscription | None
+    more: bool = False
+    gap: bool = False
+
+
+class Reading:
+    """Answers viewers from the log, wherever the part of it that they need is: pending, in memory, or in the database."""
+
+    def __init__(self, log: RecentLog, hub: Hub, store: Store, friends: Friends) -> None:
+        self.epoch = ""
+        self._log = log
+        self._hub = hub
+        self._store = store
+        self._friends = friends
+
+    async def friends_of(self, viewer: str) -> tuple[str, ...]:
+        """Whom `viewer` hears; a list from a cache is corrected by the friend changes that the recent log knows."""
+        return self._corrected(viewer, await self._friends.of(viewer))
+
+    def _corrected(self, viewer: str, friends: tuple[str, ...]) -> tuple[str, ...]:
+        changes = self._log.friend_changes(viewer)
+        if not changes:
+            return friends
+        corrected = set(friends)
+        for friend, change in changes.items():
+            (corrected.add if change.kind == "friend" else corrected.discard)(friend)
+        return tuple(sorted(corrected - {viewer}))
+
+    async def page(self, viewer: str, before: int | None, limit: int) -> FirstPage:
+        """
+        The newest posts that `viewer` may see, and a cursor of the same snapshot.
+
+        The watermark is read first: an event that settles after it is in the snapshot's ids, or is told again. A friend change
+        among these ids counts as seen, so the page must be that of the friends after it; else it is read once more.
+        """
+        self._check_open()
+        epoch, settled = self.epoch, self._log.settled
+        friends = await self.friends_of(viewer)
+        for _ in range(_TRIES):
+            page = await self._store.page((viewer, *friends), before, limit, settled)
+            await self._learn(page.ids)
+            read, friends = friends, self._corrected(viewer, friends)
+            if friends == read:
+                return FirstPage(friends, page, Cursor(epoch, settled, page.ids[-MAX_IDS:]).text())
+        raise Unavailable("hub", "the friends keep changing")
+
+    def hot(self, viewer: str, cursor: str) -> Reply | None:
+        """The answer to a poll whose subscription is here and stands exactly at `cursor`; None for any other."""
+        subscription = self._hub.find(cursor.rpartition("~")[2], viewer, cursor)
+        if subscription is None:
+            return None
+        self._hub.end(subscription)
+        if not subscription.pending:
+            return Reply([], cursor, subscription)
+        self._hub.leave(subscription)  # it is polled, though it never parks
+        return Reply(*self.take(subscription), subscription)
+
+    async def cold(self, viewer: str, text: str | None) -> Reply:
+        """
+        The answer to any poll: subscribe first, then read what came after the cursor, then merge.
+
+        :param text: the cursor, None to start now.
+        :raises feedd.core.cursor.BadCursor: when `text` is not a cursor.
+        :raises Unavailable: when memory cannot answer and the database is away, when there are too many subscriptions, or
+            when this one has been ended meanwhile.
+        """
+        cursor = parse_cursor(text) if text is not None else None
+        self._check_open()
+        for _ in range(_TRIES):
+            try:
+                subscription = self._hub.open(viewer)
+            except HubFull:
+                raise Unavailable("hub", "too many subscriptions") from None
+            try:
+                reply = await self._catch_up(subscription, cursor)
+            except BaseException:
+                self._hub.close(subscription)
+                raise
+            if reply.more:
+                return reply
+            if not subscription.open:  # what was said since has not been held
+                raise Unavailable("hub", "the subscription has ended")
+            if not subscription.overflowed:
+                return reply
+            self._hub.close(subscription)
+        raise Unavailable("hub", "more came in than could be held")
+
+    async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
+        viewer, settled = subscription.viewer, self._log.settled
+        if cursor is not None and cursor.epoch == self.epoch:
+            with suppress(Unavailable):
+                await self._learn(cursor.ids)
+        friends = await self.friends_of(viewer)
+        self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
+        authors = {viewer, *friends}
+        if cursor is None:
+            return self._begin_now(subscription, authors)
+        if cursor.epoch != self.epoch:
+            return self._gap(subscription, authors)
+        missed = self._log.after(cursor.settled, cursor.ids, authors) if cursor.settled <= self._log.highest else None
+        if missed is None or len(missed) > MAX_MISSED:
+            history = await self._store.events_after(cursor.settled, authors, MAX_MISSED + len(cursor.ids))
+            if not history.pruned <= cursor.settled <= history.highest:
+                return self._gap(subscription, authors)
+            if history.more:
+                return self._some(subscription, cursor, history, settled)
+            missed = self._heard(viewer, history)
+        subscription.start(cursor.settled, cursor.ids, missed)
+        return Reply(*self.take(subscription), subscription)
+
+    async def _learn(self, ids: Sequence[int]) -> None:
+        """Let in what the viewer has and this process has not: after an unfriend nothing more may come from who was removed."""
+        unknown = self._log.unknown(ids)
+        for event in await self._store.events_by_id(unknown) if unknown else ():
+            self._log.offer(event)
+
+    def _heard(self, viewer: str, history: History) -> list[Event]:
+        """What is left of `history` when the friend changes and deletions in it, or that came while it was read, are heeded."""
+        for event in history.events:
+            self._log.offer(event)
+        return [self._log.shown(event) for event in history.events if self._hub.hears(viewer, event.author)]
+
+    def take(self, subscription: Subscription) -> tuple[list[Event], str]:
+        """All that is pending, and the cursor after it; of an overflowed subscription nothing, and the last cursor."""
+        if subscription.overflowed:
+            return [], subscription.issued
+        return subscription.take(self.epoch, self._log.settled)
+
+    def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
+        """Everything that is known here counts as seen, but for what came in since the subscription began."""
+        settled = self._log.settled
+        known = self._log.after(settled, (), authors) or []
+        subscription.start_now(settled, [event.id for event in known])
+        return Reply(*self.take(subscription), subscription)
+
+    def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
+        return self._begin_now(subscription, authors)._replace(gap=True)
+
+    def _some(self, subscription: Subscription, cursor: Cursor, history: History, settled: int) -> Reply:
+        """
+        A part of a long history; its cursor names no subscription, and goes no further than what it holds.
+
+        :param settled: the watermark before the history was asked for; what settled meanwhile may not be in it.
+        """
+        events = [event for event in self._heard(subscription.viewer, history) if event.id not in cursor.ids]
+        self._hub.close(subscription)
+        last = history.events[-1].id
+        settled = min(last, max(settled, cursor.settled))
+        ids = sorted({id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled})
+        return Reply(events, Cursor(cursor.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True)
+
+    def _check_open(self) -> None:
+        if not self.epoch:
+            raise Unavailable("database", "not reached yet")

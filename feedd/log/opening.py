@@ -1,0 +1,82 @@
+"""
+From a database that may be away to a process that knows where the log stands.
+
+This module knows the order and its repetition. It does not know what is done with the opening.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from feedd.feed.ports import Opening, Unavailable
+
+
+class _Store(Protocol):
+    async def prepare(self) -> None: ...
+
+    async def open(self, last: int) -> Opening: ...
+
+
+class Opener(Service):
+    """
+    Prepares and opens the store, again and again until the database is there, and hands over what it found, once.
+
+    :param last: how many of the newest events to read.
+    :ivar trouble: why it has not been opened yet; "" when it has.
+    """
+
+    RETRY_SECONDS = 1.0
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, store: _Store, last: int, opened: Callable[[Opening], object]) -> None:
+        self.trouble = "not opened yet"
+        self._clock = clock
+        self._store = store
+        self._last = last
+        self._opened = opened
+        self._opening: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin to try."""
+        super().startService()
+        self.begin()
+
+    def begin(self) -> None:
+        """Open it, also when it has been opened before and is another one now."""
+        self._opening = Deferred.fromCoroutine(self._open())
+        self._opening.addErrback(self._failed)
+
+    def stopService(self) -> Awaitable[None] | None:
+        """Try no longer."""
+        super().stopService()
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+        return None
+
+    async def _open(self) -> None:
+        while True:
+            try:
+                await self._store.prepare()
+                opening = await self._store.open(self._last)
+                break
+            except Unavailable as error:
+                if self.trouble != error.why:
+                    self._log.warn("the database is away: {why}", why=error.why)
+                self.trouble = error.why
+            await deferLater(self._clock, self.RETRY_SECONDS, lambda: None)
+        self.trouble = ""
+        self._log.info("the log is open: epoch {epoch}, settled {settled}", epoch=opening.epoch, settled=opening.settled)
+        self._opened(opening)
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            return
+        self.trouble = "the database cannot be used, see the log"
+        self._log.failure("the database cannot be used", failure=failure)

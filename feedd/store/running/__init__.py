@@ -1,0 +1,1 @@
+"""How queries run: transactions in threads, the queue before them, group commit."""

@@ -1,0 +1,1 @@
+"""The endpoints, a URL or a few in each module."""

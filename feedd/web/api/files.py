@@ -1,0 +1,30 @@
+"""
+Static files of the package, in memory.
+
+This module knows names and content types. It does not know what the files do.
+"""
+
+from feedd.web.endpoint import Endpoint, Gate
+from feedd.web.server.site import FeedRequest
+
+_TYPES = {"html": b"text/html", "css": b"text/css", "js": b"text/javascript", "svg": b"image/svg+xml"}
+_POLICY = b"default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
+
+
+class FileEndpoint(Endpoint):
+    """One file, read once when the daemon starts."""
+
+    def __init__(self, gate: Gate, name: str, content: bytes) -> None:
+        super().__init__(gate, {b"GET": self.get})
+        self._type = _TYPES[name.rpartition(".")[2]] + b"; charset=utf-8"
+        self._content = content
+
+    async def get(self, request: FeedRequest) -> None:
+        """Send the file."""
+        request.setHeader(b"Content-Type", self._type)
+        request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        request.setHeader(b"Content-Security-Policy", _POLICY)
+        request.setHeader(b"Cache-Control", b"no-cache")
+        request.setHeader(b"Content-Length", b"%d" % len(self._content))
+        request.write(self._content)
+        request.finish()

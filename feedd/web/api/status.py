@@ -1,0 +1,48 @@
+"""
+``GET /status``: whether this process is alive, whether it is ready, and why not.
+
+This module asks the parts. It does not know them.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from feedd.core.counters import Counters
+from feedd.core.event import safe_json
+from feedd.core.hub import Hub
+from feedd.web.endpoint import Answer, Endpoint, Gate
+from feedd.web.server.site import FeedRequest
+
+Trouble = Callable[[], str]
+"""Says in a few words, without secrets, why a part is away; "" when it is there."""
+
+
+class StatusEndpoint(Endpoint):
+    """
+    ``GET /status``: 200 when every part is there, else 503; the answer names the part.
+
+    :param parts: the name of each part, and what asks it.
+    """
+
+    def __init__(self, gate: Gate, parts: Mapping[str, Trouble], hub: Hub, counters: Counters, version: str) -> None:
+        super().__init__(gate, {b"GET": self.get})
+        self._parts = parts
+        self._hub = hub
+        self._counters = counters
+        self._version = version
+
+    async def get(self, request: FeedRequest) -> Answer:
+        """The state of this moment; nothing is asked over the network for it."""
+        troubles = {name: trouble() for name, trouble in self._parts.items()}
+        ready = not any(troubles.values())
+        status = {
+            "live": True,
+            "ready": ready,
+            "parts": {name: {"up": not trouble, "trouble": trouble} for name, trouble in troubles.items()},
+            "version": self._version,
+            "polls": self._hub.parked,
+            "subscriptions": len(self._hub),
+            "counters": self._counters.snapshot(),
+        }
+        return Answer(safe_json(msgspec.json.encode(status)), 200 if ready else 503)

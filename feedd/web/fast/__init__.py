@@ -1,0 +1,1 @@
+"""The fast way of a long poll: recognised in one read, answered with one send."""

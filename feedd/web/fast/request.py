@@ -1,0 +1,143 @@
+"""
+The bytes of a common poll -> what it asks.
+
+Only what is spelled in the plainest way is read here: ``GET``, the poll's path, HTTP/1.1, arguments without escapes, header
+lines of one kind. For everything else, and for everything that is wrong, there is twisted.web. This module knows bytes. It does
+not know connections, viewers or answers.
+"""
+
+import re
+from typing import NamedTuple
+
+from feedd.feed.ports import Credentials
+from feedd.web import arguments
+from feedd.web.origin import Origins
+
+START = b"GET /feed/poll?"
+
+MAX_READ_BYTES = 8_192
+MAX_HEADERS = 100
+"""Fewer than twisted.web takes."""
+
+MAX_HEAD_BYTES = 1_024
+"""Longer header lines are read anew each time."""
+
+_QUERY = re.compile(rb"[A-Za-z0-9._~$=&-]+\Z")
+_HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]*): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)\Z")
+_FOR_TWISTED = frozenset((b"connection", b"content-length", b"expect", b"origin", b"transfer-encoding", b"upgrade"))
+_KEPT_ALIVE = (b"connection", b"keep-alive")
+"""What HTTP/1.1 does anyway, and many clients say all the same."""
+
+
+class Head(NamedTuple):
+    """
+    What the header lines of a request say.
+
+    :ivar lines: these lines, from the version to the empty line.
+    :ivar own: whether a page of the site asks, see `feedd.web.origin`.
+    """
+
+    lines: bytes
+    authorization: bytes | None
+    cookie: bytes | None
+    own: bool
+
+
+class Asked(NamedTuple):
+    """
+    What a poll asks.
+
+    :ivar before: the request up to the cursor,
+    :ivar cursor: the cursor, "" to begin now,
+    :ivar behind: and the request from there on.
+    :ivar callback: the JSONP function's name, or None.
+    :ivar wait: how long it is willing to wait, in seconds; never 0.
+    :ivar own: whether a page of the site asks.
+    """
+
+    before: bytes
+    cursor: str
+    behind: bytes
+    callback: bytes | None
+    wait: float
+    credentials: Credentials
+    own: bool
+
+
+class Reader:
+    """Reads polls, and remembers the header lines that it has looked at."""
+
+    MAX_HEADS = 20_000
+    """Some 50 MB hold what is remembered, whoever sends it."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+        self._heads: dict[bytes, Head | None] = {}
+
+    def read(self, data: bytes) -> Asked | None:
+        """What `data`, which one read brought, asks; None when it is for twisted.web to find out."""
+        end = data.find(b" HTTP/1.1\r\n", len(START))
+        if end < 0 or len(data) > MAX_READ_BYTES:
+            return None
+        query = data[len(START) : end]
+        given = _arguments(query)
+        if given is None:
+            return None
+        callback, wait, cursor = given.get(b"callback"), given.get(b"wait", b"86400"), given[b"cursor"]
+        if not wait.isdigit() or len(wait) > 5 or not wait.strip(b"0"):
+            return None
+        if callback is not None and not arguments.is_callback(callback):
+            return None
+        head = self._head(data[end:])
+        if head is None:
+            return None
+        at = len(START) + (b"&" + query).index(b"&cursor=") + len(b"cursor=")
+        rest = data[at + len(cursor) : end]
+        behind = rest + head.lines if rest else head.lines
+        credentials = Credentials(head.authorization, given.get(b"token"), given.get(b"as"), head.cookie)
+        return Asked(data[:at], cursor.decode("ascii"), behind, callback, float(wait), credentials, head.own)
+
+    def _head(self, lines: bytes) -> Head | None:
+        """What `lines`, from the version to the empty line, say; None when that is for twisted.web to find out."""
+        try:
+            return self._heads[lines]
+        except KeyError:
+            if lines.find(b"\r\n\r\n") != len(lines) - 4:
+                return None  # not the whole, or more than one: that never comes again, and is not worth remembering
+        head = self._read_head(lines)
+        if len(lines) <= MAX_HEAD_BYTES:
+            if len(self._heads) >= self.MAX_HEADS:
+                self._heads.clear()
+            self._heads[lines] = head
+        return head
+
+    def _read_head(self, lines: bytes) -> Head | None:
+        found: dict[bytes, bytes] = {}
+        for line in lines[:-4].split(b"\r\n")[1:]:
+            match = _HEADER.match(line)
+            name = match[1].lower() if match else b""
+            if match is None or name in found or len(found) == MAX_HEADERS:
+                return None
+            if name in _FOR_TWISTED and (name, match[2].lower()) != _KEPT_ALIVE:
+                return None
+            found[name] = match[2]
+        site, referer, host = (_text(found.get(name)) for name in (b"sec-fetch-site", b"referer", b"host"))
+        own = self._origins.is_own(site, None, referer, host)
+        return Head(lines, found.get(b"authorization"), found.get(b"cookie"), own)
+
+
+def _arguments(query: bytes) -> dict[bytes, bytes] | None:
+    """The arguments of a query without escapes, a cursor among them, none twice, and only the cursor empty; else None."""
+    if not _QUERY.match(query):
+        return None
+    given: dict[bytes, bytes] = {}
+    for pair in query.split(b"&"):
+        name, equals, value = pair.partition(b"=")
+        if not equals or name in given or not (value or name == b"cursor") or not name:
+            return None
+        given[name] = value
+    return given if b"cursor" in given else None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("ascii")

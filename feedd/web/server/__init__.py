@@ -1,0 +1,1 @@
+"""The HTTP server: twisted.web, bounded in number, size and time."""
