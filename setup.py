@@ -14,7 +14,9 @@ HERE = Path(__file__).parent
 
 def version() -> str:
     """The version that the package itself names."""
-    found = re.search(r'^__version__ = "([^"]+)"$', (HERE / "feedd/__init__.py").read_text(), re.MULTILINE)
+    found = re.search(
+        r'^__version__ = "([^"]+)"$', (HERE / "feedd/__init__.py").read_text(), re.MULTILINE
+    )
     if found is None:
         raise RuntimeError("feedd/__init__.py names no version")
     return found[1]
@@ -47,7 +49,8 @@ BENCH = [
 setup(
     name="feedd",
     version=version(),
-    description="A realtime social feed for any website: long polls, answered the moment a friend posts",
+    description="A realtime social feed for any website: long polls, answered the moment a friend "
+    "posts",
     long_description=description(),
     long_description_content_type="text/x-rst",
     author="feedd contributors",
@@ -75,8 +78,9 @@ setup(
         "uhashring>=2.5,<3",
     ],
     extras_require={"test": TEST, "dev": TEST, "bench": [*TEST, *BENCH]},
-    # Twisted finds plug-ins in any folder twisted/plugins of sys.path. Naming the root makes an editable installation put this
-    # folder itself on sys.path; the import hook that setuptools would install instead shows Twisted no folder.
+    # Twisted finds plug-ins in any folder twisted/plugins of sys.path. Naming the root makes an
+    # editable installation put this folder itself on sys.path; the import hook that setuptools
+    # would install instead shows Twisted no folder.
     package_dir={"": "."},
     packages=[*find_packages(include=["feedd", "feedd.*"]), "twisted.plugins"],
     package_data={"feedd": ["py.typed", "client/*"], "feedd.store": ["schema/**/*.sql"]},

@@ -1,4 +1,7 @@
-"""``python -m bench NAME …``: every benchmark by its name. A benchmark is imported only when it is asked for."""
+"""
+``python -m bench NAME …``: every benchmark by its name. A benchmark is imported only when it is
+asked for.
+"""
 
 import importlib
 import sys

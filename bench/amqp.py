@@ -1,11 +1,12 @@
 """
 What a message from RabbitMQ costs feedd: ``python -m bench.amqp --messages 50000 --turns 3``.
 
-A real RabbitMQ, a publisher of frames that were packed beforehand, and feedd's CPU from /proc before and after. Exchanges are
-shards, so that messages arrive for authors whom nobody here hears (``miss``), and others for one who is heard (``hit``: parsed,
-kept in the recent log, dispatched to a subscription that nobody waits on, which holds it for its next poll). The settings let
-it hold them all, since throwing them away costs less, and a poll at the end sees that it did; that answer is not in the figure.
-``reader``: the same without a network, bytes into `Reader` and `Inbox`.
+A real RabbitMQ, a publisher of frames that were packed beforehand, and feedd's CPU from /proc
+before and after. Exchanges are shards, so that messages arrive for authors whom nobody here hears
+(``miss``), and others for one who is heard (``hit``: parsed, kept in the recent log, dispatched to
+a subscription that nobody waits on, which holds it for its next poll). The settings let it hold
+them all, since throwing them away costs less, and a poll at the end sees that it did; that answer
+is not in the figure. ``reader``: the same without a network, bytes into `Reader` and `Inbox`.
 """
 
 import argparse
@@ -56,7 +57,14 @@ linger_seconds = 600
 def message(id: int, author: str) -> Event:
     """A post whose JSON has `BYTES` bytes."""
     short = make_event(id, "post", author, id, b'{"text":""}', 1_766_000_000_000)
-    return make_event(id, "post", author, id, b'{"text":"%s"}' % (b"x" * (BYTES - len(short.json))), 1_766_000_000_000)
+    return make_event(
+        id,
+        "post",
+        author,
+        id,
+        b'{"text":"%s"}' % (b"x" * (BYTES - len(short.json))),
+        1_766_000_000_000,
+    )
 
 
 class Publisher:
@@ -66,7 +74,12 @@ class Publisher:
         self._socket = socket.create_connection((LOOPBACK, port))
         self._socket.sendall(PROTOCOL_HEADER)
         self._call(
-            0, "connection.start-ok", mechanism="PLAIN", response=b"\0guest\0guest", locale="en_US", client_properties={}
+            0,
+            "connection.start-ok",
+            mechanism="PLAIN",
+            response=b"\0guest\0guest",
+            locale="en_US",
+            client_properties={},
         )
         self._socket.recv(READ_BYTES)  # connection.tune
         self._socket.sendall(pack_method(0, METHODS["connection.tune-ok"], (2_047, FRAME_MAX, 0)))
@@ -91,8 +104,13 @@ class Publisher:
 
 
 def over_network(messages: int, author: str, feedd: Feedd, first_id: int) -> float:
-    """Microseconds of feedd's CPU for each message of `author`; a last one, for nobody, says that all have come."""
-    frames = b"".join(pack_event(1, EXCHANGE, message(first_id + n, author), FRAME_MAX) for n in range(messages))
+    """
+    Microseconds of feedd's CPU for each message of `author`; a last one, for nobody, says that all
+    have come.
+    """
+    frames = b"".join(
+        pack_event(1, EXCHANGE, message(first_id + n, author), FRAME_MAX) for n in range(messages)
+    )
     last = pack_event(1, EXCHANGE, message(first_id + messages, "nobody"), FRAME_MAX)
     publisher = Publisher(servers.rabbitmq().port)
     unfollowed = _unfollowed(feedd)
@@ -117,7 +135,11 @@ def without_network(messages: int, author: str) -> float:
     deliver: Callable[[Event], object] = delivered.append
     inbox = Inbox(following, deliver, complain, counters, lambda: 0)
     reader = Reader(inbox, lambda *args: None, complain, FRAME_MAX)
-    reads = list(_pieces(b"".join(_delivery(message(FIRST_ID + number, author)) for number in range(messages))))
+    reads = list(
+        _pieces(
+            b"".join(_delivery(message(FIRST_ID + number, author)) for number in range(messages))
+        )
+    )
     spent = time.process_time()
     for read in reads:
         reader.feed(read)
@@ -129,7 +151,9 @@ def without_network(messages: int, author: str) -> float:
 def _delivery(event: Event) -> bytes:
     """What RabbitMQ sends for it."""
     method = pack_method(
-        1, METHODS["basic.deliver"], (b"amq.ctag-0123456789abcdefghijkl", event.id, False, EXCHANGE, event.author)
+        1,
+        METHODS["basic.deliver"],
+        (b"amq.ctag-0123456789abcdefghijkl", event.id, False, EXCHANGE, event.author),
     )
     published = pack_event(1, EXCHANGE, event, FRAME_MAX)
     header = published[published.index(b"\xce") + 1 :]
@@ -165,7 +189,9 @@ def measure(messages: int, turns: int) -> dict[str, list[float]]:
             time.sleep(1)
             found["miss"].append(over_network(messages, "eve", feedd, FIRST_ID))
             found["hit"].append(over_network(messages, "alice", feedd, FIRST_ID))
-            assert len(_ask(feedd, f"{poll}&cursor={cursor}")["events"]) == messages, "messages were thrown away"
+            assert len(_ask(feedd, f"{poll}&cursor={cursor}")["events"]) == messages, (
+                "messages were thrown away"
+            )
         finally:
             feedd.stop()
         found["reader_miss"].append(without_network(messages, "eve"))
@@ -188,10 +214,14 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     rows = {name: row(times) for name, times in measure(given.messages, given.turns).items()}
     for name, figures in rows.items():
-        print(f"{name:12} {figures['us']:6.2f} us ({figures['us_low']:.2f}-{figures['us_high']:.2f})")
+        print(
+            f"{name:12} {figures['us']:6.2f} us ({figures['us_low']:.2f}-{figures['us_high']:.2f})"
+        )
     if given.json:
         Path(given.json).write_text(
-            json.dumps({"messages": given.messages, "bytes": BYTES, "turns": given.turns, "rows": rows})
+            json.dumps(
+                {"messages": given.messages, "bytes": BYTES, "turns": given.turns, "rows": rows}
+            )
         )
 
 

@@ -1,8 +1,9 @@
 """
-What a post costs at least in Python: its two INSERTs in one transaction, by adbapi and PyMySQL with nothing around them.
+What a post costs at least in Python: its two INSERTs in one transaction, by adbapi and PyMySQL with
+nothing around them.
 
-``python -m bench.bare HOST PORT DATABASE POSTERS SECONDS`` prints ``commits seconds cpu_seconds``. A process of its
-own, so that it shares no interpreter with who measures it. The tables are feedd's.
+``python -m bench.bare HOST PORT DATABASE POSTERS SECONDS`` prints ``commits seconds cpu_seconds``.
+A process of its own, so that it shares no interpreter with who measures it. The tables are feedd's.
 """
 
 import sys
@@ -26,7 +27,9 @@ def _post(transaction: Any, author: str) -> None:
     transaction.execute(EVENT, ("post", author, transaction.lastrowid, BODY, at))
 
 
-async def _main(reactor: Any, host: str, port: str, database: str, posters: str, seconds: str) -> None:
+async def _main(
+    reactor: Any, host: str, port: str, database: str, posters: str, seconds: str
+) -> None:
     pool = ConnectionPool(
         "pymysql", host=host, port=int(port), user="feedd", database=database, charset="utf8mb4",
         cp_reactor=reactor, cp_min=THREADS, cp_max=THREADS,
@@ -41,7 +44,9 @@ async def _main(reactor: Any, host: str, port: str, database: str, posters: str,
             commits += 1
 
     def run() -> Deferred[Any]:
-        return gatherResults([Deferred.fromCoroutine(poster(f"bare{number}")) for number in range(int(posters))])
+        return gatherResults(
+            [Deferred.fromCoroutine(poster(f"bare{number}")) for number in range(int(posters))]
+        )
 
     await run()
     commits, began, spent = 0, time.monotonic(), time.process_time()

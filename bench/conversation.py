@@ -1,7 +1,8 @@
 """
 What a long poll says to a server, and what it learns from an answer.
 
-A `Conversation` is plain data, so that the load generator in C and the one in Python say the same. This module knows no socket.
+A `Conversation` is plain data, so that the load generator in C and the one in Python say the same.
+This module knows no socket.
 """
 
 import re
@@ -15,14 +16,16 @@ _JSON = b"Content-Type: application/json\r\n"
 @dataclass(frozen=True)
 class Conversation:
     """
-    Templates: ``{i}`` is the number of the poll, ``{cursor}`` what the last answer told, ``{v}`` this poll's variable.
+    Templates: ``{i}`` is the number of the poll, ``{cursor}`` what the last answer told, ``{v}``
+    this poll's variable.
 
     :ivar poll: the path of a poll.
     :ivar publish: the path to POST an event to.
     :ivar body: what is posted there; ``{token}`` is what the polls look for.
     :ivar send: the body of a poll, when it is a POST.
     :ivar cursor_key: the cursor is the JSON string or number after this key.
-    :ivar tags: the cursor is Last-Modified and Etag, sent back as If-Modified-Since and If-None-Match.
+    :ivar tags: the cursor is Last-Modified and Etag, sent back as If-Modified-Since and
+        If-None-Match.
     :ivar variables: one for each poll: a token, a session.
     """
 
@@ -47,7 +50,11 @@ class Conversation:
 
     def _filled(self, template: str, index: int, answer: bytes) -> str:
         text = template.replace("{i}", str(index)).replace("{cursor}", self._cursor(answer))
-        return text.replace("{v}", self.variables[index % len(self.variables)]) if self.variables else text
+        return (
+            text.replace("{v}", self.variables[index % len(self.variables)])
+            if self.variables
+            else text
+        )
 
     def _cursor(self, answer: bytes) -> str:
         if not self.cursor_key:
@@ -57,7 +64,11 @@ class Conversation:
 
     def _tag(self, answer: bytes) -> bytes:
         found = _TAG.search(answer) if self.tags else None
-        return b"If-Modified-Since: %s\r\nIf-None-Match: %s\r\n" % (found[1], found[2]) if found else b""
+        return (
+            b"If-Modified-Since: %s\r\nIf-None-Match: %s\r\n" % (found[1], found[2])
+            if found
+            else b""
+        )
 
 
 class Served(NamedTuple):
@@ -75,4 +86,9 @@ class Served(NamedTuple):
 
 def _post(path: str, body: str) -> bytes:
     data = body.encode()
-    return b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Length: %d\r\n\r\n%s" % (path.encode(), _JSON, len(data), data)
+    return b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Length: %d\r\n\r\n%s" % (
+        path.encode(),
+        _JSON,
+        len(data),
+        data,
+    )

@@ -1,8 +1,9 @@
 """
-How long a post takes from one process to a poll that is parked at another: ``python -m bench crossing --posts 50``.
+How long a post takes from one process to a poll that is parked at another: ``python -m bench
+crossing --posts 50``.
 
-And how long a message takes that a producer publishes itself, through RabbitMQ alone. Starts RabbitMQ, MariaDB, memcached and
-two feedd processes of its own, on loopback.
+And how long a message takes that a producer publishes itself, through RabbitMQ alone. Starts
+RabbitMQ, MariaDB, memcached and two feedd processes of its own, on loopback.
 """
 
 import argparse
@@ -74,12 +75,16 @@ def crossing(settings: str, posts: int) -> tuple[list[float], list[float]]:
             time.sleep(SETTLE_SECONDS)
             begun.append(time.monotonic())
             ask(alices, "POST", "/feed/posts?as=alice", {"body": {"number": number}})
-        with closing(pika.BlockingConnection(pika.URLParameters(servers.rabbitmq().url))) as connection:
+        with closing(
+            pika.BlockingConnection(pika.URLParameters(servers.rabbitmq().url))
+        ) as connection:
             channel = connection.channel()
             for number in range(posts, 2 * posts):
                 time.sleep(SETTLE_SECONDS)
                 begun.append(time.monotonic())
-                channel.basic_publish("alice_feedExchange", "", json.dumps({"number": number}).encode())
+                channel.basic_publish(
+                    "alice_feedExchange", "", json.dumps({"number": number}).encode()
+                )
             viewer.join(60)
         times = [(viewer.seen[number] - at) * 1000 for number, at in enumerate(begun)]
         return sorted(times[:posts]), sorted(times[posts:])

@@ -1,9 +1,9 @@
 """
 N clients that all connect at the same moment, and poll.
 
-One epoll loop on raw sockets that never waits for anybody: connect, poll, and after each answer poll again with its cursor. A
-client that is refused (503) waits for as long as it is told and asks again. This module knows no server, but that it speaks
-HTTP/1.1 with a Content-Length.
+One epoll loop on raw sockets that never waits for anybody: connect, poll, and after each answer
+poll again with its cursor. A client that is refused (503) waits for as long as it is told and asks
+again. This module knows no server, but that it speaks HTTP/1.1 with a Content-Length.
 """
 
 import errno
@@ -32,7 +32,8 @@ class Count(NamedTuple):
     """
     What has happened since the crowd set off.
 
-    :ivar answers: with status 200; `refused`: with 503; `odd`: with another one; `lost`: connections that the server ended.
+    :ivar answers: with status 200; `refused`: with 503; `odd`: with another one; `lost`:
+        connections that the server ended.
     """
 
     answers: int
@@ -46,7 +47,8 @@ class Crowd:
     The clients, none of which is connected yet.
 
     :ivar cursors: the last that each was given.
-    :ivar first: seconds from the start until each had its first answer; a poll that is parked has none.
+    :ivar first: seconds from the start until each had its first answer; a poll that is parked has
+        none.
     :ivar seen: the clients that have had an answer with the bytes that `watch` named.
     """
 
@@ -76,7 +78,10 @@ class Crowd:
         self._needle, self.seen = needle, set()
 
     def connect(self, at_once: int) -> None:
-        """Set off, all at the same moment but for the turns of the loop that each `at_once` of them have."""
+        """
+        Set off, all at the same moment but for the turns of the loop that each `at_once` of them
+        have.
+        """
         self._began = time.monotonic()
         for index in range(self._number):
             self._connect(index)

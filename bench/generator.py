@@ -30,14 +30,16 @@ def add_option(parser: argparse.ArgumentParser) -> None:
         "--native",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="the load generator in C, or the one in Python, which costs more than a fast server and hides differences; "
+        help="the load generator in C, or the one in Python, which costs more than a fast "
+        "server and hides differences; "
         "default: C where there is a compiler",
     )
 
 
 def choose(wish: bool | None, lacking: str) -> Generator:
     """
-    The generator for the option `wish`, where `lacking` says what the one in C needs, "" when nothing.
+    The generator for the option `wish`, where `lacking` says what the one in C needs, "" when
+    nothing.
 
     :raises ValueError: when C is wished for and there is no compiler.
     """

@@ -1,9 +1,11 @@
 """
-Holds N long polls open on loopback, and times every delivery: the load generator that needs no compiler.
+Holds N long polls open on loopback, and times every delivery: the load generator that needs no
+compiler.
 
-One epoll loop on raw sockets. It speaks HTTP/1.1 to any server whose answers have a Content-Length: an answer ends a poll, and
-the client polls again with what the answer told it. It costs more than a fast server, whose processor it shares; the one in C
-(`bench.native`) measures closer. This module knows no server.
+One epoll loop on raw sockets. It speaks HTTP/1.1 to any server whose answers have a Content-Length:
+an answer ends a poll, and the client polls again with what the answer told it. It costs more than a
+fast server, whose processor it shares; the one in C (`bench.native`) measures closer. This module
+knows no server.
 """
 
 import re
@@ -38,11 +40,18 @@ class Polls:
 
     :param ports: where; poll i goes to port i modulo their number.
     :param ramp: so many connect at once, 50 times a second at most.
-    :param pids: the server; the next ones connect when it has done most of its work for these. A server that is flooded keeps
-        the memory of the flood, which says nothing of a parked poll.
+    :param pids: the server; the next ones connect when it has done most of its work for these. A
+        server that is flooded keeps the memory of the flood, which says nothing of a parked poll.
     """
 
-    def __init__(self, ports: int | Sequence[int], number: int, ask: Ask, ramp: int = 100, pids: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        ports: int | Sequence[int],
+        number: int,
+        ask: Ask,
+        ramp: int = 100,
+        pids: Sequence[int] = (),
+    ) -> None:
         raise_file_limit()
         self._ports = [ports] if isinstance(ports, int) else list(ports)
         self._ask = ask
@@ -127,7 +136,10 @@ class Polls:
 
 
 class Publishers:
-    """A few connections that post in turn; what they are answered is read before the next post on the same one."""
+    """
+    A few connections that post in turn; what they are answered is read before the next post on the
+    same one.
+    """
 
     def __init__(self, served: Served, number: int = 1) -> None:
         self._served = served
@@ -141,7 +153,9 @@ class Publishers:
         connection = self._sockets[which]
         answer = connection.recv(READ_BYTES) if connection else b""
         if connection is None or not answer:
-            connection = socket.create_connection((LOOPBACK, self._served.ports[0]), timeout=ROUND_SECONDS)
+            connection = socket.create_connection(
+                (LOOPBACK, self._served.ports[0]), timeout=ROUND_SECONDS
+            )
             self._sockets[which] = connection
         elif not answer.startswith(b"HTTP/1.1 2"):
             raise ConnectionError(f"a publish was answered {answer[:300]!r}")
@@ -164,9 +178,15 @@ def answer_end(data: bytes) -> int:
 
 
 def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Measured:
-    """Open the polls, publish `rounds` times, and time each answer; then `held` rounds for what a delivery and a poll cost."""
+    """
+    Open the polls, publish `rounds` times, and time each answer; then `held` rounds for what a
+    delivery and a poll cost.
+    """
     before, began = resident_kib(served.pids), time.monotonic()
-    polls, publishers = Polls(served.ports, number, served.conversation.request, ramp, served.pids), Publishers(served)
+    polls, publishers = (
+        Polls(served.ports, number, served.conversation.request, ramp, served.pids),
+        Publishers(served),
+    )
     opened = time.monotonic() - began
     quiet(polls, served.pids)
     parked, spent = resident_kib(served.pids), cpu_seconds(served.pids)
@@ -197,9 +217,14 @@ def fanout(served: Served, number: int, rounds: int, held: int, ramp: int) -> Me
 
 def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
     """Publish so many events a second to `number` polls, and time each delivery."""
-    polls, publishers = Polls(served.ports, number, served.conversation.request), Publishers(served, PUBLISHERS)
+    polls, publishers = (
+        Polls(served.ports, number, served.conversation.request),
+        Publishers(served, PUBLISHERS),
+    )
     times: list[float] = []
-    polls.hear = lambda answer: times.extend(time.monotonic() - int(sent) / 1e9 for sent in _TOKEN.findall(answer))
+    polls.hear = lambda answer: times.extend(
+        time.monotonic() - int(sent) / 1e9 for sent in _TOKEN.findall(answer)
+    )
     quiet(polls, served.pids)
     spent, began, wanted = cpu_seconds(served.pids), time.monotonic(), int(per_second * seconds)
     for sent in range(wanted):
@@ -211,7 +236,15 @@ def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
     publishers.close()
     times = sorted(took * 1000 for took in times)
     middle, late, worst = (percentile(times, share) for share in (0.5, 0.99, 1.0))
-    return Timed(wanted, middle, late, worst, spent / max(1, len(times)) * 1e6, number * wanted - len(times), 0)
+    return Timed(
+        wanted,
+        middle,
+        late,
+        worst,
+        spent / max(1, len(times)) * 1e6,
+        number * wanted - len(times),
+        0,
+    )
 
 
 def quiet(polls: Polls, pids: Sequence[int]) -> None:
@@ -221,7 +254,10 @@ def quiet(polls: Polls, pids: Sequence[int]) -> None:
 
 
 def _wait_for(polls: Polls, pids: Sequence[int], window: float, rest: float, most: float) -> None:
-    """Until the server takes less than `rest` of a core for the time of a window, or `most` seconds have passed."""
+    """
+    Until the server takes less than `rest` of a core for the time of a window, or `most` seconds
+    have passed.
+    """
     deadline = time.monotonic() + most
     share = 1.0
     while share > rest and time.monotonic() < deadline:
@@ -252,7 +288,9 @@ def _round(polls: Polls, publishers: Publishers, number: int) -> list[float]:
     return sorted(arrival - sent for arrival in polls.arrived)
 
 
-def _held(polls: Polls, publishers: Publishers, served: Served, number: int, rounds: int) -> tuple[float, float]:
+def _held(
+    polls: Polls, publishers: Publishers, served: Served, number: int, rounds: int
+) -> tuple[float, float]:
     """What a delivery costs without the next poll, and what the poll costs."""
     costs = [0.0, 0.0]
     for _ in range(rounds):

@@ -17,7 +17,8 @@ class Measured(NamedTuple):
     :ivar p50_ms: of all answers.
     :ivar cpu_us: of the server, for each answer with the poll that follows it.
     :ivar kib: of the server's memory for each poll.
-    :ivar deliver_us: of the server, for each answer, in rounds in which nobody polls until all are answered; 0: not measured.
+    :ivar deliver_us: of the server, for each answer, in rounds in which nobody polls until all are
+        answered; 0: not measured.
     :ivar poll_us: of the server, for each of the polls that then follow.
     """
 
@@ -69,7 +70,10 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Of each turn's value to the other's in the same turn: a machine that drifts between turns does not matter."""
+    """
+    Of each turn's value to the other's in the same turn: a machine that drifts between turns does
+    not matter.
+    """
     return spread([our / their for our, their in zip(ours, theirs, strict=True) if their])
 
 
@@ -92,8 +96,13 @@ def row(turns: Sequence[Measured]) -> dict[str, float]:
     }
 
 
-def against(turns: Mapping[str, Sequence[Measured]], reference: str) -> dict[str, dict[str, Spread]]:
-    """Every peer's `last` and CPU as a ratio to the reference's in the same turn; nothing without the reference."""
+def against(
+    turns: Mapping[str, Sequence[Measured]], reference: str
+) -> dict[str, dict[str, Spread]]:
+    """
+    Every peer's `last` and CPU as a ratio to the reference's in the same turn; nothing without the
+    reference.
+    """
     found: dict[str, dict[str, Spread]] = {}
     theirs = turns.get(reference, ())
     for name, ours in turns.items():
@@ -114,15 +123,21 @@ def order(names: Sequence[Any], turn: int) -> list[Any]:
 
 def unevenness(sizes: Sequence[int], lasts: Sequence[float]) -> float:
     """
-    How far `lasts` is from a straight line through the sizes: the largest deviation from it as a share of it.
+    How far `lasts` is from a straight line through the sizes: the largest deviation from it as a
+    share of it.
 
-    The line is that of the least squares of the relative errors. It has an offset: what a round costs whatever its size.
+    The line is that of the least squares of the relative errors. It has an offset: what a round
+    costs whatever its size.
     """
     weights = [1 / last**2 for last in lasts]
     total = sum(weights)
     x = sum(w * size for w, size in zip(weights, sizes, strict=True)) / total
     y = sum(w * last for w, last in zip(weights, lasts, strict=True)) / total
     spread_x = sum(w * (size - x) ** 2 for w, size in zip(weights, sizes, strict=True))
-    slope = sum(w * (size - x) * (last - y) for w, size, last in zip(weights, sizes, lasts, strict=True)) / (spread_x or 1)
+    slope = sum(
+        w * (size - x) * (last - y) for w, size, last in zip(weights, sizes, lasts, strict=True)
+    ) / (spread_x or 1)
     expected = [y + slope * (size - x) for size in sizes]
-    return max(abs(last - line) / line for last, line in zip(lasts, expected, strict=True) if line > 0)
+    return max(
+        abs(last - line) / line for last, line in zip(lasts, expected, strict=True) if line > 0
+    )

@@ -1,8 +1,9 @@
 """
 Resident memory of a parked poll: ``python -m bench memory --polls 2500,5000,10000``.
 
-feedd on real services, twice: every viewer has 100 friends out of 20,000 authors, and every viewer has one friend, the same. It
-counts what the process has grown by since before the first poll, and that includes what it keeps about the authors.
+feedd on real services, twice: every viewer has 100 friends out of 20,000 authors, and every viewer
+has one friend, the same. It counts what the process has grown by since before the first poll, and
+that includes what it keeps about the authors.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def poll_kib(number: int, friends: int, authors: int, ramp: int) -> dict[str, An
 
 
 def friendships(viewers: int, friends: int, authors: int) -> Iterator[tuple[str, str]]:
-    """So many friends for each viewer, by chance but always the same; one friend: the same for all."""
+    """
+    So many friends for each viewer, by chance but always the same; one friend: the same for all.
+    """
     chance = random.Random(SEED)
     for viewer in range(viewers):
         chosen = chance.sample(range(authors), friends) if friends > 1 else [0]
@@ -63,14 +66,27 @@ def _row(name: str, served: feedd.Served, number: int, ramp: int) -> dict[str, A
         parked = resident_kib(served.pids)
     finally:
         polls.close()
-    row = {"name": name, "polls": number, "before_kib": before, "parked_kib": parked, "kib": (parked - before) / number}
-    print(f"{name:20} {number:6} polls: {row['kib']:6.2f} KiB each, {parked / 1024:6.1f} MiB in all", flush=True)
+    row = {
+        "name": name,
+        "polls": number,
+        "before_kib": before,
+        "parked_kib": parked,
+        "kib": (parked - before) / number,
+    }
+    print(
+        f"{name:20} {number:6} polls: {row['kib']:6.2f} KiB each, {parked / 1024:6.1f} MiB in all",
+        flush=True,
+    )
     return row
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench memory", description=__doc__)
-    parser.add_argument("--polls", default="2500,5000,10000", help="several numbers, separated by commas, make a series")
+    parser.add_argument(
+        "--polls",
+        default="2500,5000,10000",
+        help="several numbers, separated by commas, make a series",
+    )
     parser.add_argument("--friends", type=int, default=100)
     parser.add_argument("--authors", type=int, default=20_000)
     parser.add_argument("--ramp", type=int, default=20, help="so many connect at once")

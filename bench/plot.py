@@ -1,7 +1,8 @@
 """
 The plots of a run: ``python -m bench plot DIR docs/plots`` (``--png`` for a look at them).
 
-The same numbers give the same bytes, so that a plot in the repository changes only when its numbers do.
+The same numbers give the same bytes, so that a plot in the repository changes only when its numbers
+do.
 """
 
 import argparse
@@ -104,7 +105,9 @@ def fanout(axes: Axes, documents: Documents, document: Mapping[str, Any]) -> Non
 
 def rate(axes: Axes, documents: Documents, document: Mapping[str, Any]) -> None:
     """Latency against events per second."""
-    axes.set_title(f"Latency with {document['viewers']} viewers (median; dotted: 99 of 100 are faster)")
+    axes.set_title(
+        f"Latency with {document['viewers']} viewers (median; dotted: 99 of 100 are faster)"
+    )
     axes.set_yscale("log")  # before the first line: the labels are placed when all limits are known
     for name, line in series.latencies(document, "p99_ms").items():
         axes.plot(*_columns(line), color=_colour(name, 0), linestyle=":", linewidth=1.5)
@@ -139,7 +142,11 @@ def cpu(axes: Axes, documents: Documents, document: Mapping[str, Any]) -> None:
         axes.barh(place, deliver, color=_colour(name, place), height=0.7)
         axes.barh(place, poll, left=deliver, color=_colour(name, place), height=0.7, alpha=0.45)
         axes.annotate(
-            f"{deliver:.0f} + {poll:.0f}", (deliver + poll, place), xytext=(5, 0), textcoords="offset points", va="center"
+            f"{deliver:.0f} + {poll:.0f}",
+            (deliver + poll, place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
         )
     axes.set_yticks(range(len(rows)), [TITLES.get(name, name) for name, _, _ in rows])
     axes.grid(axis="y", visible=False)
@@ -170,7 +177,12 @@ def _lines(axes: Axes, lines: Mapping[str, Line], log: tuple[bool, bool]) -> Non
             "markersize": 6 if ours else 4.5,
             "zorder": 3 if ours else 2,
         }
-        axes.plot(*_columns(line), "--o" if name in ("floor", "loop") else "-o", color=_colour(name, place), **style)
+        axes.plot(
+            *_columns(line),
+            "--o" if name in ("floor", "loop") else "-o",
+            color=_colour(name, place),
+            **style,
+        )
     if not log[1]:
         axes.set_ylim(bottom=0)
     if not log[0]:
@@ -180,12 +192,19 @@ def _lines(axes: Axes, lines: Mapping[str, Line], log: tuple[bool, bool]) -> Non
 
 
 def _labels(axes: Axes, lines: Mapping[str, Line]) -> None:
-    """To the right of where each line ends; those that end at the same place are moved apart where they would touch."""
+    """
+    To the right of where each line ends; those that end at the same place are moved apart where
+    they would touch.
+    """
     to_points = 72 / axes.figure.dpi
     for end in {line[-1][0] for line in lines.values()}:
         ended = [name for name in lines if lines[name][-1][0] == end]
-        heights = [float(axes.transData.transform(lines[name][-1])[1]) * to_points for name in ended]
-        for name, height, moved in zip(ended, heights, series.apart(heights, LABEL_POINTS), strict=True):
+        heights = [
+            float(axes.transData.transform(lines[name][-1])[1]) * to_points for name in ended
+        ]
+        for name, height, moved in zip(
+            ended, heights, series.apart(heights, LABEL_POINTS), strict=True
+        ):
             axes.annotate(
                 TITLES.get(name, name),
                 lines[name][-1],
@@ -216,7 +235,9 @@ def _unclashing(places: list[float], log: bool) -> list[float]:
     """Those that lie far enough apart to be read, the largest for sure."""
     kept: list[float] = []
     for place in reversed(places):
-        if not kept or (math.log(kept[-1] / place) > 0.25 if log else kept[-1] - place > places[-1] / 12):
+        if not kept or (
+            math.log(kept[-1] / place) > 0.25 if log else kept[-1] - place > places[-1] / 12
+        ):
             kept.append(place)
     return kept[::-1]
 

@@ -1,8 +1,9 @@
 """
-N posters on loopback: each posts on a connection that it keeps, and posts again when it is answered.
+N posters on loopback: each posts on a connection that it keeps, and posts again when it is
+answered.
 
-One epoll loop on raw sockets, whose requests are packed beforehand. This module knows HTTP/1.1 with a Content-Length; it does
-not know what is posted.
+One epoll loop on raw sockets, whose requests are packed beforehand. This module knows HTTP/1.1 with
+a Content-Length; it does not know what is posted.
 """
 
 import select
@@ -15,7 +16,10 @@ from bench.load import LOOPBACK, READ_BYTES, answer_end
 
 
 class Posted(NamedTuple):
-    """What the posters have seen: answers with the status 201, others, how long it took and how long each post did."""
+    """
+    What the posters have seen: answers with the status 201, others, how long it took and how long
+    each post did.
+    """
 
     posts: int
     refused: int

@@ -1,8 +1,9 @@
 """
 Posts per second: ``python -m bench.posts --posters 1,4,16,64 --seconds 4 --turns 3``.
 
-feedd as a site runs it (tokens, MariaDB, RabbitMQ, memcached), asked over HTTP by so many posters at once; beside it, in turns,
-on the same MariaDB, bare adbapi and PyMySQL doing the same two INSERTs in one transaction. A machine drifts: compare ratios.
+feedd as a site runs it (tokens, MariaDB, RabbitMQ, memcached), asked over HTTP by so many posters
+at once; beside it, in turns, on the same MariaDB, bare adbapi and PyMySQL doing the same two
+INSERTs in one transaction. A machine drifts: compare ratios.
 """
 
 import argparse
@@ -54,7 +55,9 @@ def feedd_on(database: str) -> Iterator[Feedd]:
     """A feedd process with tokens on this database, RabbitMQ and memcached."""
     folder = Path(tempfile.mkdtemp(prefix="feedd-bench-"))
     (folder / "token.key").write_text(SECRET)
-    feedd = Feedd(settings(database) + f'[auth]\nmode = "token"\nsecret_file = "{folder}/token.key"\n')
+    feedd = Feedd(
+        settings(database) + f'[auth]\nmode = "token"\nsecret_file = "{folder}/token.key"\n'
+    )
     try:
         yield feedd.start()
     finally:
@@ -66,11 +69,13 @@ def requests(number: int) -> list[bytes]:
     """A post of each of `number` authors."""
     body = f'{{"body":{BODY}}}'.encode()
     head = (
-        "POST /feed/posts HTTP/1.1\r\nHost: feed.example.org\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+        "POST /feed/posts HTTP/1.1\r\nHost: feed.example.org\r\nAuthorization: Bearer "
+        "{}\r\nContent-Type: application/json\r\n"
     )
     until = int(time.time()) + 36_000
     return [
-        head.format(make_token(SECRET, f"u{index}", until)).encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        head.format(make_token(SECRET, f"u{index}", until)).encode()
+        + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         for index in range(number)
     ]
 
@@ -100,8 +105,16 @@ def by_feedd(feedd: Feedd, posters: int, seconds: float, one_core: bool = False)
 def by_bare(database: str, posters: int, seconds: float) -> Turn:
     """The same rows by bare adbapi, in a process of its own."""
     server = servers.mariadb()
-    arguments = [server.host, str(server.port), database.rpartition("/")[2], str(posters), str(seconds)]
-    done = subprocess.run([sys.executable, "-m", "bench.bare", *arguments], capture_output=True, text=True, check=True)
+    arguments = [
+        server.host,
+        str(server.port),
+        database.rpartition("/")[2],
+        str(posters),
+        str(seconds),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.bare", *arguments], capture_output=True, text=True, check=True
+    )
     commits, took, spent = map(float, done.stdout.split())
     return Turn(commits / took, spent / commits * 1e6)
 
@@ -123,36 +136,61 @@ def measure(posters: int, seconds: float, turns: int) -> dict[str, Any]:
             found["bare"].append(by_bare(database, posters, seconds))
             found["feedd"].append(by_feedd(feedd, posters, seconds))
             found["feedd, one core"].append(by_feedd(feedd, posters, seconds, one_core=True))
-            print(f"{posters:3}", *(f"{name} {turn[-1].posts_s:.0f}/s" for name, turn in found.items()), flush=True)
-    return {"posters": posters, **{name: _row(sides, found["bare"]) for name, sides in found.items()}}
+            print(
+                f"{posters:3}",
+                *(f"{name} {turn[-1].posts_s:.0f}/s" for name, turn in found.items()),
+                flush=True,
+            )
+    return {
+        "posters": posters,
+        **{name: _row(sides, found["bare"]) for name, sides in found.items()},
+    }
 
 
 def _row(turns: list[Turn], bare: list[Turn]) -> dict[str, float]:
     """Medians, and the ratio to the bare turn beside each."""
     ratios = [turn.posts_s / other.posts_s for turn, other in zip(turns, bare, strict=True)]
-    return _medians(turns) | {"ratio": statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios)}
+    return _medians(turns) | {
+        "ratio": statistics.median(ratios),
+        "ratio_low": min(ratios),
+        "ratio_high": max(ratios),
+    }
 
 
 def _medians(turns: list[Turn]) -> dict[str, float]:
     columns = {name: [getattr(turn, name) for turn in turns] for name in Turn._fields}
-    medians = {name: statistics.median(column) for name, column in columns.items() if None not in column}
-    return medians | {"posts_s_low": min(columns["posts_s"]), "posts_s_high": max(columns["posts_s"])}
+    medians = {
+        name: statistics.median(column) for name, column in columns.items() if None not in column
+    }
+    return medians | {
+        "posts_s_low": min(columns["posts_s"]),
+        "posts_s_high": max(columns["posts_s"]),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure, print a line for each number of posters, and write JSON when asked to."""
     parser = argparse.ArgumentParser(prog="python -m bench posts", description=__doc__)
-    parser.add_argument("--posters", default="1,4,16,64", help="how many post at once, several separated by commas")
+    parser.add_argument(
+        "--posters", default="1,4,16,64", help="how many post at once, several separated by commas"
+    )
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json", help="a file for the figures")
     given = parser.parse_args(argv)
-    rows = [measure(int(posters), given.seconds, given.turns) for posters in given.posters.split(",")]
+    rows = [
+        measure(int(posters), given.seconds, given.turns) for posters in given.posters.split(",")
+    ]
     for row in rows:
         for name in ("bare", "feedd", "feedd, one core"):
-            print(f"{row['posters']:3} {name:16}", *(f"{key} {value:.2f}" for key, value in row[name].items()))
+            print(
+                f"{row['posters']:3} {name:16}",
+                *(f"{key} {value:.2f}" for key, value in row[name].items()),
+            )
     if given.json:
-        Path(given.json).write_text(json.dumps({"seconds": given.seconds, "bare_threads": THREADS, "rows": rows}))
+        Path(given.json).write_text(
+            json.dumps({"seconds": given.seconds, "bare_threads": THREADS, "rows": rows})
+        )
 
 
 if __name__ == "__main__":

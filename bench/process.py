@@ -10,7 +10,8 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     """
     Of all their threads, in user and in kernel mode, to the nanosecond.
 
-    ``/proc/<pid>/stat`` counts in hundredths of a second; the clock of a process (``clock_getcpuclockid(3)``) is exact.
+    ``/proc/<pid>/stat`` counts in hundredths of a second; the clock of a process
+    (``clock_getcpuclockid(3)``) is exact.
     """
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 

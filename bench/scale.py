@@ -1,8 +1,10 @@
 """
-One event to N polls on one feedd process and on two: ``python -m bench scale --conns 5000 --turns 3``.
+One event to N polls on one feedd process and on two: ``python -m bench scale --conns 5000 --turns
+3``.
 
-With ``http.reuse_port`` all processes listen on one port and the kernel spreads the connections; without it each has its own.
-The load generator, RabbitMQ and MariaDB run on the same cores, and take their part of them.
+With ``http.reuse_port`` all processes listen on one port and the kernel spreads the connections;
+without it each has its own. The load generator, RabbitMQ and MariaDB run on the same cores, and
+take their part of them.
 """
 
 import argparse
@@ -15,11 +17,20 @@ from bench.peers import feedd
 def main(argv: list[str] | None = None) -> None:
     """Measure in turns, print a table, and write JSON when asked to."""
     given = _parse(argv)
-    load, processes = generator.chosen(given.native), [int(number) for number in given.processes.split(",")]
+    load, processes = (
+        generator.chosen(given.native),
+        [int(number) for number in given.processes.split(",")],
+    )
     chosen = [feedd.FeeddPeer(processes=number, name=_name(number)) for number in processes]
-    sizes: list[dict[str, Any]] = [fanout.size(int(number), chosen, load, given) for number in given.conns.split(",")]
-    document = result.document("scale", generator=load.name, rounds=given.rounds, turns=given.turns, sizes=sizes)
-    result.write(given.json, document | {"one_port": feedd.reuse_port(), "reference": given.reference})
+    sizes: list[dict[str, Any]] = [
+        fanout.size(int(number), chosen, load, given) for number in given.conns.split(",")
+    ]
+    document = result.document(
+        "scale", generator=load.name, rounds=given.rounds, turns=given.turns, sizes=sizes
+    )
+    result.write(
+        given.json, document | {"one_port": feedd.reuse_port(), "reference": given.reference}
+    )
 
 
 def _name(processes: int) -> str:

@@ -1,17 +1,19 @@
 """
 Everybody comes back at once: ``python -m bench.storm --clients 5000``.
 
-Servers of its own, as a site runs them: a JWT for each viewer, RabbitMQ, MariaDB and memcached. N clients are parked, posts
-come in, feedd is killed, more is posted into the log while it is away, feedd is started again, and in the moment when it says
-that it is ready all N connect with the cursors that they have. Measured until all are parked again, those who had missed
-something after they have been told.
+Servers of its own, as a site runs them: a JWT for each viewer, RabbitMQ, MariaDB and memcached. N
+clients are parked, posts come in, feedd is killed, more is posted into the log while it is away,
+feedd is started again, and in the moment when it says that it is ready all N connect with the
+cursors that they have. Measured until all are parked again, those who had missed something after
+they have been told.
 
-With ``--cold`` memcached is emptied before they come; with ``--fresh`` they come without cursors. ``--graph one``: everybody
-hears one author; ``--graph hundred``: a hundred each, of 20,000 authors.
+With ``--cold`` memcached is emptied before they come; with ``--fresh`` they come without cursors.
+``--graph one``: everybody hears one author; ``--graph hundred``: a hundred each, of 20,000 authors.
 
-What the database was asked is the difference of ``SHOW GLOBAL STATUS`` (``Com_select``, ``Questions``) from the moment before
-the first connect to the moment when the last poll is parked, minus what an idle feedd asks in the same time: that rate is
-measured afterwards, over some seconds in which nothing happens.
+What the database was asked is the difference of ``SHOW GLOBAL STATUS`` (``Com_select``,
+``Questions``) from the moment before the first connect to the moment when the last poll is parked,
+minus what an idle feedd asks in the same time: that rate is measured afterwards, over some seconds
+in which nothing happens.
 """
 
 import argparse
@@ -46,7 +48,9 @@ SETTLE_SECONDS = 8.0
 """Until the log has settled, and the watermark has been written down."""
 
 ONE_IN = 50
-"""With the graph ``one``, every so many viewers hear a second author, who posts while feedd is away."""
+"""
+With the graph ``one``, every so many viewers hear a second author, who posts while feedd is away.
+"""
 
 
 class House:
@@ -54,7 +58,11 @@ class House:
 
     def __init__(self, clients: int, graph: str, seed: int) -> None:
         self.random = random.Random(seed)
-        self.mariadb, self.memcached, self.rabbitmq = servers.MariaDB(), servers.Memcached(), servers.RabbitMQ()
+        self.mariadb, self.memcached, self.rabbitmq = (
+            servers.MariaDB(),
+            servers.Memcached(),
+            servers.RabbitMQ(),
+        )
         for server in (self.mariadb, self.memcached, self.rabbitmq):
             server.start()
         self.url = self.mariadb.database()
@@ -66,7 +74,11 @@ class House:
             f'[auth]\nmode = "token"\nsecret_file = "{self.folder}/token.key"\n'
         ).start()
         self._connection = pymysql.connect(
-            host=LOOPBACK, port=self.mariadb.port, user="feedd", database=self.url.rpartition("/")[2], autocommit=True
+            host=LOOPBACK,
+            port=self.mariadb.port,
+            user="feedd",
+            database=self.url.rpartition("/")[2],
+            autocommit=True,
         )
         self.friends = self._graph(clients, graph)
         self._befriend()
@@ -85,10 +97,15 @@ class House:
         return f"GET /feed/poll?{query} HTTP/1.1\r\nHost: feed.example.org\r\n\r\n".encode()
 
     def post(self, authors: list[str], text: str) -> None:
-        """Posts that come past feedd, as a site's own do: the net brings them, or the opening finds them."""
+        """
+        Posts that come past feedd, as a site's own do: the net brings them, or the opening finds
+        them.
+        """
         with self._connection.cursor() as cursor:
             rows = [("post", author, json.dumps({"text": text})) for author in authors]
-            cursor.executemany("INSERT INTO events (kind, author, payload) VALUES (%s, %s, %s)", rows)
+            cursor.executemany(
+                "INSERT INTO events (kind, author, payload) VALUES (%s, %s, %s)", rows
+            )
 
     def asked(self) -> dict[str, int]:
         """How often the database was asked so far."""
@@ -127,15 +144,28 @@ class House:
 
     def _graph(self, clients: int, graph: str) -> list[list[str]]:
         if graph == "one":
-            return [["author", "late"] if index % ONE_IN == 0 else ["author"] for index in range(clients)]
-        return [[f"a{number}" for number in self.random.sample(range(AUTHORS), EACH)] for _ in range(clients)]
+            return [
+                ["author", "late"] if index % ONE_IN == 0 else ["author"]
+                for index in range(clients)
+            ]
+        return [
+            [f"a{number}" for number in self.random.sample(range(AUTHORS), EACH)]
+            for _ in range(clients)
+        ]
 
     def _befriend(self) -> None:
         """Rows without events, as in a database that has been running for long."""
-        pairs = [(f"u{index}", friend) for index, friends in enumerate(self.friends) for friend in friends]
+        pairs = [
+            (f"u{index}", friend)
+            for index, friends in enumerate(self.friends)
+            for friend in friends
+        ]
         with self._connection.cursor() as cursor:
             for start in range(0, len(pairs), 5000):
-                cursor.executemany("INSERT INTO friendships (viewer, friend) VALUES (%s, %s)", pairs[start : start + 5000])
+                cursor.executemany(
+                    "INSERT INTO friendships (viewer, friend) VALUES (%s, %s)",
+                    pairs[start : start + 5000],
+                )
 
 
 @contextmanager
@@ -149,8 +179,14 @@ def house(clients: int, graph: str, seed: int) -> Iterator[House]:
 
 
 def settle_down(home: House, clients: int) -> list[str]:
-    """The first day: all are parked, in small groups, and have seen some posts; returns their cursors."""
-    crowd = Crowd(home.feedd.port, clients, lambda index, cursor: home.ask(index, cursor, "" if cursor else "&wait=0"))
+    """
+    The first day: all are parked, in small groups, and have seen some posts; returns their cursors.
+    """
+    crowd = Crowd(
+        home.feedd.port,
+        clients,
+        lambda index, cursor: home.ask(index, cursor, "" if cursor else "&wait=0"),
+    )
     crowd.connect(at_once=100)
     if not crowd.pump(LIMIT_SECONDS, lambda: home.status()["polls"] == clients):
         raise AssertionError(f"they were not parked: {crowd.count}, {home.status()}")
@@ -165,12 +201,23 @@ def settle_down(home: House, clients: int) -> list[str]:
     return crowd.cursors
 
 
-def storm(home: House, clients: int, cursors: list[str], cold: bool) -> tuple[dict[str, Any], list[str]]:
-    """Kill, post, start, and let them all come; returns the figures, and the cursors that they have in the end."""
+def storm(
+    home: House, clients: int, cursors: list[str], cold: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """
+    Kill, post, start, and let them all come; returns the figures, and the cursors that they have in
+    the end.
+    """
     home.feedd.kill()
-    late = ["late"] if "late" in home.friends[0] else home.random.sample([f"a{number}" for number in range(AUTHORS)], 20)
+    late = (
+        ["late"]
+        if "late" in home.friends[0]
+        else home.random.sample([f"a{number}" for number in range(AUTHORS)], 20)
+    )
     home.post(late, "meanwhile")
-    missed = {index for index, friends in enumerate(home.friends) if not set(late).isdisjoint(friends)}
+    missed = {
+        index for index, friends in enumerate(home.friends) if not set(late).isdisjoint(friends)
+    }
     if cold:
         home.flush()
     before_opening = home.asked()
@@ -184,7 +231,9 @@ def storm(home: House, clients: int, cursors: list[str], cold: bool) -> tuple[di
     parked = crowd.pump(LIMIT_SECONDS, watch)
     row = {
         "parked_s": round(watch.at[-1][0], 2) if parked else None,
-        "half_parked_s": next((round(at, 2) for at, polls in watch.at if polls >= clients / 2), None),
+        "half_parked_s": next(
+            (round(at, 2) for at, polls in watch.at if polls >= clients / 2), None
+        ),
         "cpu_s": round(home.cpu_seconds() - cpu, 2),
         "client_cpu_s": round(time.process_time() - own_cpu, 2),
         **crowd.count._asdict(),
@@ -204,7 +253,10 @@ def storm(home: House, clients: int, cursors: list[str], cold: bool) -> tuple[di
 
 
 class Watch:
-    """Asks now and then how many polls are parked; true when all are. The asking waits behind the crowd, as anybody's does."""
+    """
+    Asks now and then how many polls are parked; true when all are. The asking waits behind the
+    crowd, as anybody's does.
+    """
 
     EVERY_SECONDS = 0.1
 
@@ -229,10 +281,15 @@ def _latencies(crowd: Crowd) -> dict[str, float | None]:
     first = sorted(crowd.first.values())
     if not first:
         return {"answer_p50_s": None, "answer_worst_s": None}
-    return {"answer_p50_s": round(statistics.median(first), 2), "answer_worst_s": round(first[-1], 2)}
+    return {
+        "answer_p50_s": round(statistics.median(first), 2),
+        "answer_worst_s": round(first[-1], 2),
+    }
 
 
-def _beyond_idle(home: House, crowd: Crowd, spent: dict[str, int], seconds: float) -> dict[str, float]:
+def _beyond_idle(
+    home: House, crowd: Crowd, spent: dict[str, int], seconds: float
+) -> dict[str, float]:
     """What was asked of the database for the crowd, without what is asked when nothing happens."""
     before = home.asked()
     crowd.pump(IDLE_SECONDS)

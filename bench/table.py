@@ -1,5 +1,6 @@
 """
-The tables of a run: ``python -m bench table DIR``, or ``--into docs/performance.rst`` to put them into a document.
+The tables of a run: ``python -m bench table DIR``, or ``--into docs/performance.rst`` to put them
+into a document.
 
 There each stands between ``.. begin NAME`` and ``.. end NAME``, and replaces what stood there.
 """
@@ -29,28 +30,44 @@ def main(argv: list[str] | None = None) -> None:
         path = Path(given.into)
         path.write_text(filled(path.read_text(), found))
     else:
-        print("\n\n".join(f".. begin {name}\n\n{text}\n\n.. end {name}" for name, text in found.items()))
+        print(
+            "\n\n".join(
+                f".. begin {name}\n\n{text}\n\n.. end {name}" for name, text in found.items()
+            )
+        )
 
 
 def tables(documents: Documents) -> dict[str, str]:
     """Each table by its name, as reStructuredText."""
-    return {name: "\n\n".join(map(_wrapped, make(documents[name]))) for name, make in TABLES.items() if name in documents}
+    return {
+        name: "\n\n".join(map(_wrapped, make(documents[name])))
+        for name, make in TABLES.items()
+        if name in documents
+    }
 
 
 def filled(text: str, found: Mapping[str, str]) -> str:
     """`text` with each table between its marks."""
     for name, table in found.items():
-        marks = re.compile(rf"(?<=^\.\. begin {name}\n\n).*?(?=^\.\. end {name}$)", re.MULTILINE | re.DOTALL)
+        marks = re.compile(
+            rf"(?<=^\.\. begin {name}\n\n).*?(?=^\.\. end {name}$)", re.MULTILINE | re.DOTALL
+        )
         text = marks.sub(lambda _, table=table: f"{table}\n\n", text)
     return text
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A simple table of reStructuredText; no cell is empty, for an empty first one would continue the row above."""
+    """
+    A simple table of reStructuredText; no cell is empty, for an empty first one would continue the
+    row above.
+    """
     lines = [[cell or "-" for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "  ".join("=" * width for width in widths)
-    texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    texts = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
     return "\n".join([rule, texts[0], rule, *texts[1:], rule])
 
 
@@ -83,15 +100,43 @@ def _fanout(document: Document) -> Iterator[str]:
 
 
 def _size(size: Document, reference: str) -> str:
-    head = ["server", "last, ms", "low-high", "p50, ms", "p99, ms", "CPU, us", "delivery + poll, us", "KiB a poll", "missing"]
+    head = [
+        "server",
+        "last, ms",
+        "low-high",
+        "p50, ms",
+        "p99, ms",
+        "CPU, us",
+        "delivery + poll, us",
+        "KiB a poll",
+        "missing",
+    ]
     head += [f"last against {reference}", f"CPU against {reference}"] if size["against"] else []
     rows = []
     for name in series.ranked(size["peers"]):
         row = size["peers"][name]
-        parts = f"{number(row['deliver_us'])} + {number(row['poll_us'])}" if row["deliver_us"] else ""
-        cells = [name, number(row["last_ms"]), f"{number(row['last_ms_low'])}-{number(row['last_ms_high'])}"]
-        cells += [number(row["p50_ms"]), number(row["p99_ms"]), number(row["cpu_us"]), parts, number(row["kib"])]
-        rows.append([*cells, number(row["missing"]), *(_ratio(size["against"].get(name), key) for key in ("last", "cpu"))])
+        parts = (
+            f"{number(row['deliver_us'])} + {number(row['poll_us'])}" if row["deliver_us"] else ""
+        )
+        cells = [
+            name,
+            number(row["last_ms"]),
+            f"{number(row['last_ms_low'])}-{number(row['last_ms_high'])}",
+        ]
+        cells += [
+            number(row["p50_ms"]),
+            number(row["p99_ms"]),
+            number(row["cpu_us"]),
+            parts,
+            number(row["kib"]),
+        ]
+        rows.append(
+            [
+                *cells,
+                number(row["missing"]),
+                *(_ratio(size["against"].get(name), key) for key in ("last", "cpu")),
+            ]
+        )
     return table(head, [row[: len(head)] for row in rows])
 
 
@@ -119,25 +164,51 @@ def _series(document: Document) -> Iterator[str]:
 
 def _rate(document: Document) -> Iterator[str]:
     yield f"{ran_on(document)} {document['viewers']} viewers, {document['seconds']} s at each rate."
-    head = ["server", "events/s", "p50, ms", "p99, ms", "worst, ms", "CPU, us a delivery", "missing"]
+    head = [
+        "server",
+        "events/s",
+        "p50, ms",
+        "p99, ms",
+        "worst, ms",
+        "CPU, us a delivery",
+        "missing",
+    ]
     columns = ("rate", "p50_ms", "p99_ms", "worst_ms", "cpu_us", "missing")
     peers = document["peers"]
-    yield table(head, [[name, *(number(row[key]) for key in columns)] for name in series.ranked(peers) for row in peers[name]])
+    yield table(
+        head,
+        [
+            [name, *(number(row[key]) for key in columns)]
+            for name in series.ranked(peers)
+            for row in peers[name]
+        ],
+    )
 
 
 def _memory(document: Document) -> Iterator[str]:
     yield f"{ran_on(document)} The friends are of {document['authors']:,} authors."
     rows = [
-        [row["name"], f"{row['polls']:,}", number(row["kib"]), number(row["parked_kib"] / 1024)] for row in document["rows"]
+        [row["name"], f"{row['polls']:,}", number(row["kib"]), number(row["parked_kib"] / 1024)]
+        for row in document["rows"]
     ]
     yield table(["server", "polls", "KiB a poll", "MiB in all"], rows)
 
 
 def _idle(document: Document) -> Iterator[str]:
     yield f"{ran_on(document)} {document['conns']:,} parked polls."
-    head = ["server", f"{document['seconds']:.0f} s in which nothing happens", "while deadlines pass"]
+    head = [
+        "server",
+        f"{document['seconds']:.0f} s in which nothing happens",
+        "while deadlines pass",
+    ]
     peers = document["peers"]
-    yield table(head, [[name, *map(_percent, (peers[name], peers[name]), ("percent", "recycling_percent"))] for name in peers])
+    yield table(
+        head,
+        [
+            [name, *map(_percent, (peers[name], peers[name]), ("percent", "recycling_percent"))]
+            for name in peers
+        ],
+    )
 
 
 def _percent(row: Document, key: str) -> str:
@@ -146,10 +217,16 @@ def _percent(row: Document, key: str) -> str:
 
 def _flat(document: Document) -> Iterator[str]:
     """Of a document that is only numbers, or a list of rows of them."""
-    rows = next((value for value in document.values() if isinstance(value, list) and value), [document])
+    rows = next(
+        (value for value in document.values() if isinstance(value, list) and value), [document]
+    )
     flattened = [dict(_leaves(row)) for row in rows]
     names = list(dict.fromkeys(name for row in flattened for name in row))
-    head = ["measure", *(f"run {place}" for place in range(1, len(rows) + 1))] if len(rows) > 1 else ["measure", "value"]
+    head = (
+        ["measure", *(f"run {place}" for place in range(1, len(rows) + 1))]
+        if len(rows) > 1
+        else ["measure", "value"]
+    )
     if "machine" in document:
         yield ran_on(document)
     yield table(head, [[name, *(_leaf(row.get(name)) for row in flattened)] for name in names])
@@ -175,12 +252,24 @@ def _posts(document: Document) -> Iterator[str]:
             if isinstance(found, Mapping):
                 ratio = f"{found['ratio']:.2f} ({found['ratio_low']:.2f}-{found['ratio_high']:.2f})"
                 times = (number(found[key]) if key in found else "" for key in ("p50_ms", "p99_ms"))
-                rows.append([str(row["posters"]), name, number(found["posts_s"]), ratio, *times, number(found["cpu_us"])])
+                rows.append(
+                    [
+                        str(row["posters"]),
+                        name,
+                        number(found["posts_s"]),
+                        ratio,
+                        *times,
+                        number(found["cpu_us"]),
+                    ]
+                )
     yield table(head, rows)
 
 
 def _amqp(document: Document) -> Iterator[str]:
-    yield f"CPU of the process for each message of {document['bytes']} bytes; medians of {document['turns']} turns."
+    yield (
+        f"CPU of the process for each message of {document['bytes']} bytes; medians of "
+        f"{document['turns']} turns."
+    )
     titles = {
         "miss": "nobody here hears its author",
         "hit": "somebody does",
@@ -188,7 +277,10 @@ def _amqp(document: Document) -> Iterator[str]:
         "reader_hit": "somebody, without the network",
     }
     rows = [(titles.get(name, name), row) for name, row in document["rows"].items()]
-    cells = [[title, number(row["us"]), f"{number(row['us_low'])}-{number(row['us_high'])}"] for title, row in rows]
+    cells = [
+        [title, number(row["us"]), f"{number(row['us_low'])}-{number(row['us_high'])}"]
+        for title, row in rows
+    ]
     yield table(["message", "CPU, us", "low-high"], cells)
 
 

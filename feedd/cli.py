@@ -1,7 +1,9 @@
 """
-``feedd``: what an administrator asks before the daemon runs. It checks a configuration, prints a token, upgrades the schema.
+``feedd``: what an administrator asks before the daemon runs. It checks a configuration, prints a
+token, upgrades the schema.
 
-This module knows what to ask and how to say it. The parts are made by `feedd.tap`; it does not know how they work.
+This module knows what to ask and how to say it. The parts are made by `feedd.tap`; it does not know
+how they work.
 """
 
 import os
@@ -26,7 +28,15 @@ from feedd.feed.settings import BadConfig, Config
 from feedd.store.database.address import File, parse_address
 from feedd.store.database.migrate import Outdated, migrate
 from feedd.store.sql import make_dialect
-from feedd.tap import load_config, make_authenticator, make_backend_key, make_broker, make_friends, make_store, read_secret
+from feedd.tap import (
+    load_config,
+    make_authenticator,
+    make_backend_key,
+    make_broker,
+    make_friends,
+    make_store,
+    read_secret,
+)
 
 STEP_SECONDS = 0.05
 GRACE_SECONDS = 1.0
@@ -63,7 +73,9 @@ class _WithConfig(_Options):
 class CheckOptions(_WithConfig):
     """``feedd check``."""
 
-    longdesc = "Says all that is wrong with a configuration, and whether each server can be reached."
+    longdesc = (
+        "Says all that is wrong with a configuration, and whether each server can be reached."
+    )
 
 
 class TokenOptions(_WithConfig):
@@ -76,7 +88,9 @@ class TokenOptions(_WithConfig):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """As `usage.Options` does, but options may stand after the user as well."""
         try:
-            named, users = gnu_getopt(list(options or ()), "c:s:", ["config=", "seconds=", "help", "version"])
+            named, users = gnu_getopt(
+                list(options or ()), "c:s:", ["config=", "seconds=", "help", "version"]
+            )
         except GetoptError as error:
             raise usage.UsageError(str(error)) from None
         super().parseOptions([*(part for pair in named for part in pair if part), *users])
@@ -91,7 +105,10 @@ class TokenOptions(_WithConfig):
 class MigrateOptions(_WithConfig):
     """``feedd migrate``."""
 
-    longdesc = "Creates or upgrades the tables, which the daemon does by itself unless store.migrate is false."
+    longdesc = (
+        "Creates or upgrades the tables, which the daemon does by itself unless "
+        "store.migrate is false."
+    )
 
 
 class Options(_Options):
@@ -153,12 +170,19 @@ def upgrade(options: usage.Options, config: Config, out: TextIO) -> int:
         raise Refused(f"database: {dialect.trouble(error) or error}") from None
     except Unavailable as error:
         raise Refused(f"database: {error.why}") from None
-    print(f"the schema has version {now}" + (f"; it was {before}" if before != now else ", as it was"), file=out)
+    print(
+        f"the schema has version {now}"
+        + (f"; it was {before}" if before != now else ", as it was"),
+        file=out,
+    )
     return 0
 
 
 def check(options: usage.Options, config: Config, out: TextIO) -> int:
-    """Check everything, a line each; a configuration that cannot be parsed does not come as far as this."""
+    """
+    Check everything, a line each; a configuration that cannot be parsed does not come as far as
+    this.
+    """
     findings: list[Finding] = []
 
     async def run(reactor: Any) -> None:
@@ -198,11 +222,17 @@ def check_pieces(config: Config, reactor: Any) -> list[Finding]:
         "broker": lambda: make_broker(config, reactor, counters, _ignore, _ignore),
         "cache": lambda: make_friends(config, reactor, counters, _no_friends, MultiService()),
     }
-    return [Finding("configuration", ""), *(Finding(part, why) for part, make in pieces.items() if (why := _mistake(make)))]
+    return [
+        Finding("configuration", ""),
+        *(Finding(part, why) for part, make in pieces.items() if (why := _mistake(make))),
+    ]
 
 
 async def probe_database(config: Config, reactor: Any) -> str:
-    """Whether the database answers and its schema is the one that is needed. Changes nothing, and blocks."""
+    """
+    Whether the database answers and its schema is the one that is needed. Changes nothing, and
+    blocks.
+    """
     password = read_secret(config.store.password_file)
     address = parse_address(config.store.url, password)
     if isinstance(address, File) and not os.path.exists(address.path):
@@ -235,11 +265,16 @@ async def probe_cache(config: Config, reactor: Any) -> str:
 
 
 async def probe_auth(config: Config, reactor: Any) -> str:
-    """Whether the site answers when it is asked who somebody is; that it knows nobody is an answer too."""
+    """
+    Whether the site answers when it is asked who somebody is; that it knows nobody is an answer
+    too.
+    """
     if config.auth.mode != "http":
         return ""
     try:
-        await make_authenticator(config, reactor, Counters()).identify(Credentials(cookie=b"feedd_check=1"))
+        await make_authenticator(config, reactor, Counters()).identify(
+            Credentials(cookie=b"feedd_check=1")
+        )
     except Unauthorized:
         return ""
     except Unavailable as error:
@@ -261,8 +296,13 @@ _COMMANDS: dict[str, Callable[[usage.Options, Config, TextIO], int]] = {
 }
 
 
-async def settled(clock: Any, service: MultiService, trouble: Callable[[], str], seconds: float) -> str:
-    """Run `service` for some seconds, or until there is no trouble any more; returns what trouble is left."""
+async def settled(
+    clock: Any, service: MultiService, trouble: Callable[[], str], seconds: float
+) -> str:
+    """
+    Run `service` for some seconds, or until there is no trouble any more; returns what trouble is
+    left.
+    """
     service.startService()
     try:
         deadline = clock.seconds() + seconds + GRACE_SECONDS

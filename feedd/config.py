@@ -1,7 +1,8 @@
 """
 TOML text -> one frozen Config, or all its mistakes at once.
 
-This module knows every setting, its default and its limits. It does not read files and does not know the parts it configures.
+This module knows every setting, its default and its limits. It does not read files and does not
+know the parts it configures.
 """
 
 import re
@@ -52,13 +53,18 @@ def is_loopback(endpoint: str) -> bool:
     """
     Whether a Twisted server endpoint string listens where only this machine can reach it.
 
-    Twisted unescapes the words between the colons, and of an argument that is given twice takes the last.
+    Twisted unescapes the words between the colons, and of an argument that is given twice takes the
+    last.
     """
     if endpoint.startswith("unix:"):
         return True
     words = (re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|[^:\\])+", endpoint))
-    interfaces = [word.removeprefix("interface=") for word in words if word.startswith("interface=")]
-    return bool(interfaces) and all(i == "::1" or re.fullmatch(r"127(\.[0-9]{1,3}){3}", i) for i in interfaces)
+    interfaces = [
+        word.removeprefix("interface=") for word in words if word.startswith("interface=")
+    ]
+    return bool(interfaces) and all(
+        i == "::1" or re.fullmatch(r"127(\.[0-9]{1,3}){3}", i) for i in interfaces
+    )
 
 
 def _section(name: str, table: Any, mistakes: list[str]) -> Section:
@@ -89,11 +95,15 @@ def _contradictions(config: Config) -> list[str]:
     mistakes += _auth_contradictions(config)
     if not config.http.listen:
         mistakes.append("http.listen names no endpoint")
-    if config.http.reuse_port and not all(endpoint.startswith(("tcp:", "tcp6:")) for endpoint in config.http.listen):
+    if config.http.reuse_port and not all(
+        endpoint.startswith(("tcp:", "tcp6:")) for endpoint in config.http.listen
+    ):
         mistakes.append("http.reuse_port is for listeners of the form tcp:… or tcp6:… only")
     for origin in config.http.allowed_origins:
         if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
-            mistakes.append(f"http.allowed_origins: {origin!r} is not of the form https://www.example.org")
+            mistakes.append(
+                f"http.allowed_origins: {origin!r} is not of the form https://www.example.org"
+            )
     if ("{user}" in config.broker.exchange) == ("{shard}" in config.broker.exchange):
         mistakes.append("broker.exchange must hold either {user} or {shard}")
     if "{user}" not in config.cache.friends_key:

@@ -67,12 +67,15 @@ EVENTS_A_TURN = 250
 """Some 2 ms of polls that come in; see `feedd.reactor.turn_limit`."""
 
 EVENTS_MEANWHILE = 25
-"""The same between the turns of a fan-out: who has been answered already, and polls again, waits for those who have not."""
+"""
+The same between the turns of a fan-out: who has been answered already, and polls again, waits for
+those who have not.
+"""
 
 COLLECT_AFTER = 10_000
 """
-New objects between two looks for garbage in cycles, of which feedd makes little. With Python's own 700 every fan-out pays for
-several, and now and then one looks at everything that is parked.
+New objects between two looks for garbage in cycles, of which feedd makes little. With Python's own
+700 every fan-out pays for several, and now and then one looks at everything that is parked.
 """
 
 _log = Logger()
@@ -82,7 +85,10 @@ class Options(usage.Options):
     """What ``twistd feedd`` takes."""
 
     synopsis = "[options]"
-    longdesc = "A realtime social feed for any website. Without a configuration: SQLite, demo login, http://127.0.0.1:8080/."
+    longdesc = (
+        "A realtime social feed for any website. Without a configuration: SQLite, demo "
+        "login, http://127.0.0.1:8080/."
+    )
     optParameters: ClassVar = [["config", "c", None, "The configuration, a TOML file."]]
 
     config: Config
@@ -113,7 +119,8 @@ def read_secret(path: str) -> str:
     """
     The stripped content of a secret file, "" when `path` is "".
 
-    :raises BadConfig: when it cannot be read or is empty; the text names the file, never the content.
+    :raises BadConfig: when it cannot be read or is empty; the text names the file, never the
+        content.
     """
     if not path:
         return ""
@@ -151,36 +158,48 @@ def make_backend_key(config: Config) -> BackendKey:
 
 def make_store(config: Config, reactor: Any, counters: Counters) -> SQLStore:
     """The database behind ``store.url``."""
-    return SQLStore(reactor, config.store, read_secret(config.store.password_file), counters, now_ms)
+    return SQLStore(
+        reactor, config.store, read_secret(config.store.password_file), counters, now_ms
+    )
 
 
 def make_broker(
-    config: Config, reactor: Any, counters: Counters, deliver: Callable[[Event], object], changed: Callable[[], None]
+    config: Config,
+    reactor: Any,
+    counters: Counters,
+    deliver: Callable[[Event], object],
+    changed: Callable[[], None],
 ) -> AMQPBroker | LocalBroker:
     """The bell behind ``broker.url``."""
     if config.broker.url.startswith("local"):
         return LocalBroker(deliver)
     password = read_secret(config.broker.password_file)
-    return AMQPBroker(reactor, config.broker, password, deliver, counters, now_ms, random.random, changed)
+    return AMQPBroker(
+        reactor, config.broker, password, deliver, counters, now_ms, random.random, changed
+    )
 
 
 def make_friends(
     config: Config, reactor: Any, counters: Counters, load: Load, service: MultiService
 ) -> CachedFriends | LocalFriends:
-    """Friend lists, in the cache behind ``cache.url``; its connections become a part of `service`."""
+    """
+    Friend lists, in the cache behind ``cache.url``; its connections become a part of `service`.
+    """
     if config.cache.url.startswith("local"):
         return LocalFriends(load, config.cache, reactor, counters)
     ring = make_ring(reactor, config.cache, counters)
     ring.setServiceParent(service)
-    return CachedFriends(ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode(), reactor)
+    return CachedFriends(
+        ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode(), reactor
+    )
 
 
 class Process:
     """
     One process: every part, put together.
 
-    The log hands events to the hub and the hub asks the broker to follow authors, who hands events to the log: the ring is
-    closed here, by methods that look the next part up when they are called.
+    The log hands events to the hub and the hub asks the broker to follow authors, who hands events
+    to the log: the ring is closed here, by methods that look the next part up when they are called.
     """
 
     def __init__(self, config: Config, reactor: Any) -> None:
@@ -189,8 +208,12 @@ class Process:
         self.service = MultiService()
         self.counters = Counters()
         self.store = make_store(config, reactor, self.counters)
-        self.friends = make_friends(config, reactor, self.counters, self.store.friends_of, self.service)
-        self.broker = make_broker(config, reactor, self.counters, self._deliver, self._broker_changed)
+        self.friends = make_friends(
+            config, reactor, self.counters, self.store.friends_of, self.service
+        )
+        self.broker = make_broker(
+            config, reactor, self.counters, self._deliver, self._broker_changed
+        )
         self.hub = Hub(
             follow=self.broker.follow,
             unfollow=self.broker.unfollow,
@@ -203,7 +226,9 @@ class Process:
             max_pending=config.poll.max_pending,
             max_subscriptions=config.poll.max_subscriptions,
         )
-        self.log = RecentLog(self.hub.dispatch, config.poll.recent_events, self.store.settle_seconds, self.counters)
+        self.log = RecentLog(
+            self.hub.dispatch, config.poll.recent_events, self.store.settle_seconds, self.counters
+        )
         self.reading = Reading(self.log, self.hub, self.store, self.friends)
         self.outbox = Outbox()
         self.posting = Posting(self.store, self.log, self.broker)
@@ -218,7 +243,13 @@ class Process:
             found=lambda event: self.broker.missed(event.author),
             other_epoch=self._other_epoch,
         )
-        self.pruner = Pruner(reactor, self.store, secrets.token_hex(8), config.store.keep_days * DAY_SECONDS, self.counters)
+        self.pruner = Pruner(
+            reactor,
+            self.store,
+            secrets.token_hex(8),
+            config.store.keep_days * DAY_SECONDS,
+            self.counters,
+        )
         self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
 
     def degraded(self) -> bool:
@@ -253,7 +284,9 @@ class Process:
 
     def _friends_changed(self, viewers: Collection[str]) -> None:
         forgetting = Deferred.fromCoroutine(self.friends.forget(viewers))
-        forgetting.addErrback(lambda failure: _log.failure("friend lists were not forgotten", failure=failure))
+        forgetting.addErrback(
+            lambda failure: _log.failure("friend lists were not forgotten", failure=failure)
+        )
 
     def _report(self, error: Exception) -> None:
         _log.error("a listener failed: {error!r}", error=error)
@@ -264,7 +297,9 @@ class Process:
         self.hub.close_all()
         stopping: Deferred[None] = self.tail.disownServiceParent()
         stopping.addCallback(lambda _: self.opener.begin())
-        stopping.addErrback(lambda failure: _log.failure("the log cannot be opened again", failure=failure))
+        stopping.addErrback(
+            lambda failure: _log.failure("the log cannot be opened again", failure=failure)
+        )
 
     def _opened(self, opening: Opening) -> None:
         self.log.fill(opening.settled, opening.events)
@@ -285,7 +320,13 @@ def make_site(process: Process) -> FeedSite:
     gate = Gate(authenticator, origins, make_backend_key(config).allows)
     deadlines = Deadlines(time.monotonic())
     poll = PollEndpoint(
-        gate, process.reading, process.hub, deadlines, process.degraded, config.poll.hold_seconds, random.random
+        gate,
+        process.reading,
+        process.hub,
+        deadlines,
+        process.degraded,
+        config.poll.hold_seconds,
+        random.random,
     )
     parts = {
         "database": process.database_trouble,
@@ -294,13 +335,17 @@ def make_site(process: Process) -> FeedSite:
     }
     status = StatusEndpoint(gate, parts, process.hub, process.counters, __version__)
     files = demo_files() if config.auth.mode == "demo" else {}
-    root = make_root(gate, process.reading, process.posting, process.store, process.hub, poll, status, files)
+    root = make_root(
+        gate, process.reading, process.posting, process.store, process.hub, poll, status, files
+    )
 
     def expire() -> None:
         process.hub.expire(time.monotonic(), config.poll.linger_seconds)
 
     TimerService(1.0, expire).setServiceParent(process.service)
-    TimerService(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic())).setServiceParent(process.service)
+    TimerService(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic())).setServiceParent(
+        process.service
+    )
     site = {
         "root": root,
         "reactor": reactor,
@@ -312,28 +357,47 @@ def make_site(process: Process) -> FeedSite:
     }
     if not config.http.fast_lane:
         return FeedSite(**site)
-    return LaneSite(Lane(poll, authenticator, origins, reactor.seconds), make_watch(process), process.outbox, **site)
+    return LaneSite(
+        Lane(poll, authenticator, origins, reactor.seconds),
+        make_watch(process),
+        process.outbox,
+        **site,
+    )
 
 
 def make_watch(process: Process) -> Watch | None:
-    """What reads the polls, where the system has an epoll; while a fan-out is under way it reads few of them."""
+    """
+    What reads the polls, where the system has an epoll; while a fan-out is under way it reads few
+    of them.
+    """
     if not hasattr(select, "epoll"):
         return None
     hub = process.hub
-    return Watch(process.reactor, select.epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN)
+    return Watch(
+        process.reactor, select.epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN
+    )
 
 
 def demo_files() -> dict[str, bytes]:
     """The files of the demo page, by name."""
     folder = resources.files("feedd") / "client"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith((".html", ".css", ".js", ".svg"))}
+    return {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if file.name.endswith((".html", ".css", ".js", ".svg"))
+    }
 
 
 def build(config: Config, reactor: Any) -> MultiService:
     """The service of a whole process, not started."""
     process = Process(config, reactor)
     site: Any = make_site(process)
-    for part in (process.store, process.broker, process.opener, Watchdog(reactor, process.counters)):
+    for part in (
+        process.store,
+        process.broker,
+        process.opener,
+        Watchdog(reactor, process.counters),
+    ):
         if isinstance(part, Service):
             part.setServiceParent(process.service)
     for service in listening(config.http, site, reactor):

@@ -1,5 +1,6 @@
 """
-A browser and a whole process without sockets: real bytes go in, real bytes come out, time passes when the test says so.
+A browser and a whole process without sockets: real bytes go in, real bytes come out, time passes
+when the test says so.
 
 This module knows HTTP as a client sees it. It does not know what any URL answers.
 """
@@ -75,7 +76,8 @@ class Reply(NamedTuple):
 
 class Door:
     """
-    Who is asking, by name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the cookie ``user=NAME``, which is ambient.
+    Who is asking, by name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the cookie
+    ``user=NAME``, which is ambient.
 
     :ivar waits: when it is not None, each question is held until it fires.
     """
@@ -107,7 +109,10 @@ class Door:
 
 
 class House:
-    """One process, its servers in memory; polls are held for 50 seconds, 47.5 with a `jitter` of 0 and 52.5 with 1."""
+    """
+    One process, its servers in memory; polls are held for 50 seconds, 47.5 with a `jitter` of 0 and
+    52.5 with 1.
+    """
 
     def __init__(
         self,
@@ -139,14 +144,24 @@ class House:
         self.posting = Posting(self.store, self.log, self.broker)
         self.troubles = {"database": "", "broker": "", "cache": ""}
         self._origins = Origins([SITE])
-        gate = Gate(self.door, self._origins, lambda header: header == KEY["Authorization"].encode())
+        gate = Gate(
+            self.door, self._origins, lambda header: header == KEY["Authorization"].encode()
+        )
         self._poll = PollEndpoint(
-            gate, self.reading, self.hub, self.deadlines, lambda: bool(self.troubles["broker"]), 50.0, lambda: jitter
+            gate,
+            self.reading,
+            self.hub,
+            self.deadlines,
+            lambda: bool(self.troubles["broker"]),
+            50.0,
+            lambda: jitter,
         )
         parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
-        root: Any = make_root(gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files)
+        root: Any = make_root(
+            gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files
+        )
         self._outbox = Outbox()
         self._settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
         self.site: FeedSite = self.lane_site() if lane else FeedSite(*self._settings)
@@ -191,7 +206,10 @@ class House:
 
 
 class Browser:
-    """One connection to a site, which keeps it alive; closed as a socket would be, a little after the site has asked for it."""
+    """
+    One connection to a site, which keeps it alive; closed as a socket would be, a little after the
+    site has asked for it.
+    """
 
     def __init__(self, site: FeedSite, wire: Any = None) -> None:
         self.wire = wire or StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 4242))
@@ -210,13 +228,22 @@ class Browser:
         """These bytes, as they are."""
         self.channel.dataReceived(data)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """A request; `replies` has the answer when there is one."""
         self._methods.append(method)
         self.send(spell(method, path, body, headers))
 
     def expect(self, *methods: str) -> None:
-        """The methods of requests that were sent as bytes: the answer to a HEAD can be told by nothing else."""
+        """
+        The methods of requests that were sent as bytes: the answer to a HEAD can be told by nothing
+        else.
+        """
         self._methods.extend(methods)
 
     def replies(self) -> list[Reply]:
@@ -232,7 +259,13 @@ class Browser:
         (reply,) = self.replies()
         return reply
 
-    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """Ask, and get the answer, which must be there at once."""
         self.ask(method, path, body, headers)
         return self.reply()
@@ -249,7 +282,10 @@ class Browser:
 
 
 class WebTestCase(SynchronousTestCase):
-    """A house with alice and bob, who are friends, and a browser; at the end nothing may be left of any request."""
+    """
+    A house with alice and bob, who are friends, and a browser; at the end nothing may be left of
+    any request.
+    """
 
     house: House
 
@@ -284,7 +320,10 @@ class WebTestCase(SynchronousTestCase):
         self.assertEqual(house.clock.getDelayedCalls(), [])
 
     def post(self, author: str, text: str = "hi") -> int:
-        """A post of `author` through another connection; returns its event's id. Who is parked is answered."""
+        """
+        A post of `author` through another connection; returns its event's id. Who is parked is
+        answered.
+        """
         body = msgspec.json.encode({"body": {"text": text}})
         reply = self.browse().request("POST", f"/feed/posts?as={author}", body)
         self.assertEqual(reply.status, 201, reply.body)
@@ -298,7 +337,10 @@ class WebTestCase(SynchronousTestCase):
         return cursor
 
     def assert_refused(self, reply: Reply, status: int, code: str, *words: str) -> None:
-        """Assert that `reply` is this error, that its text has these words, and that it is fit to be sent."""
+        """
+        Assert that `reply` is this error, that its text has these words, and that it is fit to be
+        sent.
+        """
         self.assertEqual(reply.error, (status, code), reply.body)
         for word in words:
             self.assertIn(word, reply.message)
@@ -309,7 +351,9 @@ class WebTestCase(SynchronousTestCase):
         self.assertEqual(reply.headers["Cache-Control"], "no-store")
 
 
-def spell(method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+def spell(
+    method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> bytes:
     """The bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: www.example.org"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]

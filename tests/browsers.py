@@ -1,7 +1,9 @@
 """
-Browsers of a small world: they poll, lose answers, come back with old cursors, and check every answer.
+Browsers of a small world: they poll, lose answers, come back with old cursors, and check every
+answer.
 
-What can be said about one answer by itself is checked here; that nothing is missing at the end, by the machine.
+What can be said about one answer by itself is checked here; that nothing is missing at the end, by
+the machine.
 """
 
 from typing import Any, NamedTuple
@@ -39,7 +41,9 @@ class Poll:
         self._wait = wait
         self._parked: Subscription | None = None
         process.polls.append(self)
-        hot = process.reading.hot(browser.viewer, stand.cursor) if stand.cursor is not None else None
+        hot = (
+            process.reading.hot(browser.viewer, stand.cursor) if stand.cursor is not None else None
+        )
         if hot is not None:
             self._reply(hot)
         else:
@@ -84,7 +88,9 @@ class Poll:
 
 
 class Browser:
-    """A page that a viewer has open: its stand, the stands before, and the poll that it waits for."""
+    """
+    A page that a viewer has open: its stand, the stands before, and the poll that it waits for.
+    """
 
     def __init__(self, viewer: str) -> None:
         self.viewer = viewer
@@ -129,7 +135,10 @@ class Browser:
         ).addErrback(process.report)
 
     def arrive(self, arrives: bool, noticed: bool) -> None:
-        """Take the answer, if there is one and it arrives; else give the poll up, and perhaps the process notices."""
+        """
+        Take the answer, if there is one and it arrives; else give the poll up, and perhaps the
+        process notices.
+        """
         if self.poll and self.poll.answer and arrives:
             self.receive()
         elif self.poll and noticed:
@@ -158,8 +167,12 @@ class Browser:
 
 def check_cursor(world: World, cursor: Cursor) -> None:
     """A cursor never says that its viewer has what may still appear."""
-    late = [event.id for transaction in world.store.open_transactions for event in transaction.events]
-    assert all(id > cursor.settled for id in late), f"{late} may still appear, and the cursor is {cursor}"
+    late = [
+        event.id for transaction in world.store.open_transactions for event in transaction.events
+    ]
+    assert all(id > cursor.settled for id in late), (
+        f"{late} may still appear, and the cursor is {cursor}"
+    )
 
 
 def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
@@ -168,7 +181,9 @@ def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
     check_cursor(world, cursor)
     ids = [event.id for event in events]
     assert ids == sorted(set(ids)), f"{ids} do not ascend"
-    assert all(id <= cursor.settled or id in cursor.ids or len(cursor.ids) == MAX_IDS for id in ids), f"{ids} not in {cursor}"
+    assert all(
+        id <= cursor.settled or id in cursor.ids or len(cursor.ids) == MAX_IDS for id in ids
+    ), f"{ids} not in {cursor}"
     sent = parse_cursor(stand.cursor) if stand.cursor is not None else None
     if sent is not None:
         other = sent.epoch != world.store.epoch
@@ -177,7 +192,11 @@ def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
         forgotten = sent.ids[0] if len(sent.ids) == MAX_IDS else 0
         if poll.gap:  # the chain is broken
             return
-        again = [id for id in ids if id <= sent.settled or id in sent.ids or (id in stand.got and id >= forgotten)]
+        again = [
+            id
+            for id in ids
+            if id <= sent.settled or id in sent.ids or (id in stand.got and id >= forgotten)
+        ]
         assert not again, f"{again} again after {sent}"
         assert cursor.settled >= sent.settled, f"back from {sent} to {cursor}"
     named = sent.ids if sent is not None else ()
@@ -187,10 +206,12 @@ def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
 
 def check_strangers(world: World, viewer: str, known: list[Event], events: list[Event]) -> None:
     """
-    Once an unfriend has been delivered, nothing of the removed friend is, unless they became friends again.
+    Once an unfriend has been delivered, nothing of the removed friend is, unless they became
+    friends again.
 
-    :param known: what has been delivered, as far as the process could know: it let it through, or the cursor named it. One
-        whose net is more than S behind another's may miss an unfriend that the other has settled.
+    :param known: what has been delivered, as far as the process could know: it let it through, or
+        the cursor named it. One whose net is more than S behind another's may miss an unfriend that
+        the other has settled.
     """
     ended: dict[str, int] = {}
     for event in known:

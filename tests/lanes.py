@@ -1,5 +1,6 @@
 """
-Two equal processes, of which one has the fast lane: what is done to one is done to the other, and nobody can tell them apart.
+Two equal processes, of which one has the fast lane: what is done to one is done to the other, and
+nobody can tell them apart.
 
 This module knows connections and bytes. It does not know what is sent.
 """
@@ -115,7 +116,10 @@ class Socket(FileDescriptor):
             return CONNECTION_LOST
 
     def drain(self, room: int = 10**9) -> object:
-        """The reactor's turns while there are `room` more bytes; returns why the connection ended, if it did."""
+        """
+        The reactor's turns while there are `room` more bytes; returns why the connection ended, if
+        it did.
+        """
         self.room = room
         while self.writes and self.room:
             ended = self.doWrite()
@@ -176,7 +180,9 @@ class Kernel:
 
     def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
         """Those of the watched that have something, `most` of them at most."""
-        return [(number, EPOLLIN) for number in sorted(self.watched) if self._sockets[number].ready][:most]
+        return [
+            (number, EPOLLIN) for number in sorted(self.watched) if self._sockets[number].ready
+        ][:most]
 
     def fileno(self) -> int:
         """Its own descriptor."""
@@ -200,7 +206,10 @@ class SocketBrowser(Browser):
             super().send(data)
 
     def lose(self) -> None:
-        """The connection is gone, and so is the socket; its end is read first, unless its loss was noticed otherwise."""
+        """
+        The connection is gone, and so is the socket; its end is read first, unless its loss was
+        noticed otherwise.
+        """
         if self.wire.watched and not self.wire.lost:
             self.send(b"")
         self._kernel.close(self.wire)
@@ -236,7 +245,9 @@ class Side:
     """One of the two processes, and the connections to it."""
 
     def __init__(self, lane: bool, sockets: bool) -> None:
-        self.house = House(door=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds()))
+        self.house = House(
+            door=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())
+        )
         self.house.store.friendships |= {("alice", "bob"), ("bob", "alice")}
         self.house.open()
         self.kernel = Kernel()
@@ -248,7 +259,11 @@ class Side:
 
     def connect(self, index: int) -> None:
         """A new connection in the place of an old one."""
-        browser = SocketBrowser(self.house.site, self.kernel) if self.sockets else Browser(self.house.site)
+        browser = (
+            SocketBrowser(self.house.site, self.kernel)
+            if self.sockets
+            else Browser(self.house.site)
+        )
         self.browsers[index : index + 1] = [browser]
         self.inboxes[index : index + 1] = [[]]
 
@@ -261,16 +276,28 @@ class Side:
             for browser, inbox in zip(self.browsers, self.inboxes, strict=True):
                 if self.sockets:
                     browser.wire.drain()
-                reads = browser.wire.reads if self.sockets else browser.wire.producerState == "producing"
+                reads = (
+                    browser.wire.reads
+                    if self.sockets
+                    else browser.wire.producerState == "producing"
+                )
                 if inbox and reads and not browser.dropped:
                     browser.send(inbox.pop(0))
                     moved = True
 
     def outputs(self) -> list[tuple[bytes, bool]]:
-        """For each connection what was written since the last call, but for the time of day, and whether it is closed."""
+        """
+        For each connection what was written since the last call, but for the time of day, and
+        whether it is closed.
+        """
         found = []
         for browser in self.browsers:
-            found.append((re.sub(rb"\r\nDate: [^\r]*", b"\r\nDate: now", browser.wire.value()), bool(browser.dropped)))
+            found.append(
+                (
+                    re.sub(rb"\r\nDate: [^\r]*", b"\r\nDate: now", browser.wire.value()),
+                    bool(browser.dropped),
+                )
+            )
             browser.wire.clear()
         return found
 
@@ -279,10 +306,21 @@ class Side:
         house, hub = self.house, self.house.hub
         return {
             "subscriptions": [
-                (name, found.viewer, found.issued, found.overflowed, list(by_id(found.pending)), found.listener is not None)
+                (
+                    name,
+                    found.viewer,
+                    found.issued,
+                    found.overflowed,
+                    list(by_id(found.pending)),
+                    found.listener is not None,
+                )
                 for name, found in hub._subscriptions.items()
             ],
-            "idle": [(found.handle, found.idle_since) for found in hub._subscriptions.values() if found.listener is None],
+            "idle": [
+                (found.handle, found.idle_since)
+                for found in hub._subscriptions.values()
+                if found.listener is None
+            ],
             "ready": [found.handle for found in hub._ready],
             "wheels": [
                 Counter(item.due for items in wheel._slots.values() for item in items if item.due)

@@ -1,5 +1,6 @@
 """
-The rules of the house that can be read off the source: who may import whom, and how long a file or a function may be.
+The rules of the house that can be read off the source: who may import whom, and how long a file or
+a function may be.
 
 This module knows paths and text. It reads no file; `tests.unit.test_layers` feeds it the project's.
 """
@@ -17,7 +18,10 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"amqp", "auth", "cache", "log", "store", "web"}),
     frozenset({"cli", "config", "process", "tap"}),
 )
-"""The house, from the ground up: a part may import what is below it. Parts of one floor do not know each other."""
+"""
+The house, from the ground up: a part may import what is below it. Parts of one floor do not know
+each other.
+"""
 
 PURE_FLOORS = FLOORS[:2]
 TOP = ("config", "process", "tap", "cli")
@@ -30,7 +34,10 @@ INNER = {
     "store": ("database", "running", "tables"),
     "amqp": ("protocol",),
 }
-"""Folders inside a part, from the ground up: one imports nothing of its part but what stands before it, or itself."""
+"""
+Folders inside a part, from the ground up: one imports nothing of its part but what stands before
+it, or itself.
+"""
 
 UNKNOWN = {"amqp.protocol": ("feedd.core.event", "feedd.feed.ports")}
 """What a folder must not know besides."""
@@ -49,7 +56,8 @@ VENDORS = {
 """The one folder in which the name of a library stands."""
 
 _PURE = """
-__future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools json math msgspec operator re
+__future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools
+json math msgspec operator re
 string struct tomllib types typing
 """
 PURE = frozenset(_PURE.split())
@@ -98,7 +106,10 @@ def _judge(module: str, part: str, floor: int, name: str) -> Iterator[str]:
         yield f"{top} belongs to {VENDORS[top]}"
     elif floor < 2 and top not in PURE:
         yield f"{part} may not know {top}"
-    elif top not in VENDORS and top not in {"twisted", "zope", "msgspec", "incremental"} | sys.stdlib_module_names:
+    elif (
+        top not in VENDORS
+        and top not in {"twisted", "zope", "msgspec", "incremental"} | sys.stdlib_module_names
+    ):
         yield f"{top} has no folder it belongs to"
     if part not in FLOORS[-1] and (name + ".").startswith("twisted.internet.reactor."):
         yield "the global reactor is for the top floor only"
@@ -113,7 +124,9 @@ def _judge_own(module: str, part: str, floor: int, name: str) -> Iterator[str]:
     elif part in TOP and other in TOP:
         if TOP.index(other) > TOP.index(part):
             yield f"{part} may not know {other}"
-    elif other_floor is not None and (other_floor >= floor or (part == "reactor" and not _is_in(name, OF_REACTOR))):
+    elif other_floor is not None and (
+        other_floor >= floor or (part == "reactor" and not _is_in(name, OF_REACTOR))
+    ):
         yield f"{part} may not know {other}"
     for folder, unknown in UNKNOWN.items():
         if _is_in(module, folder) and any(_is_in(name, each) for each in unknown):
@@ -121,7 +134,10 @@ def _judge_own(module: str, part: str, floor: int, name: str) -> Iterator[str]:
 
 
 def _judge_inner(module: str, part: str, inside: str) -> Iterator[str]:
-    """Inside a part: a folder of `INNER` knows itself and those before it; modules beside the folders know all."""
+    """
+    Inside a part: a folder of `INNER` knows itself and those before it; modules beside the folders
+    know all.
+    """
     folders = INNER.get(part, ())
     here, there = ([*name.split("."), ""][1] for name in (module, inside))
     if here in folders and not (there in folders and folders.index(there) <= folders.index(here)):
@@ -141,7 +157,12 @@ def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[Import]:
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield from (Import(node.lineno, f"{module}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Call) and _is_import(node.func) and node.args and isinstance(node.args[0], ast.Constant):
+        elif (
+            isinstance(node, ast.Call)
+            and _is_import(node.func)
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
             yield Import(node.lineno, str(node.args[0].value))
 
 
@@ -158,4 +179,6 @@ def _sizes(source: str, tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > MAX_FUNCTION_LINES:
-                yield f"{node.lineno}: {node.name} has {length} lines, more than {MAX_FUNCTION_LINES}"
+                yield (
+                    f"{node.lineno}: {node.name} has {length} lines, more than {MAX_FUNCTION_LINES}"
+                )

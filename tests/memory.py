@@ -1,16 +1,26 @@
 """
-The ports in memory: a log whose transactions become visible late, a friend cache that serves a list until it is told to
-forget it, and a broker that only takes notes.
+The ports in memory: a log whose transactions become visible late, a friend cache that serves a list
+until it is told to forget it, and a broker that only takes notes.
 
-`MemoryStore` is a faithful model of `feedd.feed.ports.Store`: ids are given out at the insert, rows become visible at the commit,
-a friendship that is being changed is locked until then, and what was pruned is known to have been there.
+`MemoryStore` is a faithful model of `feedd.feed.ports.Store`: ids are given out at the insert, rows
+become visible at the commit, a friendship that is being changed is locked until then, and what was
+pruned is known to have been there.
 """
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from feedd.core.event import BODY_KINDS, Event, safe_json, stored_event, without_body
-from feedd.feed.ports import Friendship, History, NotFound, NotYours, Opening, Page, Stored, Unavailable
+from feedd.feed.ports import (
+    Friendship,
+    History,
+    NotFound,
+    NotYours,
+    Opening,
+    Page,
+    Stored,
+    Unavailable,
+)
 
 
 async def at_once() -> None:
@@ -31,7 +41,9 @@ class Transaction:
         """Give out the next id."""
         store = self._store
         store.last_id += 1
-        event = stored_event(store.last_id, kind, author, post, body, 1_700_000_000_000 + store.last_id)
+        event = stored_event(
+            store.last_id, kind, author, post, body, 1_700_000_000_000 + store.last_id
+        )
         self.events.append(event)
         return event
 
@@ -58,7 +70,8 @@ class MemoryStore:
 
     :ivar rows: the visible rows of ``events``; None for one that nobody can read.
     :ivar away: every method raises `Unavailable`.
-    :ivar pace: awaited before and after every look at the tables, so that a test can hold a question or its answer back.
+    :ivar pace: awaited before and after every look at the tables, so that a test can hold a
+        question or its answer back.
     """
 
     def __init__(self) -> None:
@@ -95,13 +108,20 @@ class MemoryStore:
         return any((viewer, friend) in transaction.pairs for transaction in self.open_transactions)
 
     def insert_change(self, transaction: Transaction, viewer: str, friend: str) -> Event:
-        """A friendship begun or ended, whichever it is not, within `transaction`; nobody else may change it meanwhile."""
+        """
+        A friendship begun or ended, whichever it is not, within `transaction`; nobody else may
+        change it meanwhile.
+        """
         pair = (viewer, friend)
         assert not self.locked(*pair), "a writer would have waited for this row"
         transaction.pairs.add(pair)
         ends = pair in self.friendships
-        transaction.effect(lambda: self.friendships.discard(pair) if ends else self.friendships.add(pair))
-        return transaction.insert("unfriend" if ends else "friend", viewer, None, b'{"friend":"%s"}' % friend.encode())
+        transaction.effect(
+            lambda: self.friendships.discard(pair) if ends else self.friendships.add(pair)
+        )
+        return transaction.insert(
+            "unfriend" if ends else "friend", viewer, None, b'{"friend":"%s"}' % friend.encode()
+        )
 
     def prune(self, upto: int) -> None:
         """Retention: delete the rows up to this id."""
@@ -141,9 +161,13 @@ class MemoryStore:
         self.deleted.add(post)
         return self._commit("delete", author, post, b"{}")
 
-    async def change_friends(self, add: Sequence[Friendship], remove: Sequence[Friendship]) -> list[Event]:
+    async def change_friends(
+        self, add: Sequence[Friendship], remove: Sequence[Friendship]
+    ) -> list[Event]:
         await self._ask("change_friends")
-        wanted = {(pair.viewer, pair.friend): True for pair in add} | {(pair.viewer, pair.friend): False for pair in remove}
+        wanted = {(pair.viewer, pair.friend): True for pair in add} | {
+            (pair.viewer, pair.friend): False for pair in remove
+        }
         events = []
         for pair, stands in wanted.items():
             if pair[0] != pair[1] and (pair in self.friendships) != stands:
@@ -155,7 +179,10 @@ class MemoryStore:
     async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:
         await self._ask("friends_of")
         lists = {
-            viewer: tuple(sorted(friend for listens, friend in self.friendships if listens == viewer)) for viewer in viewers
+            viewer: tuple(
+                sorted(friend for listens, friend in self.friendships if listens == viewer)
+            )
+            for viewer in viewers
         }
         await self.pace()
         return lists
@@ -165,19 +192,30 @@ class MemoryStore:
         self._markers[viewer] = max(post, self._markers.get(viewer, 0))
         return self._markers[viewer]
 
-    async def page(self, authors: Collection[str], before: int | None, limit: int, settled: int) -> Page:
+    async def page(
+        self, authors: Collection[str], before: int | None, limit: int, settled: int
+    ) -> Page:
         await self._ask("page")
-        shown = [post for post in sorted(self.posts, reverse=True) if self.posts[post][0] in authors]
+        shown = [
+            post for post in sorted(self.posts, reverse=True) if self.posts[post][0] in authors
+        ]
         older = [post for post in shown if before is None or post < before]
-        texts = [b'{"id":%d,"author":"%s","body":%s}' % (p, self.posts[p][0].encode(), self.posts[p][1]) for p in older]
-        ids = tuple(event.id for event in self._events() if event.id > settled and event.author in authors)
+        texts = [
+            b'{"id":%d,"author":"%s","body":%s}' % (p, self.posts[p][0].encode(), self.posts[p][1])
+            for p in older
+        ]
+        ids = tuple(
+            event.id for event in self._events() if event.id > settled and event.author in authors
+        )
         page = Page([safe_json(text) for text in texts[:limit]], ids, len(older) > limit)
         await self.pace()
         return page
 
     async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
         await self._ask("events_after")
-        events = [event for event in self._events() if event.id > settled and event.author in authors]
+        events = [
+            event for event in self._events() if event.id > settled and event.author in authors
+        ]
         highest = max(self.rows, default=self.pruned)
         history = History(events[:limit], len(events) > limit, self.pruned, highest)
         await self.pace()
@@ -214,7 +252,11 @@ class MemoryStore:
         return [self._shown(event) for _, event in sorted(self.rows.items()) if event is not None]
 
     def _shown(self, event: Event) -> Event:
-        return without_body(event) if event.kind in BODY_KINDS and event.post in self.deleted else event
+        return (
+            without_body(event)
+            if event.kind in BODY_KINDS and event.post in self.deleted
+            else event
+        )
 
     def _own(self, author: str, post: int) -> None:
         if post not in self.posts:
@@ -230,7 +272,10 @@ class MemoryStore:
 
 
 class MemoryFriends:
-    """Friend lists through a cache that serves a list until it is told to forget it, and is never filled with an older one."""
+    """
+    Friend lists through a cache that serves a list until it is told to forget it, and is never
+    filled with an older one.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         self.lists: dict[str, tuple[str, ...]] = {}

@@ -1,8 +1,8 @@
 """
 A small world around the core: several processes over one log, and a broker that loses and reorders.
 
-The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``tests/browsers.py``. It
-knows what really happened, and so what a browser must have seen.
+The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``tests/browsers.py``.
+It knows what really happened, and so what a browser must have seen.
 """
 
 from collections.abc import Callable, Collection, Coroutine, Iterator
@@ -105,12 +105,19 @@ class World:
             self.born[event.id] = self._inserted[transaction]
             if event.friend is not None:
                 pair = (event.author, event.friend)
-                self.since.pop(pair, None) if event.kind == "unfriend" else self.since.update({pair: self._steps})
+                self.since.pop(pair, None) if event.kind == "unfriend" else self.since.update(
+                    {pair: self._steps}
+                )
         return events
 
     def ring(self, events: Collection[Event]) -> None:
         """Publish: a message is on its way to every process that follows the author now."""
-        self.bells += [(process, event) for event in events for process in self.processes if event.author in process.followed]
+        self.bells += [
+            (process, event)
+            for event in events
+            for process in self.processes
+            if event.author in process.followed
+        ]
 
     def advance(self, seconds: float, commit: bool) -> None:
         """Let time go by; whoever must have committed by then has, or has rolled back."""
@@ -137,15 +144,21 @@ class World:
 
     def befriended(self, viewer: str, friend: str, after: int) -> bool:
         """Whether a friendship was begun after event `after`."""
-        changes = (event for id, event in self.events.items() if id > after and event.kind == "friend")
+        changes = (
+            event for id, event in self.events.items() if id > after and event.kind == "friend"
+        )
         return any((event.author, event.friend) == (viewer, friend) for event in changes)
 
     def due(self, viewer: str) -> set[int]:
-        """What `viewer` must have seen in the end: their own events, and those that a friend wrote as their friend."""
+        """
+        What `viewer` must have seen in the end: their own events, and those that a friend wrote as
+        their friend.
+        """
         return {
             id
             for id, event in self.events.items()
-            if event.author == viewer or self.since.get((viewer, event.author), len(self.born) + self._steps) < self.born[id]
+            if event.author == viewer
+            or self.since.get((viewer, event.author), len(self.born) + self._steps) < self.born[id]
         }
 
 
@@ -218,12 +231,18 @@ class Process:
 
     def save(self) -> None:
         """Write down what is settled."""
-        self.spawn(self.world.store.save_settled(self.world.store.epoch, self.log.settled)).addErrback(_may_fail)
+        self.spawn(
+            self.world.store.save_settled(self.world.store.epoch, self.log.settled)
+        ).addErrback(_may_fail)
 
     def check(self) -> None:
         """Nothing that is settled can still appear, and all of it has been let through."""
         settled = self.log.settled
-        late = [event.id for transaction in self.world.store.open_transactions for event in transaction.events]
+        late = [
+            event.id
+            for transaction in self.world.store.open_transactions
+            for event in transaction.events
+        ]
         assert all(id > settled for id in late), f"{late} may still appear, settled {settled}"
         unseen = {id for id in self.world.store.rows if self._opened < id <= settled} - self.seen
         assert not unseen, f"settled {settled} without {sorted(unseen)[:9]}"
@@ -233,14 +252,17 @@ class Process:
         """
         Read the opening.
 
-        Friend changes that are not settled may have been committed by a process that died before it had forgotten the lists.
+        Friend changes that are not settled may have been committed by a process that died before it
+        had forgotten the lists.
         """
         gate, self.world.store.pace = self.world.store.pace, Gate()
         away, self.world.store.away = self.world.store.away, False
         Deferred.fromCoroutine(self.world.store.open(RECENT)).addCallback(self._opening)
         self.world.store.pace, self.world.store.away = gate, away
         changed = {
-            event.author for event in self.world.events.values() if event.id > self._opened and event.kind in FRIEND_KINDS
+            event.author
+            for event in self.world.events.values()
+            if event.id > self._opened and event.kind in FRIEND_KINDS
         }
         self._friends_changed(changed)
 
@@ -263,7 +285,9 @@ class Process:
                 self.log.missing(sorted(set(unknown).difference(event.id for event in events)))
                 after = ids[-1] if ids else after
                 self.log.note_read(started, ended, after)
-                if len(ids) < limit or limit % 2:  # an odd limit cuts the read, an even one reads on
+                if (
+                    len(ids) < limit or limit % 2
+                ):  # an odd limit cuts the read, an even one reads on
                     return
         finally:
             self.ticking = False

@@ -22,7 +22,10 @@ class PollTestCase(WebTestCase):
         return self.browse().get(f"/feed/poll?as=bob&cursor={cursor}{wait}")
 
     def cold_cursor(self) -> str:
-        """A cursor that names no subscription here, and whose answer takes a look at the friends in the database."""
+        """
+        A cursor that names no subscription here, and whose answer takes a look at the friends in
+        the database.
+        """
         self.house.friends.lists.clear()
         return "k1.0"
 

@@ -1,8 +1,10 @@
 """
-Runs trial on everything, or on the tests named, and ends with the line ``N passed, N failed`` (``, N skipped`` may follow).
+Runs trial on everything, or on the tests named, and ends with the line ``N passed, N failed`` (``,
+N skipped`` may follow).
 
-``tests/run`` starts it: ``python -m tests.runner [names]``. It starts the shared servers once, hands them to trial, and stops
-everything whatever happens. It does not know what the tests are about.
+``tests/run`` starts it: ``python -m tests.runner [names]``. It starts the shared servers once,
+hands them to trial, and stops everything whatever happens. It does not know what the tests are
+about.
 """
 
 import os
@@ -26,13 +28,17 @@ LIMIT_SECONDS = float(os.environ.get("FEEDD_TEST_SECONDS", "780"))
 CI = bool(os.environ.get("CI"))
 
 _SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
-_OUTCOME = re.compile(r"(?:^|\.\.\. )\[(OK|FAILURE|ERROR|SUCCESS!\?!|SKIPPED|TODO)\]$", re.MULTILINE)
+_OUTCOME = re.compile(
+    r"(?:^|\.\.\. )\[(OK|FAILURE|ERROR|SUCCESS!\?!|SKIPPED|TODO)\]$", re.MULTILINE
+)
 _DULL = re.compile(r"\S+ \.\.\. +\[OK\]|\([\d.]+ secs\)")
 _NAME_OR_TIME = re.compile(r"^(?:(\S+) \.\.\. .*|\(([\d.]+) secs\))$", re.MULTILINE)
 
 
 class Counts(NamedTuple):
-    """What trial counted; errors and unexpected successes are failures, expected failures are skipped."""
+    """
+    What trial counted; errors and unexpected successes are failures, expected failures are skipped.
+    """
 
     passed: int = 0
     failed: int = 0
@@ -53,7 +59,11 @@ def count(output: str) -> Counts:
     summaries = list(_SUMMARY.finditer(output))
     if not summaries:
         said = Counter(_OUTCOME.findall(output))
-        return Counts(said["OK"], 1 + said["FAILURE"] + said["ERROR"] + said["SUCCESS!?!"], said["SKIPPED"] + said["TODO"])
+        return Counts(
+            said["OK"],
+            1 + said["FAILURE"] + said["ERROR"] + said["SUCCESS!?!"],
+            said["SKIPPED"] + said["TODO"],
+        )
     pairs = (pair.split("=") for pair in (summaries[-1][1] or "").split(", ") if pair)
     numbers = {name: int(number) for name, number in pairs}
     return Counts(
@@ -116,7 +126,10 @@ def main(names: Sequence[str]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Temporary files and coverage data go to the run's folder; the daemons that tests start are measured too."""
+    """
+    Temporary files and coverage data go to the run's folder; the daemons that tests start are
+    measured too.
+    """
     folder = servers.supervisor().folder
     (folder / "tmp").mkdir()
     return os.environ | {
@@ -133,12 +146,18 @@ def _started() -> dict[str, str]:
     with ThreadPoolExecutor() as pool:
         started = [pool.submit(_start, server) for server in running]
     up = [server for server, start in zip(running, started, strict=True) if start.result()]
-    print(f"{', '.join(server.NAME for server in up)} started in {time.monotonic() - began:.1f} s", flush=True)
+    print(
+        f"{', '.join(server.NAME for server in up)} started in {time.monotonic() - began:.1f} s",
+        flush=True,
+    )
     return {servers.variable(server.NAME): server.describe() for server in up}
 
 
 def _start(server: servers.Server) -> bool:
-    """Whether the server runs now; outside of CI one that is not installed is left out, and its tests are skipped."""
+    """
+    Whether the server runs now; outside of CI one that is not installed is left out, and its tests
+    are skipped.
+    """
     try:
         server.start()
     except servers.NotInstalled as error:
@@ -151,8 +170,16 @@ def _trial(names: Sequence[str], environment: dict[str, str], quiet: bool) -> tu
     """Run trial, show what it says, and return that with its exit code."""
     supervisor = servers.supervisor()
     log = supervisor.folder / "trial.log"
-    trial = ["twisted.trial", "--reporter=timing", "--rterrors", f"--temp-directory={supervisor.folder}/trial", *names]
-    pid = supervisor.start([sys.executable, "-m", "coverage", "run", "-m", *trial], environment, log)
+    trial = [
+        "twisted.trial",
+        "--reporter=timing",
+        "--rterrors",
+        f"--temp-directory={supervisor.folder}/trial",
+        *names,
+    ]
+    pid = supervisor.start(
+        [sys.executable, "-m", "coverage", "run", "-m", *trial], environment, log
+    )
     deadline = time.monotonic() + LIMIT_SECONDS
     with log.open(errors="replace") as lines:
         screen = Screen(quiet, sys.stdout.write)
@@ -191,11 +218,21 @@ def _coverage(environment: dict[str, str]) -> None:
     pure = ",".join(f"feedd/{part}/*" for floor in PURE_FLOORS for part in sorted(floor))
     for title, arguments in {
         "": ["combine", "-q"],
-        "lines and branches of core and feed": ["report", "--skip-empty", "-m", f"--include={pure}"],
+        "lines and branches of core and feed": [
+            "report",
+            "--skip-empty",
+            "-m",
+            f"--include={pure}",
+        ],
         "all of feedd, percent:": ["report", "--format=total"],
     }.items():
         print(title, flush=True)
-        subprocess.run([sys.executable, "-m", "coverage", *arguments], env=environment, stdin=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [sys.executable, "-m", "coverage", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 if __name__ == "__main__":

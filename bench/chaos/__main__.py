@@ -1,8 +1,8 @@
 """
 The command line.
 
-Ends with 0 when nothing was lost, doubled, disordered, foreign, altered or given a gap; with 1 when something was; with 2
-when the run itself failed.
+Ends with 0 when nothing was lost, doubled, disordered, foreign, altered or given a gap; with 1 when
+something was; with 2 when the run itself failed.
 """
 
 import argparse
@@ -28,7 +28,9 @@ reactor: Any = installed_reactor
 def main(arguments: list[str]) -> int:
     """Run, print, and return the exit code."""
     given = _parse(arguments)
-    run = Run(reactor, Options(given.seed, given.minutes * 60, given.faults, given.rate, given.written))
+    run = Run(
+        reactor, Options(given.seed, given.minutes * 60, given.faults, given.rate, given.written)
+    )
     outcome: list[dict[str, Any]] = []
     running = Deferred.fromCoroutine(_bounded(run, outcome))
     running.addErrback(lambda failure: print(failure.getTraceback(), file=sys.stderr))
@@ -67,15 +69,26 @@ def _keep_logs(folder: str | None) -> None:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.chaos", description="Harm feedd and its servers, and count the losses."
+        prog="python -m bench.chaos",
+        description="Harm feedd and its servers, and count the losses.",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument(
-        "--faults", type=lambda text: text.split(","), default=[], help="names in turn; a+b: together; default: all"
+        "--faults",
+        type=lambda text: text.split(","),
+        default=[],
+        help="names in turn; a+b: together; default: all",
     )
-    parser.add_argument("--rate", type=float, default=8.0, help="acts per second through the HTTP API")
-    parser.add_argument("--written", type=float, default=2.0, help="transactions per second of the writer that only INSERTs")
+    parser.add_argument(
+        "--rate", type=float, default=8.0, help="acts per second through the HTTP API"
+    )
+    parser.add_argument(
+        "--written",
+        type=float,
+        default=2.0,
+        help="transactions per second of the writer that only INSERTs",
+    )
     parser.add_argument("--report", help="a file for the figures, as JSON")
     parser.add_argument("--logs", help="a folder for the logs of all servers")
     return parser.parse_args(arguments)

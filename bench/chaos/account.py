@@ -1,5 +1,6 @@
 """
-Judges the diaries by the log: what was lost, doubled, disordered, foreign or altered, and how late each delivery was.
+Judges the diaries by the log: what was lost, doubled, disordered, foreign or altered, and how late
+each delivery was.
 
 This module knows rows, diaries and windows of faults. It knows no server and no clock.
 """
@@ -20,7 +21,10 @@ SETTLE_SECONDS = 5.0
 AFTERMATH_SECONDS = 5.0
 """A delivery that is under way this long after a fault is put down to it."""
 CALM_SECONDS = 8.0
-"""A fickle friend's event is owed when the friendship stood so long after it, and after the faults that held it up."""
+"""
+A fickle friend's event is owed when the friendship stood so long after it, and after the faults
+that held it up.
+"""
 QUIET = "(quiet)"
 NEVER = (0, "unfriend")
 
@@ -50,7 +54,8 @@ class Commit(NamedTuple):
     """
     When it was known that an event was committed, in seconds since 1970.
 
-    :ivar held: the longest time that may have passed between INSERT and COMMIT; 0 when feedd itself saw to it.
+    :ivar held: the longest time that may have passed between INSERT and COMMIT; 0 when feedd itself
+        saw to it.
     :ivar written: by the writer that only INSERTs.
     """
 
@@ -74,8 +79,10 @@ class Delivery(NamedTuple):
 
     :ivar at: when, in seconds since 1970.
     :ivar window: the fault that it is put down to, or `QUIET`.
-    :ivar late: seconds after its commit, or after the end of a fault that excuses it, or after the viewer came back.
-    :ivar raw: seconds after feedd began to write it, or the writer that only INSERTs had committed it; nothing is excused.
+    :ivar late: seconds after its commit, or after the end of a fault that excuses it, or after the
+        viewer came back.
+    :ivar raw: seconds after feedd began to write it, or the writer that only INSERTs had committed
+        it; nothing is excused.
     :ivar written: by the writer that only INSERTs, so that only the net can find it.
     """
 
@@ -99,7 +106,12 @@ class Truth:
     """
 
     def __init__(
-        self, people: People, rows: Sequence[Row], commits: Mapping[int, Commit], windows: Sequence[Window], first: int = 0
+        self,
+        people: People,
+        rows: Sequence[Row],
+        commits: Mapping[int, Commit],
+        windows: Sequence[Window],
+        first: int = 0,
     ) -> None:
         self.people = people
         self.rows = {row.id: row for row in rows}
@@ -114,7 +126,9 @@ class Truth:
 
     def changes(self, viewer: str, friend: str) -> str:
         """When a friendship began and ended."""
-        return ", ".join(f"{kind} {id} at {self.rows[id].at:.3f}" for id, kind in self._changes[viewer, friend])
+        return ", ".join(
+            f"{kind} {id} at {self.rows[id].at:.3f}" for id, kind in self._changes[viewer, friend]
+        )
 
     def committed(self, id: int) -> float:
         """When event `id` was committed, as far as is known."""
@@ -137,20 +151,32 @@ class Truth:
         rows = [row for row in self.rows.values() if row.id > self.first]
         owed = {row.id for row in rows if row.author in stable}
         for partner in self.people.partners(viewer):
-            owed.update(row.id for row in rows if row.author == partner and self._firmly(viewer, row))
+            owed.update(
+                row.id for row in rows if row.author == partner and self._firmly(viewer, row)
+            )
         return owed
 
     def _firmly(self, viewer: str, row: Row) -> bool:
-        """Whether the fickle friendship stood at the event, and until it must have been delivered."""
+        """
+        Whether the fickle friendship stood at the event, and until it must have been delivered.
+        """
         changes = self._changes[viewer, row.author]
         place = bisect_left(changes, (row.id, ""))
         if place == 0 or changes[place - 1][1] != "friend":
             return False
-        return place == len(changes) or self.rows[changes[place][0]].at > self._healed(self.committed(row.id)) + CALM_SECONDS
+        return (
+            place == len(changes)
+            or self.rows[changes[place][0]].at > self._healed(self.committed(row.id)) + CALM_SECONDS
+        )
 
     def _healed(self, moment: float) -> float:
         """The end of the last fault that may have held up what was committed at `moment`."""
-        return max([moment, *(window.end for window in self.windows if window.start <= moment + CALM_SECONDS)])
+        return max(
+            [
+                moment,
+                *(window.end for window in self.windows if window.start <= moment + CALM_SECONDS),
+            ]
+        )
 
     def deliveries(self, diary: Diary) -> list[Delivery]:
         """Those that were owed; what a new friend had said before the friendship is not late."""
@@ -168,7 +194,9 @@ class Truth:
                     due = max(due, min(window.end, given.at))
         written = self.written(given.id)
         raw = given.at - (commit if written else self.rows[given.id].at)
-        return Delivery(viewer, given.id, given.at, name, max(0.0, given.at - due), max(0.0, raw), written)
+        return Delivery(
+            viewer, given.id, given.at, name, max(0.0, given.at - due), max(0.0, raw), written
+        )
 
 
 def judge(truth: Truth, diaries: Iterable[Diary], acknowledged: Iterable[int]) -> list[Complaint]:
@@ -203,15 +231,25 @@ def _excuses(excuse: str, given: Given, commit: float) -> bool:
 def _lost(truth: Truth, diary: Diary) -> list[Complaint]:
     missing = truth.owed(diary.name) - {given.id for given in diary.given}
     return [
-        Complaint("lost beyond S" if truth.beyond(id) else "lost", diary.name, id, _about(truth, id)) for id in sorted(missing)
+        Complaint(
+            "lost beyond S" if truth.beyond(id) else "lost", diary.name, id, _about(truth, id)
+        )
+        for id in sorted(missing)
     ]
 
 
 def _about(truth: Truth, id: int) -> str:
     row = truth.rows[id]
     how = f"written, held {truth.commits[id].held:.2f} s" if truth.written(id) else "through feedd"
-    near = [window.name for window in truth.windows if window.start - 1 < truth.committed(id) < window.end + AFTERMATH_SECONDS]
-    return f"{row.kind} of {row.author}, committed {truth.committed(id):.3f}, {how}, {', '.join(near) or QUIET}"
+    near = [
+        window.name
+        for window in truth.windows
+        if window.start - 1 < truth.committed(id) < window.end + AFTERMATH_SECONDS
+    ]
+    return (
+        f"{row.kind} of {row.author}, committed {truth.committed(id):.3f}, {how}, "
+        f"{', '.join(near) or QUIET}"
+    )
 
 
 def _doubled(diary: Diary) -> list[Complaint]:
@@ -221,7 +259,9 @@ def _doubled(diary: Diary) -> list[Complaint]:
     for given in diary.given:
         if given.id in seen:
             first = seen[given.id]
-            found.append(Complaint("doubled", diary.name, given.id, f"at {first.at:.3f} and {given.at:.3f}"))
+            found.append(
+                Complaint("doubled", diary.name, given.id, f"at {first.at:.3f} and {given.at:.3f}")
+            )
         seen[given.id] = given
     return found
 
@@ -230,7 +270,8 @@ def _foreign(truth: Truth, diary: Diary) -> list[Complaint]:
     """
     Events of a stranger, or of a fickle friend after the `unfriend` was given.
 
-    An answer that ends a friendship may hold what was said before; one that begins it, what was said before that.
+    An answer that ends a friendship may hold what was said before; one that begins it, what was
+    said before that.
     """
     friends = {diary.name, *truth.people.stable[diary.name]}
     partners = truth.people.partners(diary.name)
@@ -244,10 +285,19 @@ def _foreign(truth: Truth, diary: Diary) -> list[Complaint]:
                 suspects.append(given)
         for given in suspects:
             if given.author not in partners:
-                found.append(Complaint("foreign", diary.name, given.id, f"of {given.author}, a stranger"))
+                found.append(
+                    Complaint("foreign", diary.name, given.id, f"of {given.author}, a stranger")
+                )
             elif standing.get(given.author, NEVER)[1] == "unfriend":
                 changes = truth.changes(diary.name, given.author)
-                found.append(Complaint("foreign", diary.name, given.id, f"of {given.author} at {given.at:.3f}; {changes}"))
+                found.append(
+                    Complaint(
+                        "foreign",
+                        diary.name,
+                        given.id,
+                        f"of {given.author} at {given.at:.3f}; {changes}",
+                    )
+                )
     return found
 
 
@@ -259,14 +309,22 @@ def _follow(standing: dict[str, tuple[int, str]], viewer: str, given: Given) -> 
 
 
 def _altered(truth: Truth, diary: Diary) -> list[Complaint]:
-    """Events that do not say what the log says; of a post that was deleted later the body may be missing."""
+    """
+    Events that do not say what the log says; of a post that was deleted later the body may be
+    missing.
+    """
     found = []
     for given in diary.given:
         row = truth.rows.get(given.id)
         if row is None:
             found.append(Complaint("invented", diary.name, given.id, given.form))
-        elif given.form not in (row.form, _without_body(row) if row.post in truth.deleted else row.form):
-            found.append(Complaint("altered", diary.name, given.id, f"{row.form} became {given.form}"))
+        elif given.form not in (
+            row.form,
+            _without_body(row) if row.post in truth.deleted else row.form,
+        ):
+            found.append(
+                Complaint("altered", diary.name, given.id, f"{row.form} became {given.form}")
+            )
     return found
 
 

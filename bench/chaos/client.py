@@ -1,7 +1,8 @@
 """
 A keep-alive HTTP client that costs little, for many viewers in one process.
 
-It knows requests and answers as feedd sends them: each has a Content-Length. It does not know what they say.
+It knows requests and answers as feedd sends them: each has a Content-Length. It does not know what
+they say.
 """
 
 import re
@@ -18,7 +19,9 @@ CONNECT_SECONDS = 5
 IDLE_SECONDS = 30
 """An older connection is not used again: the server closes them some time, as in any browser."""
 
-_HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?content-length: (\d+)\r\n", re.IGNORECASE)
+_HEAD = re.compile(
+    rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?content-length: (\d+)\r\n", re.IGNORECASE
+)
 
 
 class Failed(Exception):
@@ -90,7 +93,9 @@ class Client:
         self._port = port
         self._connection: _Connection | None = None
 
-    async def ask(self, method: str, target: str, seconds: float, body: bytes = b"", headers: str = "") -> Answer:
+    async def ask(
+        self, method: str, target: str, seconds: float, body: bytes = b"", headers: str = ""
+    ) -> Answer:
         """
         The answer to a request.
 
@@ -99,7 +104,9 @@ class Client:
         """
         connection = await self._connect()
         length = f"Content-Length: {len(body)}\r\n" if body else ""
-        request = f"{method} {target} HTTP/1.1\r\nHost: chaos\r\n{headers}{length}\r\n".encode() + body
+        request = (
+            f"{method} {target} HTTP/1.1\r\nHost: chaos\r\n{headers}{length}\r\n".encode() + body
+        )
         limit = self._reactor.callLater(seconds, connection.fail, "timeout")
         try:
             return await connection.ask(request)

@@ -17,9 +17,11 @@ def commits_of(
     rows: Iterable[Row], acknowledged: Mapping[int, Done], changed: Iterable[tuple[Pair, Done]]
 ) -> dict[int, Commit]:
     """
-    The commits of the events that were answered by the attempt which wrote them: they were known when the answer was here.
+    The commits of the events that were answered by the attempt which wrote them: they were known
+    when the answer was here.
 
-    An event that an earlier attempt wrote, whose answer was lost, is left out: its row tells when it was written.
+    An event that an earlier attempt wrote, whose answer was lost, is left out: its row tells when
+    it was written.
     """
     changes = [(frozenset(pair), done) for pair, done in changed]
     commits = {}
@@ -27,7 +29,14 @@ def commits_of(
         done = acknowledged.get(row.id)
         if row.friend:
             pair = frozenset((row.author, row.friend))
-            done = next((each for changed_pair, each in changes if changed_pair == pair and _within(row, each)), None)
+            done = next(
+                (
+                    each
+                    for changed_pair, each in changes
+                    if changed_pair == pair and _within(row, each)
+                ),
+                None,
+            )
         if done is not None and _within(row, done):
             commits[row.id] = Commit(done.ended, 0.0, False)
     return commits

@@ -1,8 +1,8 @@
 """
 What is done to the parts, and when.
 
-A fault has a beginning and an end; its name is ``part.damage``. This module knows the world's parts. It does not know what the
-damage leads to.
+A fault has a beginning and an end; its name is ``part.damage``. This module knows the world's
+parts. It does not know what the damage leads to.
 """
 
 import random
@@ -29,7 +29,8 @@ class Fault(NamedTuple):
     One damage.
 
     :ivar part: what is harmed; two faults of one part do not go together.
-    :ivar excuses: whose deliveries may wait for its end: `EVERYBODY`'s, `NOBODY`'s, or those of the process "0" or "1".
+    :ivar excuses: whose deliveries may wait for its end: `EVERYBODY`'s, `NOBODY`'s, or those of the
+        process "0" or "1".
     :ivar seconds: how long it lasts, at least and at most.
     """
 
@@ -59,13 +60,21 @@ def catalogue(world: World) -> dict[str, Fault]:
         part = f"feedd-{'ab'[index]}"
         faults += _of_servers(part, str(index), [feedd]) + _of_proxies(part, str(index), [front])
         faults += [_dying(world, part, str(index), feedd, step) for step in STEPS]
-    faults += _of_servers("rabbitmq", NOBODY, [world.rabbitmq]) + _of_proxies("rabbitmq", NOBODY, proxies("rabbitmq"))
-    faults += _of_servers("mariadb", EVERYBODY, [world.mariadb]) + _of_proxies("mariadb", EVERYBODY, proxies("mariadb"))
+    faults += _of_servers("rabbitmq", NOBODY, [world.rabbitmq]) + _of_proxies(
+        "rabbitmq", NOBODY, proxies("rabbitmq")
+    )
+    faults += _of_servers("mariadb", EVERYBODY, [world.mariadb]) + _of_proxies(
+        "mariadb", EVERYBODY, proxies("mariadb")
+    )
     for part, excuses in (("rabbitmq", (NOBODY, NOBODY)), ("mariadb", ("0", "1"))):
         for index, proxy in enumerate(proxies(part)):
             faults += _of_proxies(part, excuses[index], [proxy], f"-{'ab'[index]}")
-    faults += _of_servers("memcached-1", NOBODY, [one]) + _of_proxies("memcached-1", NOBODY, world.caches[:1])
-    faults += _of_servers("memcached", NOBODY, [one, two]) + _of_proxies("memcached", NOBODY, world.caches)
+    faults += _of_servers("memcached-1", NOBODY, [one]) + _of_proxies(
+        "memcached-1", NOBODY, world.caches[:1]
+    )
+    faults += _of_servers("memcached", NOBODY, [one, two]) + _of_proxies(
+        "memcached", NOBODY, world.caches
+    )
     return {fault.name: fault for fault in faults}
 
 
@@ -103,7 +112,11 @@ def _of_proxies(part: str, excuses: str, harmed: Sequence[Proxy], suffix: str = 
 
     return [
         Fault(f"{part}.{name}{suffix}", part, excuses, seconds, begin, heal)
-        for name, seconds, begin in (("cut", (3.0, 8.0), cut), ("slow", (6.0, 10.0), slow), ("freeze", (3.0, 12.0), freeze))
+        for name, seconds, begin in (
+            ("cut", (3.0, 8.0), cut),
+            ("slow", (6.0, 10.0), slow),
+            ("freeze", (3.0, 12.0), freeze),
+        )
     ]
 
 
@@ -124,9 +137,12 @@ def _dying(world: World, part: str, excuses: str, feedd: MortalFeedd, step: str)
     return Fault(f"{part}.dies-{step}", part, excuses, (0.5, 3.0), arm, restart)
 
 
-def plan(faults: dict[str, Fault], wanted: Sequence[str], rng: random.Random) -> Iterator[list[Fault]]:
+def plan(
+    faults: dict[str, Fault], wanted: Sequence[str], rng: random.Random
+) -> Iterator[list[Fault]]:
     """
-    What to do next, for ever: every fault once in random order, now and then two together; then again.
+    What to do next, for ever: every fault once in random order, now and then two together; then
+    again.
 
     :param wanted: names to restrict it to, in turn (``a+b`` is two together); all when empty.
     """
@@ -144,11 +160,17 @@ def plan(faults: dict[str, Fault], wanted: Sequence[str], rng: random.Random) ->
 
 
 def _pair(faults: Sequence[Fault], rng: random.Random) -> list[Fault]:
-    """Two faults of different parts. A process dies at a step only when posts get that far, so not together with others."""
+    """
+    Two faults of different parts. A process dies at a step only when posts get that far, so not
+    together with others.
+    """
     alone = [fault for fault in faults if ".dies-" not in fault.name]
     while True:
         first, second = rng.sample(alone, 2)
-        if first.part.partition("-")[0] != second.part.partition("-")[0] or {first.part, second.part} == {"feedd-a", "feedd-b"}:
+        if first.part.partition("-")[0] != second.part.partition("-")[0] or {
+            first.part,
+            second.part,
+        } == {"feedd-a", "feedd-b"}:
             return [first, second]
 
 
@@ -161,4 +183,9 @@ async def happen(reactor: Any, faults: Sequence[Fault], rng: random.Random) -> W
     for due, number in seconds:
         await deferLater(reactor, max(0.0, start + due - reactor.seconds()))
         await faults[number].end()
-    return Window("+".join(fault.name for fault in faults), tuple(fault.excuses for fault in faults), start, reactor.seconds())
+    return Window(
+        "+".join(fault.name for fault in faults),
+        tuple(fault.excuses for fault in faults),
+        start,
+        reactor.seconds(),
+    )

@@ -1,5 +1,6 @@
 """
-How late the bench's own reactor is, which no server can be blamed for: the machine is too busy then.
+How late the bench's own reactor is, which no server can be blamed for: the machine is too busy
+then.
 
 This module knows a clock. It does not know what the bench does.
 """

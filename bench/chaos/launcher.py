@@ -1,8 +1,9 @@
 """
 Runs ``twistd`` with a feedd that dies where it is told to: at a step of the post path.
 
-The file that ``FEEDD_CHAOS_ARMED`` names holds the step, one of `steps`. When a post comes to that step the process
-is killed as by ``kill -9``. feedd itself knows nothing of this: the parts are replaced here.
+The file that ``FEEDD_CHAOS_ARMED`` names holds the step, one of `steps`. When a post comes to that
+step the process is killed as by ``kill -9``. feedd itself knows nothing of this: the parts are
+replaced here.
 """
 
 import os

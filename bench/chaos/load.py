@@ -1,5 +1,6 @@
 """
-What the users do: posts, edits, deletions and friend changes through the HTTP API, each repeated until it has succeeded.
+What the users do: posts, edits, deletions and friend changes through the HTTP API, each repeated
+until it has succeeded.
 
 This module knows the API. It does not know who is shown what.
 """
@@ -20,7 +21,10 @@ ANSWER_SECONDS = 12.0
 MAX_UNDER_WAY = 100
 MAX_EDITABLE = 20
 CALM_SECONDS = 12.0
-"""A pair that has changed is left alone so long, so that what was due before the change has been delivered."""
+"""
+A pair that has changed is left alone so long, so that what was due before the change has been
+delivered.
+"""
 
 
 class Done(NamedTuple):
@@ -82,7 +86,9 @@ class Load:
 
     def _start(self) -> None:
         self.under_way += 1
-        act = self._rng.choices((self._post, self._edit, self._delete, self._toggle), (60, 15, 10, 15))[0]
+        act = self._rng.choices(
+            (self._post, self._edit, self._delete, self._toggle), (60, 15, 10, 15)
+        )[0]
         acting = Deferred.fromCoroutine(act())
         acting.addErrback(lambda failure: self.refused.append(failure.getErrorMessage()))
         acting.addBoth(self._done)
@@ -93,15 +99,21 @@ class Load:
     async def _post(self) -> None:
         self._number += 1
         author, key = self._rng.choice(self._people.names), f"k{self._number}"
-        done = await self._until_done("POST", f"/feed/posts?as={author}", self._body(), f"Idempotency-Key: {key}\r\n")
+        done = await self._until_done(
+            "POST", f"/feed/posts?as={author}", self._body(), f"Idempotency-Key: {key}\r\n"
+        )
         self._acknowledge(done)
-        self._posts[author] = [*self._posts[author], json.loads(done.answer.body)["post"]][-MAX_EDITABLE:]
+        self._posts[author] = [*self._posts[author], json.loads(done.answer.body)["post"]][
+            -MAX_EDITABLE:
+        ]
 
     async def _edit(self) -> None:
         author = self._rng.choice(self._people.names)
         if self._posts[author]:
             post = self._rng.choice(self._posts[author])
-            self._acknowledge(await self._until_done("PATCH", f"/feed/posts/{post}?as={author}", self._body()))
+            self._acknowledge(
+                await self._until_done("PATCH", f"/feed/posts/{post}?as={author}", self._body())
+            )
 
     async def _delete(self) -> None:
         author = self._rng.choice(self._people.names)
@@ -121,7 +133,9 @@ class Load:
 
     async def _change(self, pairs: list[Pair], verb: str) -> Done:
         body = {verb: [{"viewer": one, "friend": other} for one, other in pairs]}
-        return await self._until_done("POST", "/api/friendships", body, "Authorization: Bearer demo\r\n")
+        return await self._until_done(
+            "POST", "/api/friendships", body, "Authorization: Bearer demo\r\n"
+        )
 
     def _acknowledge(self, done: Done) -> None:
         if done.answer.status != 404:
@@ -130,9 +144,17 @@ class Load:
     def _body(self) -> dict[str, Any]:
         return {"body": {"text": f"{self._rng.random():.6f} é😀"}}
 
-    async def _until_done(self, method: str, target: str, body: object = None, headers: str = "") -> Done:
-        """The attempt at the first process that succeeds, each asked in turn; a post that is gone counts as done."""
-        number, data = self._rng.randrange(len(self._idle)), b"" if body is None else json.dumps(body).encode()
+    async def _until_done(
+        self, method: str, target: str, body: object = None, headers: str = ""
+    ) -> Done:
+        """
+        The attempt at the first process that succeeds, each asked in turn; a post that is gone
+        counts as done.
+        """
+        number, data = (
+            self._rng.randrange(len(self._idle)),
+            b"" if body is None else json.dumps(body).encode(),
+        )
         while True:
             number, began = (number + 1) % len(self._idle), self._reactor.seconds()
             try:
@@ -146,7 +168,9 @@ class Load:
                 self.errors[error.kind] += 1
             await deferLater(self._reactor, self._rng.uniform(0.1, 1.0))
 
-    async def _ask(self, number: int, method: str, target: str, data: bytes, headers: str) -> Answer:
+    async def _ask(
+        self, number: int, method: str, target: str, data: bytes, headers: str
+    ) -> Answer:
         idle = self._idle[number]
         client = idle.pop() if idle else Client(self._reactor, self._world.fronts[number].port)
         began = self._reactor.seconds()

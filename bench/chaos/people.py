@@ -27,11 +27,15 @@ class People(NamedTuple):
 
     def stable_pairs(self) -> list[Pair]:
         """Each friendship that never changes, once."""
-        return [(one, other) for one in self.names for other in sorted(self.stable[one]) if one < other]
+        return [
+            (one, other) for one in self.names for other in sorted(self.stable[one]) if one < other
+        ]
 
     def partners(self, name: str) -> frozenset[str]:
         """With whom `name` comes and goes."""
-        return frozenset(other for pair in self.fickle if name in pair for other in pair if other != name)
+        return frozenset(
+            other for pair in self.fickle if name in pair for other in pair if other != name
+        )
 
 
 def make_people(count: int, friends: int, fickle: int, rng: random.Random) -> People:

@@ -64,7 +64,10 @@ def latenesses(
     times = Counter(window.name for window in windows)
     late: dict[str, float] = defaultdict(float)
     for moment, lag in lags:
-        name = next((each.name for each in windows if each.start <= moment <= each.end + AFTERMATH_SECONDS), QUIET)
+        name = next(
+            (each.name for each in windows if each.start <= moment <= each.end + AFTERMATH_SECONDS),
+            QUIET,
+        )
         late[name] = max(late[name], lag)
     return [
         {
@@ -82,7 +85,17 @@ def latenesses(
 
 def verdict(complaints: Iterable[Complaint]) -> dict[str, int]:
     """How many of each kind; the kinds that matter are there even when there are none."""
-    kinds = ("lost", "lost beyond S", "doubled", "disordered", "foreign", "gap", "altered", "invented", "vanished")
+    kinds = (
+        "lost",
+        "lost beyond S",
+        "doubled",
+        "disordered",
+        "foreign",
+        "gap",
+        "altered",
+        "invented",
+        "vanished",
+    )
     counts = Counter(complaint.kind for complaint in complaints)
     return {kind: counts[kind] for kind in kinds} | dict(counts)
 
@@ -92,14 +105,18 @@ def text(document: Mapping[str, Any]) -> str:
     rows = [_cells(line) for line in document["lateness"]]
     parts = [
         f"seed {document['seed']}, {document['seconds']:.0f} s, {len(document['windows'])} faults, "
-        f"{document['events']} events, {document['given']} deliveries to {document['viewers']} viewers",
+        f"{document['events']} events, {document['given']} deliveries to "
+        f"{document['viewers']} viewers",
         ", ".join(f"{kind} {count}" for kind, count in document["verdict"].items()),
         "",
         *_table(COLUMNS, rows),
         "",
-        "Milliseconds from when the commit was known to who had asked for it, or from when the failed part was back where the",
-        "delivery needed it; net: events that somebody only INSERTed; raw: from the INSERT (net: COMMIT) on, nothing excused.",
-        "lag: how late the bench itself was at worst; a machine that is too busy makes everything late.",
+        "Milliseconds from when the commit was known to who had asked for it, or from "
+        "when the failed part was back where the",
+        "delivery needed it; net: events that somebody only INSERTed; raw: from the "
+        "INSERT (net: COMMIT) on, nothing excused.",
+        "lag: how late the bench itself was at worst; a machine that is too busy makes "
+        "everything late.",
         "",
         *(f"{name}: {document[name]}" for name in ("viewers_errors", "load_errors", "notes")),
         *(f"{complaint}" for complaint in document["complaints"][:SHOWN]),
@@ -108,7 +125,9 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def _cells(line: Mapping[str, Any]) -> list[str]:
-    numbers = [line[way][key] for way in ("bell", "net", "raw") for key in ("p50_ms", "p99_ms", "worst_ms")]
+    numbers = [
+        line[way][key] for way in ("bell", "net", "raw") for key in ("p50_ms", "p99_ms", "worst_ms")
+    ]
     return [line["fault"], *map(str, (line["times"], line["given"], *numbers, line["lag_ms"]))]
 
 
@@ -118,6 +137,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
     def line(cells: Sequence[str]) -> str:
         first = cells[0].ljust(widths[0])
-        return " ".join([first, *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))])
+        return " ".join(
+            [first, *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
+        )
 
     return [rule, line(head), rule, *(line(row) for row in rows), rule]

@@ -66,12 +66,19 @@ class Run:
         """Run, and report."""
         await self.world.start()
         load = Load(self.world, self._people, random.Random(self._rng.random()), self.options.rate)
-        writer = Writer(self.world, self._people, random.Random(self._rng.random()), self.options.written)
-        viewers = [Viewer(self.world, name, random.Random(self._rng.random())) for name in self._people.names]
+        writer = Writer(
+            self.world, self._people, random.Random(self._rng.random()), self.options.written
+        )
+        viewers = [
+            Viewer(self.world, name, random.Random(self._rng.random()))
+            for name in self._people.names
+        ]
         await load.befriend(self._people.stable_pairs())
         watching = [Deferred.fromCoroutine(viewer.run()) for viewer in viewers]
         for each in watching:
-            each.addErrback(lambda failure: self.notes.setdefault("a viewer failed", failure.getTraceback()))
+            each.addErrback(
+                lambda failure: self.notes.setdefault("a viewer failed", failure.getTraceback())
+            )
         try:
             await self._everybody(viewers, 0)
             self._first = max(row.id for row in await self._rows())
@@ -114,18 +121,25 @@ class Run:
     async def _everybody(self, viewers: Sequence[Viewer], id: int) -> int:
         """Wait until all have settled `id`, but not for ever; returns how many have not."""
         limit = self._reactor.seconds() + DRAIN_SECONDS
-        while (behind := sum(viewer.settled < id for viewer in viewers)) and self._reactor.seconds() < limit:
+        while (
+            behind := sum(viewer.settled < id for viewer in viewers)
+        ) and self._reactor.seconds() < limit:
             await deferLater(self._reactor, 0.1)
         return behind
 
     async def _judge(self, load: Load, writer: Writer, viewers: Sequence[Viewer]) -> dict[str, Any]:
         if "a viewer failed" in self.notes:
             raise RuntimeError(self.notes["a viewer failed"])
-        # Asked before the accounting, which holds this reactor, and with it the proxies, for many seconds after a long run.
+        # Asked before the accounting, which holds this reactor, and with it the proxies, for many
+        # seconds after a long run.
         statuses = [await deferToThread(_status, feedd.url) for feedd in self.world.feedds]
         rows = await self._rows()
         truth = Truth(
-            self._people, rows, writer.commits | commits_of(rows, load.acknowledged, load.changed), self.windows, self._first
+            self._people,
+            rows,
+            writer.commits | commits_of(rows, load.acknowledged, load.changed),
+            self.windows,
+            self._first,
         )
         diaries = [viewer.diary for viewer in viewers]
         complaints = judge(truth, diaries, load.acknowledged)
@@ -133,10 +147,14 @@ class Run:
         errors: Counter[str] = sum((diary.errors for diary in diaries), Counter())
         self.notes |= {
             "answers": sum(diary.answers for diary in diaries),
-            "answers thrown away, their events given again": sum(diary.repeats for diary in diaries),
+            "answers thrown away, their events given again": sum(
+                diary.repeats for diary in diaries
+            ),
             "degraded answers": sum(diary.degraded for diary in diaries),
             "slowest error of a poll, s": round(max(diary.slowest for diary in diaries), 2),
-            "slowest answers to acts, s": {kind: round(seconds, 2) for kind, seconds in load.slowest.items()},
+            "slowest answers to acts, s": {
+                kind: round(seconds, 2) for kind, seconds in load.slowest.items()
+            },
             "acts left out": load.skipped,
             "acts refused": load.refused[:10],
             "writer's commits": len(writer.commits),
@@ -153,7 +171,8 @@ class Run:
             "verdict": report.verdict(complaints),
             "lateness": report.latenesses(deliveries, self.windows, self._lag.seen),
             "latest": [
-                each._asdict() | {"polls": _polls(diaries, each.viewer, each.at - each.raw, each.at)}
+                each._asdict()
+                | {"polls": _polls(diaries, each.viewer, each.at - each.raw, each.at)}
                 for each in sorted(deliveries, key=lambda each: -each.late)[:LATEST]
             ],
             "windows": [window._asdict() for window in self.windows],
@@ -162,13 +181,16 @@ class Run:
             "notes": self.notes,
             "statuses": statuses,
             "complaints": [
-                complaint._asdict() | {"polls": _polls(diaries, complaint.viewer, *_around(truth, complaint.id))}
+                complaint._asdict()
+                | {"polls": _polls(diaries, complaint.viewer, *_around(truth, complaint.id))}
                 for complaint in complaints[:LATEST]
             ],
         }
 
     async def _rows(self) -> list[Row]:
-        rows: list[Row] = await deferToThread(_read_log, self.world.mariadb.port, self.world.database.rpartition("/")[2])
+        rows: list[Row] = await deferToThread(
+            _read_log, self.world.mariadb.port, self.world.database.rpartition("/")[2]
+        )
         return rows
 
 
@@ -187,11 +209,18 @@ def _around(truth: Truth, id: int) -> tuple[float, float]:
 def _read_log(port: int, database: str) -> list[Row]:
     """The truth."""
     connection = pymysql.connect(
-        host="127.0.0.1", port=port, user="feedd", database=database, connect_timeout=10, read_timeout=30
+        host="127.0.0.1",
+        port=port,
+        user="feedd",
+        database=database,
+        connect_timeout=10,
+        read_timeout=30,
     )
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT id, kind, author, post, payload, created_at FROM events ORDER BY id")
+            cursor.execute(
+                "SELECT id, kind, author, post, payload, created_at FROM events ORDER BY id"
+            )
             return [_row(*row) for row in cursor.fetchall()]
     finally:
         connection.close()

@@ -1,7 +1,9 @@
 """
-A viewer: polls random processes with the cursor it has, as a page's script would, and keeps a diary.
+A viewer: polls random processes with the cursor it has, as a page's script would, and keeps a
+diary.
 
-It knows the HTTP API and takes what it is given; what that should have been, `account` judges at the end.
+It knows the HTTP API and takes what it is given; what that should have been, `account` judges at
+the end.
 """
 
 import json
@@ -31,8 +33,10 @@ class Given(NamedTuple):
     :ivar form: what it said: kind, author, post and body as JSON text.
     :ivar at: when, in seconds since 1970.
     :ivar answer: the number of the answer it came in.
-    :ivar used: for each process when the last poll to it ended (0: never), with which faults are excused.
-    :ivar resumed: when the viewer last came back after it had hung up or thrown an answer away itself.
+    :ivar used: for each process when the last poll to it ended (0: never), with which faults are
+        excused.
+    :ivar resumed: when the viewer last came back after it had hung up or thrown an answer away
+        itself.
     """
 
     id: int
@@ -60,7 +64,8 @@ class Diary:
     What one viewer has seen.
 
     :ivar given: what came in answers that were taken, whose cursor was then used.
-    :ivar discarded: ids in answers that were thrown away, as if they had been lost; those come again.
+    :ivar discarded: ids in answers that were thrown away, as if they had been lost; those come
+        again.
     :ivar errors: how often a request failed, by kind.
     :ivar polls: all of them, to see what went wrong.
     """
@@ -78,7 +83,13 @@ class Diary:
         self.slowest = 0.0
         self.degraded = 0
 
-    def note(self, events: Sequence[dict[str, Any]], at: float, used: tuple[float, ...], resumed: float = 0.0) -> None:
+    def note(
+        self,
+        events: Sequence[dict[str, Any]],
+        at: float,
+        used: tuple[float, ...],
+        resumed: float = 0.0,
+    ) -> None:
         """Take an answer."""
         self.answers += 1
         ids = [event["id"] for event in events]
@@ -86,8 +97,21 @@ class Diary:
             self.disordered.append(ids)
         for event in events:
             self.repeats += event["id"] in self.discarded
-            form = json.dumps([event["kind"], event["author"], event["post"], event["body"]], sort_keys=True)
-            self.given.append(Given(event["id"], event["author"], event["kind"], form, at, self.answers, used, resumed))
+            form = json.dumps(
+                [event["kind"], event["author"], event["post"], event["body"]], sort_keys=True
+            )
+            self.given.append(
+                Given(
+                    event["id"],
+                    event["author"],
+                    event["kind"],
+                    form,
+                    at,
+                    self.answers,
+                    used,
+                    resumed,
+                )
+            )
 
 
 class Viewer:
@@ -125,7 +149,9 @@ class Viewer:
             except Failed as error:
                 self.diary.errors[error.kind] += 1
                 self._failures += 1
-                await deferLater(self._reactor, min(1.0, 0.1 * 2**self._failures) * self._rng.uniform(0.5, 1.0))
+                await deferLater(
+                    self._reactor, min(1.0, 0.1 * 2**self._failures) * self._rng.uniform(0.5, 1.0)
+                )
 
     def hurry(self, hold_seconds: float) -> None:
         """Hold polls only this long, beginning with the present one."""
@@ -144,7 +170,8 @@ class Viewer:
 
     async def _poll(self) -> None:
         found = await self._ask(
-            f"/feed/poll?as={self.diary.name}&cursor={self._cursor}&wait={self.hold_seconds}", GIVE_UP_SECONDS
+            f"/feed/poll?as={self.diary.name}&cursor={self._cursor}&wait={self.hold_seconds}",
+            GIVE_UP_SECONDS,
         )
         now: float = self._reactor.seconds()
         if self._rng.random() < DISCARDED:
@@ -159,7 +186,10 @@ class Viewer:
             self._cursor = ""
 
     async def _ask(self, target: str, seconds: float) -> Any:
-        """The document in the answer of a random process; now and then the viewer hangs up before it comes."""
+        """
+        The document in the answer of a random process; now and then the viewer hangs up before it
+        comes.
+        """
         number = self._rng.randrange(len(self._clients))
         client = self._asking = self._clients[number]
         hang_up = None

@@ -1,5 +1,6 @@
 """
-What is harmed: private servers and two feedd processes, with a proxy on every connection between them.
+What is harmed: private servers and two feedd processes, with a proxy on every connection between
+them.
 
 This module knows how the parts are joined. It does not know which faults there are.
 """
@@ -21,7 +22,10 @@ from tests.live.proxy import Proxy
 
 READY_SECONDS = 20.0
 RECENT_EVENTS = (10_000, 100)
-"""The second process remembers so little that its cold polls need the database, as after a long absence."""
+"""
+The second process remembers so little that its cold polls need the database, as after a long
+absence.
+"""
 
 
 class MortalFeedd(Feedd):
@@ -36,7 +40,13 @@ class MortalFeedd(Feedd):
         return self.folder / "armed"
 
     def _launch(self) -> int:
-        arguments = ["--nodaemon", "--pidfile=", "feedd", "--config", str(self.folder / "feedd.toml")]
+        arguments = [
+            "--nodaemon",
+            "--pidfile=",
+            "feedd",
+            "--config",
+            str(self.folder / "feedd.toml"),
+        ]
         environment = os.environ | {"PYTHONPATH": str(ROOT), ARMED: str(self.armed)}
         return self._run([sys.executable, "-m", "bench.chaos.launcher", *arguments], environment)
 
@@ -61,7 +71,8 @@ class World:
 
     :ivar fronts: where clients find the processes.
     :ivar behind: per process and part (``rabbitmq``, ``mariadb``) the proxy between them.
-    :ivar caches: a proxy for each memcached, for both processes: they must know it by the same name, or keys have two places.
+    :ivar caches: a proxy for each memcached, for both processes: they must know it by the same
+        name, or keys have two places.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -89,9 +100,15 @@ class World:
 
     async def stop(self) -> None:
         """Kill everything."""
-        for proxy in (*self.fronts, *self.caches, *(proxy for behind in self.behind for proxy in behind.values())):
+        for proxy in (
+            *self.fronts,
+            *self.caches,
+            *(proxy for behind in self.behind for proxy in behind.values()),
+        ):
             await proxy.stop()
-        await together(part.kill for part in (*self.feedds, self.rabbitmq, self.mariadb, *self.memcached))
+        await together(
+            part.kill for part in (*self.feedds, self.rabbitmq, self.mariadb, *self.memcached)
+        )
 
     def proxies(self, part: str) -> list[Proxy]:
         """The proxies of `part`, of every process."""
@@ -113,6 +130,11 @@ class World:
 
 
 async def together(calls: Iterable[Callable[[], Any]]) -> list[Any]:
-    """The results of blocking calls, each in a thread of its own, so that the reactor and its proxies go on."""
-    results: Deferred[list[Any]] = gatherResults([deferToThread(call) for call in calls], consumeErrors=True)
+    """
+    The results of blocking calls, each in a thread of its own, so that the reactor and its proxies
+    go on.
+    """
+    results: Deferred[list[Any]] = gatherResults(
+        [deferToThread(call) for call in calls], consumeErrors=True
+    )
     return await results

@@ -1,8 +1,9 @@
 """
 A site's own writer: it only INSERTs posts and events, commits late, and sometimes rolls back.
 
-It talks to the database directly, in threads, and knows nothing of feedd. It keeps the promise that feedd asks of a writer:
-COMMIT within `settle_seconds` after the INSERT, as far as the database lets it.
+It talks to the database directly, in threads, and knows nothing of feedd. It keeps the promise that
+feedd asks of a writer: COMMIT within `settle_seconds` after the INSERT, as far as the database lets
+it.
 """
 
 import json
@@ -74,7 +75,13 @@ class Writer:
         author, hold = self._rng.choice(self._people.names), self._rng.uniform(0.0, LATEST_SECONDS)
         commit, text = self._rng.random() >= ROLLED_BACK, f"written {self._rng.random():.6f}"
         writing: Deferred[None] = deferToThreadPool(
-            self._reactor, self._pool, self._transact, author, json.dumps({"text": text}), hold, commit
+            self._reactor,
+            self._pool,
+            self._transact,
+            author,
+            json.dumps({"text": text}),
+            hold,
+            commit,
         )
         writing.addErrback(self._fail)
         writing.addBoth(self._done)
@@ -92,10 +99,14 @@ class Writer:
         try:
             with connection.cursor() as cursor:
                 now = int(time.time() * _MS)
-                cursor.execute("INSERT INTO posts (author, body, created_at) VALUES (%s, %s, %s)", (author, body, now))
+                cursor.execute(
+                    "INSERT INTO posts (author, body, created_at) VALUES (%s, %s, %s)",
+                    (author, body, now),
+                )
                 began = time.time()
                 cursor.execute(
-                    "INSERT INTO events (kind, author, post, payload, created_at) VALUES ('post', %s, %s, %s, %s)",
+                    "INSERT INTO events (kind, author, post, payload, created_at) VALUES "
+                    "('post', %s, %s, %s, %s)",
                     (author, cursor.lastrowid, body, now),
                 )
                 id = cursor.lastrowid
@@ -110,7 +121,10 @@ class Writer:
             raise
 
     def _dawdle(self, cursor: Any, seconds: float) -> None:
-        """Let time pass between statements; while the database hangs, it hangs here too, and is not done the sooner for it."""
+        """
+        Let time pass between statements; while the database hangs, it hangs here too, and is not
+        done the sooner for it.
+        """
         while seconds > 0:
             time.sleep(min(seconds, STEP_SECONDS))
             cursor.execute("SELECT 1")

@@ -1,5 +1,6 @@
 """
-The programs in C: fanbench, the load generator that costs less than what it measures, and limit, the floor.
+The programs in C: fanbench, the load generator that costs less than what it measures, and limit,
+the floor.
 
 They are compiled into a temporary folder when they are first wanted. This module knows no server.
 """
@@ -34,7 +35,9 @@ def missing() -> str:
 def program(name: str) -> Path:
     """The compiled program of this name."""
     built = servers.supervisor().folder / name
-    subprocess.run([compiler() or "cc", "-O2", "-o", str(built), str(SOURCES / f"{name}.c")], check=True)
+    subprocess.run(
+        [compiler() or "cc", "-O2", "-o", str(built), str(SOURCES / f"{name}.c")], check=True
+    )
     return built
 
 
@@ -52,7 +55,14 @@ def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
 def arguments(served: Served, number: int, variables: Path) -> list[str]:
     """What makes fanbench hold the conversation of `served`; its variables are read from a file."""
     talk = served.conversation
-    listed = ["--port", _listed(served.ports), "--pid", _listed(served.pids), "--conns", str(number)]
+    listed = [
+        "--port",
+        _listed(served.ports),
+        "--pid",
+        _listed(served.pids),
+        "--conns",
+        str(number),
+    ]
     listed += ["--path", talk.poll, "--pub-path", talk.publish, "--pub-body", talk.body]
     listed += ["--sources", str(1 + number // PORTS_OF_AN_ADDRESS)]
     listed += ["--send-body", talk.send] if talk.send else []
@@ -83,14 +93,18 @@ def timed(found: dict[str, Any]) -> Timed:
     missing = found["conns"] * found["sent"] - found["delivered"]
     cpu_us = found["cpu_s"] / max(1, found["delivered"]) * 1e6
     errors = found["errors"] + found["reconnects"]
-    return Timed(found["sent"], found["p50_ms"], found["p99_ms"], found["worst_ms"], cpu_us, missing, errors)
+    return Timed(
+        found["sent"], found["p50_ms"], found["p99_ms"], found["worst_ms"], cpu_us, missing, errors
+    )
 
 
 def _run(served: Served, number: int, options: list[str]) -> dict[str, Any]:
     variables = servers.supervisor().folder / "variables"
     variables.write_text("".join(f"{line}\n" for line in served.conversation.variables))
     command = [str(program("fanbench")), *arguments(served, number, variables), *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -15,7 +15,9 @@ DEFAULT = ("feedd", "nchan", "floor", "loop", "node", "aiohttp", "socketio", "fa
 
 
 def known(npm: Path | None) -> dict[str, Peer]:
-    """Every peer by its name; `npm` is the folder of the packages that the peers in Node.js need."""
+    """
+    Every peer by its name; `npm` is the folder of the packages that the peers in Node.js need.
+    """
     peers: list[Peer] = [
         FeeddPeer(),
         FeeddPeer(lane=False),
@@ -33,7 +35,8 @@ def known(npm: Path | None) -> dict[str, Peer]:
 
 def choose(names: Iterable[str], peers: dict[str, Peer]) -> tuple[list[Peer], list[str]]:
     """
-    The peers of these names that are installed here, and for each of the others a line that says what to install.
+    The peers of these names that are installed here, and for each of the others a line that says
+    what to install.
 
     :raises ValueError: for a name that nobody has.
     """
@@ -50,7 +53,9 @@ def choose(names: Iterable[str], peers: dict[str, Peer]) -> tuple[list[Peer], li
 
 
 def chosen(text: str, npm: str | None) -> list[Peer]:
-    """The installed peers among the names in `text`, separated by commas; what is lacking is printed."""
+    """
+    The installed peers among the names in `text`, separated by commas; what is lacking is printed.
+    """
     folder = Path(npm) if npm else None
     if folder:
         install(folder)

@@ -20,12 +20,18 @@ class AiohttpGateway:
 
     def missing(self) -> str:
         """Its packages."""
-        lacking = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+        lacking = [
+            package
+            for module, package in PACKAGES.items()
+            if importlib.util.find_spec(module) is None
+        ]
         return f"{' '.join(lacking)} (pip install -e '.[bench]')" if lacking else ""
 
     @contextmanager
     def running(self, viewers: int) -> Iterator[Served]:
         """One process."""
         script = str(PROGRAMS / "aiohttp_gateway.py")
-        with started(Program([sys.executable, script, "{port}", servers.rabbitmq().url]), JSONP) as served:
+        with started(
+            Program([sys.executable, script, "{port}", servers.rabbitmq().url]), JSONP
+        ) as served:
             yield served

@@ -1,5 +1,6 @@
 """
-feedd as a site runs it: a JWT for each viewer, RabbitMQ, MariaDB and memcached, a JSONP poll with a cursor.
+feedd as a site runs it: a JWT for each viewer, RabbitMQ, MariaDB and memcached, a JSONP poll with a
+cursor.
 
 The friendships are in the tables before the daemon starts, so that nothing has to settle.
 """
@@ -38,7 +39,10 @@ class BenchedFeedd(Feedd):
     """
 
     def __init__(self, database: str, http: str = "", more: str = "", shared_port: int = 0) -> None:
-        auth = '[auth]\nmode = "token"\nsecret_file = "{folder}/token.key"\nbackend_key_file = "{folder}/backend.key"\n'
+        auth = (
+            '[auth]\nmode = "token"\nsecret_file = "{folder}/token.key"\nbackend_key_file = '
+            '"{folder}/backend.key"\n'
+        )
         super().__init__(settings(database) + more + auth, http=http)
         self._shared_port = shared_port
 
@@ -46,7 +50,11 @@ class BenchedFeedd(Feedd):
         """Make the tables, before any process runs."""
         self._prepare()
         feedd = str(Path(sys.executable).with_name("feedd"))
-        subprocess.run([feedd, "migrate", "--config", str(self.folder / "feedd.toml")], check=True, capture_output=True)
+        subprocess.run(
+            [feedd, "migrate", "--config", str(self.folder / "feedd.toml")],
+            check=True,
+            capture_output=True,
+        )
 
     def _prepare(self) -> None:
         (self.folder / "token.key").write_text(SECRET)
@@ -54,7 +62,10 @@ class BenchedFeedd(Feedd):
         super()._prepare()
         if self._shared_port:
             file = self.folder / "feedd.toml"
-            own, shared = f'"tcp:{self.port}:interface={HOST}"', f'"tcp:{self._shared_port}:interface={HOST}"'
+            own, shared = (
+                f'"tcp:{self.port}:interface={HOST}"',
+                f'"tcp:{self._shared_port}:interface={HOST}"',
+            )
             file.write_text(file.read_text().replace(own, f"{own}, {shared}", 1))
 
 
@@ -78,7 +89,9 @@ class FeeddPeer:
     @contextmanager
     def running(self, viewers: int) -> Iterator[Served]:
         """For `viewers` friends of one author."""
-        with serving([(f"u{i}", AUTHOR) for i in range(viewers)], self._http, processes=self._processes) as (ports, pids):
+        with serving(
+            [(f"u{i}", AUTHOR) for i in range(viewers)], self._http, processes=self._processes
+        ) as (ports, pids):
             yield Served(ports, pids, conversation(viewers))
 
 
@@ -123,12 +136,18 @@ def befriend(database: str, friendships: Iterable[tuple[str, str]]) -> None:
     """Write the rows (viewer, friend) into the tables of `database`, a URL."""
     address = urlsplit(database)
     connection = pymysql.connect(
-        host=address.hostname, port=address.port or 3306, user=address.username, database=address.path[1:], autocommit=True
+        host=address.hostname,
+        port=address.port or 3306,
+        user=address.username,
+        database=address.path[1:],
+        autocommit=True,
     )
     rows = iter(friendships)
     try:
         with connection.cursor() as cursor:
             while batch := list(islice(rows, ROWS_A_STATEMENT)):
-                cursor.executemany("INSERT INTO friendships (viewer, friend) VALUES (%s, %s)", batch)
+                cursor.executemany(
+                    "INSERT INTO friendships (viewer, friend) VALUES (%s, %s)", batch
+                )
     finally:
         connection.close()

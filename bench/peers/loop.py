@@ -24,7 +24,11 @@ class Loop:
     def running(self, viewers: int) -> Iterator[Served]:
         """Asked as feedd is."""
         # It answers a GET with nothing, so it is asked with a POST.
-        program = Program([sys.executable, str(PROGRAMS / "loop.py"), "{port}"], ping=b"POST / HTTP/1.0\r\n\r\n")
-        talk = Conversation(poll=f"/feed/poll?callback=cb{{i}}&token={TOKEN}&cursor={{cursor}}", cursor_key="cursor")
+        program = Program(
+            [sys.executable, str(PROGRAMS / "loop.py"), "{port}"], ping=b"POST / HTTP/1.0\r\n\r\n"
+        )
+        talk = Conversation(
+            poll=f"/feed/poll?callback=cb{{i}}&token={TOKEN}&cursor={{cursor}}", cursor_key="cursor"
+        )
         with started(program, talk) as served:
             yield served

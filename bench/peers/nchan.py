@@ -20,13 +20,19 @@ class Nchan:
     def missing(self) -> str:
         """Its Debian packages."""
         here = shutil.which("nginx", path=NGINX_PATH) and MODULE.exists()
-        return "" if here else "nginx with nchan (Debian: apt-get install nginx-light libnginx-mod-nchan)"
+        return (
+            ""
+            if here
+            else "nginx with nchan (Debian: apt-get install nginx-light libnginx-mod-nchan)"
+        )
 
     @contextmanager
     def running(self, viewers: int) -> Iterator[Served]:
         """The worker is what is measured; the master does nothing."""
         nginx = shutil.which("nginx", path=NGINX_PATH) or "nginx"
-        program = Program([nginx, "-p", "{folder}/", "-c", "{folder}/nchan.conf"], prepare=_configure)
+        program = Program(
+            [nginx, "-p", "{folder}/", "-c", "{folder}/nchan.conf"], prepare=_configure
+        )
         program.start()
         try:
             worker = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0]

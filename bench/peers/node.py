@@ -48,7 +48,9 @@ class NodeGateway(_Node):
     @contextmanager
     def running(self, viewers: int) -> Iterator[Served]:
         """One process."""
-        with started(self._program("node_gateway.js", servers.rabbitmq().url, self.queues), JSONP) as served:
+        with started(
+            self._program("node_gateway.js", servers.rabbitmq().url, self.queues), JSONP
+        ) as served:
             yield served
 
 
@@ -72,7 +74,9 @@ class SocketIO(_Node):
         path = "/socket.io/?EIO=4&transport=polling&sid={v}"
         with started(program, Conversation(poll=path)) as served:
             sessions = _sessions(self.name, program, viewers)
-            yield served._replace(conversation=Conversation(poll=path, body="{token}", variables=sessions))
+            yield served._replace(
+                conversation=Conversation(poll=path, body="{token}", variables=sessions)
+            )
 
 
 class Faye(_Node):
@@ -89,24 +93,47 @@ class Faye(_Node):
         message = '[{"channel":"/feed","data":{"t":"{token}"}}]'
         with started(program, Conversation(poll="/faye")) as served:
             sessions = _sessions(self.name, program, viewers)
-            talk = Conversation(poll="/faye", publish="/faye", body=message, send=connect, variables=sessions)
+            talk = Conversation(
+                poll="/faye", publish="/faye", body=message, send=connect, variables=sessions
+            )
             yield served._replace(conversation=talk)
 
 
 def install(folder: Path) -> None:
     """Install what the peers in Node.js need into `folder`, unless it is there."""
-    if all((folder / "node_modules" / package).is_dir() for package in PACKAGES) or shutil.which("npm") is None:
+    if (
+        all((folder / "node_modules" / package).is_dir() for package in PACKAGES)
+        or shutil.which("npm") is None
+    ):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(folder), *PACKAGES]
+    command = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-save",
+        "--prefix",
+        str(folder),
+        *PACKAGES,
+    ]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def _sessions(kind: str, program: Program, viewers: int) -> tuple[str, ...]:
     """Their ids, made by a process of its own."""
     file = program.folder / "sessions"
-    command = ["node", str(PROGRAMS / "sessions.js"), kind, str(program.port), str(viewers), str(file)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SESSIONS_SECONDS)
+    command = [
+        "node",
+        str(PROGRAMS / "sessions.js"),
+        kind,
+        str(program.port),
+        str(viewers),
+        str(file),
+    ]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SESSIONS_SECONDS
+    )
     if done.returncode:
         raise NotStarted(f"{kind} gave no sessions:\n{done.stderr[-2000:]}")
     return tuple(file.read_text().split())

@@ -1,7 +1,8 @@
 """
 What a benchmark needs of a server: whether it is installed, and a run of it.
 
-Every process is started through the supervisor of the live tests, so that nothing outlives a run. This module knows no server.
+Every process is started through the supervisor of the live tests, so that nothing outlives a run.
+This module knows no server.
 """
 
 import os

@@ -3,8 +3,9 @@ Posting to a feed from Python: rows in the log, and the bell.
 
     DB_PASSWORD=... python post.py alice 'héllo 😀'
 
-The rows may be written in a transaction of the site's own; feedd finds them within a second. The bell, after the commit, makes
-it milliseconds, and may fail. Needs PyMySQL and pika (pip install PyMySQL pika).
+The rows may be written in a transaction of the site's own; feedd finds them within a second. The
+bell, after the commit, makes it milliseconds, and may fail. Needs PyMySQL and pika (pip install
+PyMySQL pika).
 """
 
 import json
@@ -21,13 +22,24 @@ def post(database, author, text):
     body = {"text": text}
     at = int(time.time() * 1000)
     with database.cursor() as cursor:
-        cursor.execute("INSERT INTO posts (author, body, created_at) VALUES (%s, %s, %s)", (author, json.dumps(body), at))
+        cursor.execute(
+            "INSERT INTO posts (author, body, created_at) VALUES (%s, %s, %s)",
+            (author, json.dumps(body), at),
+        )
         number = cursor.lastrowid
         cursor.execute(
-            "INSERT INTO events (kind, author, post, payload, created_at) VALUES ('post', %s, %s, %s, %s)",
+            "INSERT INTO events (kind, author, post, payload, created_at) VALUES "
+            "('post', %s, %s, %s, %s)",
             (author, number, json.dumps(body), at),
         )
-        event = {"id": cursor.lastrowid, "kind": "post", "author": author, "post": number, "body": body, "at": at}
+        event = {
+            "id": cursor.lastrowid,
+            "kind": "post",
+            "author": author,
+            "post": number,
+            "body": body,
+            "at": at,
+        }
     database.commit()
     return event
 
@@ -36,7 +48,9 @@ def ring(channel, event):
     """Publish an event to its author's exchange."""
     exchange = f"{event['author']}_feedExchange"
     channel.exchange_declare(exchange, "fanout", durable=True)
-    channel.basic_publish(exchange, "", json.dumps(event), pika.BasicProperties(content_type="application/json"))
+    channel.basic_publish(
+        exchange, "", json.dumps(event), pika.BasicProperties(content_type="application/json")
+    )
 
 
 def main(author, text):

@@ -1,8 +1,9 @@
 """
 Whom this process listens to, and therefore which exchanges it needs.
 
-An author that nobody listens to any more is kept for a while, because a viewer who polls comes back. This module knows authors,
-exchanges and times that it is told; it does not know a broker or a clock.
+An author that nobody listens to any more is kept for a while, because a viewer who polls comes
+back. This module knows authors, exchanges and times that it is told; it does not know a broker or a
+clock.
 """
 
 from collections import Counter
@@ -17,7 +18,8 @@ class Following:
 
     Its size is that of the hub's follower index, which is bounded there.
 
-    :ivar by_name: for the hot path: author by exchange, or by routing key when exchanges are shards.
+    :ivar by_name: for the hot path: author by exchange, or by routing key when exchanges are
+        shards.
     """
 
     def __init__(self, exchanges: Exchanges, linger_seconds: float) -> None:
@@ -43,11 +45,15 @@ class Following:
             self._lingering.setdefault(author, now + self._linger_seconds)
 
     def next_expiry(self) -> float | None:
-        """When `expire` has something to do, in the seconds of `unfollow`; None when nobody lingers."""
+        """
+        When `expire` has something to do, in the seconds of `unfollow`; None when nobody lingers.
+        """
         return next(iter(self._lingering.values()), None)
 
     def expire(self, now: float) -> list[bytes]:
-        """Drop the authors that have lingered long enough: the exchanges that are not needed any more."""
+        """
+        Drop the authors that have lingered long enough: the exchanges that are not needed any more.
+        """
         unneeded = []
         # All linger equally long, so those that are due stand in front.
         due = list(takewhile(lambda lingering: lingering[1] <= now, self._lingering.items()))

@@ -32,10 +32,11 @@ class AMQPBroker(Service):
     """
     `feedd.feed.ports.Broker` over AMQP 0-9-1, made for RabbitMQ 3.8 and later.
 
-    Counts ``amqp_unreadable``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped`` (broker away, blocked or
-    slow), ``amqp_publish_lost`` (under way when a channel went), ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we
-    may not use), ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned``, ``amqp_bound_again`` (see `missed`) and
-    ``amqp_errors``.
+    Counts ``amqp_unreadable``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped``
+    (broker away, blocked or slow), ``amqp_publish_lost`` (under way when a channel went),
+    ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we may not use),
+    ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned``, ``amqp_bound_again`` (see
+    `missed`) and ``amqp_errors``.
     """
 
     def __init__(
@@ -60,13 +61,19 @@ class AMQPBroker(Service):
         :raises BadConfig: when the URL or the exchange's name cannot be used.
         """
         address = parse_address(settings.url, password)
-        heartbeat = settings.heartbeat_seconds if address.heartbeat_seconds is None else address.heartbeat_seconds
+        heartbeat = (
+            settings.heartbeat_seconds
+            if address.heartbeat_seconds is None
+            else address.heartbeat_seconds
+        )
         timeout = settings.timeout_seconds
         self._clock: Any = reactor
         self._settings = settings
         self._changed = changed
         self._complain = Complaints(counters, self._clock.seconds)
-        self._following = Following(Exchanges(settings.exchange, settings.shards), settings.linger_seconds)
+        self._following = Following(
+            Exchanges(settings.exchange, settings.shards), settings.linger_seconds
+        )
         self._as_it_is = Remembered(MAX_AS_IT_IS)
         inbox = Inbox(self._following, deliver, self._complain, counters, now_ms)
         self._link = Link(
@@ -85,7 +92,10 @@ class AMQPBroker(Service):
 
     @property
     def up(self) -> bool:
-        """Whether what others publish is heard: connected, consuming, bound to every author that is followed."""
+        """
+        Whether what others publish is heard: connected, consuming, bound to every author that is
+        followed.
+        """
         return self._ready
 
     @property
@@ -116,13 +126,19 @@ class AMQPBroker(Service):
 
     def missed(self, author: str) -> None:
         """
-        Declare and bind the author's exchange again: somebody may have deleted it, or unbound our queue.
+        Declare and bind the author's exchange again: somebody may have deleted it, or unbound our
+        queue.
 
-        The probe cannot see that; only the net can. It is also called for what was never published, such as an INSERT by the
-        site, so an exchange is bound again every `BIND_AGAIN_SECONDS` at most.
+        The probe cannot see that; only the net can. It is also called for what was never published,
+        such as an INSERT by the site, so an exchange is bound again every `BIND_AGAIN_SECONDS` at
+        most.
         """
         exchange, now = self._following.exchanges.of(author), self._clock.seconds()
-        if self._session is None or not self._following.needs(exchange) or self._bound_again.get(exchange, -1e9) > now:
+        if (
+            self._session is None
+            or not self._following.needs(exchange)
+            or self._bound_again.get(exchange, -1e9) > now
+        ):
             return
         if len(self._bound_again) >= MAX_BOUND_AGAIN:
             self._bound_again.clear()
@@ -154,7 +170,9 @@ class AMQPBroker(Service):
         await self._link.stop()
 
     async def _use(self, client: Client) -> None:
-        session = self._session = Session(client, self._following, self._as_it_is, self._settings, self._complain)
+        session = self._session = Session(
+            client, self._following, self._as_it_is, self._settings, self._complain
+        )
         client.on_blocked = session.wake
         await session.open()
         self._ready = True

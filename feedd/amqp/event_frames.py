@@ -1,15 +1,23 @@
 """
 The one message that is published a thousand times a second, packed in one go.
 
-What `feedd.amqp.protocol.frames` packs of any method, content and property, field by field, is here one template for an event: the same
-bytes at a tenth of the cost. This module knows an event and frames; it does not know channels or confirms.
-Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6, basic.publish.
+What `feedd.amqp.protocol.frames` packs of any method, content and property, field by field, is here
+one template for an event: the same bytes at a tenth of the cost. This module knows an event and
+frames; it does not know channels or confirms. Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6,
+basic.publish.
 """
 
 import struct
 
 from feedd.amqp.protocol.frames import FRAME_OVERHEAD, Unpackable, pack_frame
-from feedd.amqp.protocol.methods import BASIC, FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD, METHODS
+from feedd.amqp.protocol.methods import (
+    BASIC,
+    FRAME_BODY,
+    FRAME_END,
+    FRAME_HEADER,
+    FRAME_METHOD,
+    METHODS,
+)
 from feedd.core.event import Event
 
 TRANSIENT = 1
@@ -19,7 +27,10 @@ _HEADER = struct.Struct(">BHIHHQH")
 _BODY = struct.Struct(">BHI")
 _PUBLISH_ID = METHODS["basic.publish"].id
 _NAMES = [field.name for field in BASIC.fields]
-_FLAGS = sum(1 << (15 - _NAMES.index(name)) for name in ("content-type", "delivery-mode", "message-id", "type"))
+_FLAGS = sum(
+    1 << (15 - _NAMES.index(name))
+    for name in ("content-type", "delivery-mode", "message-id", "type")
+)
 _FIRST_PROPERTIES = b"\x10application/json" + bytes((TRANSIENT,))
 _END = bytes((FRAME_END,))
 _NO_BITS = b"\0" + _END  # neither mandatory nor immediate
@@ -31,7 +42,12 @@ def pack_event(channel: int, exchange: bytes, event: Event, frame_max: int) -> b
 
     :raises Unpackable: when a name has more than 255 bytes.
     """
-    key, kind, number, body = event.author.encode(), event.kind.encode(), b"%d" % event.id, event.json
+    key, kind, number, body = (
+        event.author.encode(),
+        event.kind.encode(),
+        b"%d" % event.id,
+        event.json,
+    )
     if len(exchange) > 255 or len(key) > 255 or len(kind) > 255:
         raise Unpackable("a short string over 255 bytes")
     if len(body) > frame_max - FRAME_OVERHEAD or not body:
@@ -40,10 +56,14 @@ def pack_event(channel: int, exchange: bytes, event: Event, frame_max: int) -> b
         bodies = _BODY.pack(FRAME_BODY, channel, len(body)) + body + _END
     return b"".join(
         (
-            _PUBLISH.pack(FRAME_METHOD, channel, 9 + len(exchange) + len(key), BASIC.id, _PUBLISH_ID, 0),
+            _PUBLISH.pack(
+                FRAME_METHOD, channel, 9 + len(exchange) + len(key), BASIC.id, _PUBLISH_ID, 0
+            ),
             b"%c%b%c%b" % (len(exchange), exchange, len(key), key),
             _NO_BITS,
-            _HEADER.pack(FRAME_HEADER, channel, 34 + len(number) + len(kind), BASIC.id, 0, len(body), _FLAGS),
+            _HEADER.pack(
+                FRAME_HEADER, channel, 34 + len(number) + len(kind), BASIC.id, 0, len(body), _FLAGS
+            ),
             _FIRST_PROPERTIES,
             b"%c%b%c%b" % (len(number), number, len(kind), kind),
             _END,
@@ -55,4 +75,7 @@ def pack_event(channel: int, exchange: bytes, event: Event, frame_max: int) -> b
 def _pack_bodies(channel: int, body: bytes, frame_max: int) -> bytes:
     """A body that takes more than one frame, or none."""
     piece = frame_max - FRAME_OVERHEAD
-    return b"".join(pack_frame(FRAME_BODY, channel, body[start : start + piece]) for start in range(0, len(body), piece))
+    return b"".join(
+        pack_frame(FRAME_BODY, channel, body[start : start + piece])
+        for start in range(0, len(body), piece)
+    )

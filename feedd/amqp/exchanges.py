@@ -1,9 +1,10 @@
 """
 Which exchange carries an author, and which exchanges we know.
 
-The name is a template: ``{user}`` gives each author an exchange of their own; ``{shard}`` gives them one of `shards`, number
-crc32(author) modulo `shards`, for sites with more authors than a broker likes to have exchanges. A message on a shard says in
-its routing key whose it is. This module knows names; it does not know a broker.
+The name is a template: ``{user}`` gives each author an exchange of their own; ``{shard}`` gives
+them one of `shards`, number crc32(author) modulo `shards`, for sites with more authors than a
+broker likes to have exchanges. A message on a shard says in its routing key whose it is. This
+module knows names; it does not know a broker.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,9 @@ class Exchanges:
     def of(self, author: str) -> bytes:
         """The exchange that carries `author`."""
         if self.sharded:
-            return self._template.replace("{shard}", str(crc32(author.encode()) % self._shards)).encode()
+            return self._template.replace(
+                "{shard}", str(crc32(author.encode()) % self._shards)
+            ).encode()
         return self._template.replace("{user}", author).encode()
 
 

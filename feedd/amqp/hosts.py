@@ -1,10 +1,11 @@
 """
 The broker's URL -> where to connect and as whom.
 
-``amqp://user:password@host:port,host2:port2/vhost?heartbeat=10`` as in RabbitMQ's URI specification, with several hosts
-besides. User, password and vhost are URL-decoded. Of the query, ``heartbeat`` (seconds) and ``cacertfile`` (a PEM file to trust
-instead of the system's authorities) are understood, anything else is ignored. This module knows URLs and endpoints; it does
-not know AMQP.
+``amqp://user:password@host:port,host2:port2/vhost?heartbeat=10`` as in RabbitMQ's URI
+specification, with several hosts besides. User, password and vhost are URL-decoded. Of the query,
+``heartbeat`` (seconds) and ``cacertfile`` (a PEM file to trust instead of the system's authorities)
+are understood, anything else is ignored. This module knows URLs and endpoints; it does not know
+AMQP.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 
 
 class Address(NamedTuple):
-    """What a URL says. `hosts` are ``(name, port)``; `heartbeat_seconds` None when the URL does not say."""
+    """
+    What a URL says. `hosts` are ``(name, port)``; `heartbeat_seconds` None when the URL does not
+    say.
+    """
 
     tls: bool
     hosts: tuple[tuple[str, int], ...]
@@ -30,7 +34,9 @@ class Address(NamedTuple):
 
 
 class Door(NamedTuple):
-    """One host to try; `name` is its host and port, for people; `endpoint` an IStreamClientEndpoint."""
+    """
+    One host to try; `name` is its host and port, for people; `endpoint` an IStreamClientEndpoint.
+    """
 
     name: str
     endpoint: Any
@@ -42,7 +48,8 @@ def parse_address(url: str, password: str = "") -> Address:
 
     Without user it is guest:guest, without path the vhost ``/``, as RabbitMQ's own clients have it.
 
-    :raises BadConfig: when it cannot be used. The text never repeats the URL, which may hold a password.
+    :raises BadConfig: when it cannot be used. The text never repeats the URL, which may hold a
+        password.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in DEFAULT_PORTS or not rest:
@@ -62,13 +69,19 @@ def parse_address(url: str, password: str = "") -> Address:
 
 
 def make_doors(reactor: object, address: Address, timeout_seconds: float) -> Sequence[Door]:
-    """An endpoint for each host, in the URL's order; with TLS, the host's certificate is verified against its name."""
+    """
+    An endpoint for each host, in the URL's order; with TLS, the host's certificate is verified
+    against its name.
+    """
     return [
-        Door(f"{host}:{port}", _make_endpoint(reactor, address, host, port, timeout_seconds)) for host, port in address.hosts
+        Door(f"{host}:{port}", _make_endpoint(reactor, address, host, port, timeout_seconds))
+        for host, port in address.hosts
     ]
 
 
-def _make_endpoint(reactor: object, address: Address, host: str, port: int, timeout_seconds: float) -> Any:
+def _make_endpoint(
+    reactor: object, address: Address, host: str, port: int, timeout_seconds: float
+) -> Any:
     endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=timeout_seconds)
     if not address.tls:
         return endpoint

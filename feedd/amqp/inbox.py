@@ -1,8 +1,8 @@
 """
 A message from the broker -> an event, or nothing.
 
-The names on the envelope are looked up before the body is read, so a message for nobody here costs next to nothing. This module
-knows messages and events; it does not know connections.
+The names on the envelope are looked up before the body is read, so a message for nobody here costs
+next to nothing. This module knows messages and events; it does not know connections.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,19 @@ from feedd.core.event import Event, UnreadableEvent, foreign_message, is_user, p
 DEFAULT_EXCHANGE = b""
 
 FIRST_MS = 100_000_000_000
-"""A timestamp is in seconds (AMQP 0-9-1), which reach this number in the year 5138; producers that send milliseconds exist."""
+"""
+A timestamp is in seconds (AMQP 0-9-1), which reach this number in the year 5138; producers that
+send milliseconds exist.
+"""
 
 MAX_MS = 1 << 53
 
 
 class Inbox:
-    """Takes each message that arrives; anything that is no event of a followed author is counted and dropped."""
+    """
+    Takes each message that arrives; anything that is no event of a followed author is counted and
+    dropped.
+    """
 
     def __init__(
         self,
@@ -42,7 +48,9 @@ class Inbox:
         self._now_ms = now_ms
 
     def __call__(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> None:
-        """`header` is the message's property flags and values; see `feedd.amqp.protocol.frame_reader`."""
+        """
+        `header` is the message's property flags and values; see `feedd.amqp.protocol.frame_reader`.
+        """
         author = self._authors.get(routing_key if self._sharded else exchange)
         if author is None:
             self._miss(exchange, routing_key)
@@ -58,12 +66,21 @@ class Inbox:
         if exchange == DEFAULT_EXCHANGE:
             return  # the probe's message to ourselves
         if self._sharded and not is_user(routing_key.decode("ascii", "replace")):
-            self._complain("amqp_unreadable", f"a message on {exchange!r} whose routing key is no author")
+            self._complain(
+                "amqp_unreadable", f"a message on {exchange!r} whose routing key is no author"
+            )
             return
-        self._counters.add("amqp_unfollowed")  # on a shard that is most of them, and nothing to complain of
+        self._counters.add(
+            "amqp_unfollowed"
+        )  # on a shard that is most of them, and nothing to complain of
 
     def _foreign(self, body: bytes, author: str, header: bytes) -> Event:
         properties: dict[str, Any] = unpack_properties(BASIC, header)
         at = properties.get("timestamp", 0)
         at = at if at >= FIRST_MS else at * 1000
-        return foreign_message(body, author, properties.get("message-id", b""), at if 0 < at < MAX_MS else self._now_ms())
+        return foreign_message(
+            body,
+            author,
+            properties.get("message-id", b""),
+            at if 0 < at < MAX_MS else self._now_ms(),
+        )

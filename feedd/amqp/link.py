@@ -1,8 +1,10 @@
 """
-Keeps one connection to the broker up: tries the hosts in turn, waits longer each time, begins again when it is lost.
+Keeps one connection to the broker up: tries the hosts in turn, waits longer each time, begins again
+when it is lost.
 
-The number of failures is forgotten only when a connection has become useful, not when it is made: a broker that lets us in and
-throws us out is not hammered. This module knows hosts, time and chance; it does not know what a connection is used for.
+The number of failures is forgotten only when a connection has become useful, not when it is made: a
+broker that lets us in and throws us out is not hammered. This module knows hosts, time and chance;
+it does not know what a connection is used for.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -45,7 +47,8 @@ class Link:
         random: Callable[[], float],
     ) -> None:
         """
-        `use` takes a client that is logged in and returns when it is useful; `lost` follows each call of it.
+        `use` takes a client that is logged in and returns when it is useful; `lost` follows each
+        call of it.
 
         :param random: a number from 0 to 1, for the jitter.
         """
@@ -66,7 +69,9 @@ class Link:
         self.trouble = "connecting"
         self._stopping = False
         self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(lambda failure: self._log.failure("the link to the broker has ended", failure))
+        self._running.addErrback(
+            lambda failure: self._log.failure("the link to the broker has ended", failure)
+        )
 
     def stop(self) -> Deferred[None]:
         """End, at once; fires when the connection has gone."""
@@ -92,7 +97,10 @@ class Link:
     async def _pause(self) -> None:
         if not self._stopping:
             with suppress(CancelledError):
-                await deferLater(self._clock, delay_seconds(self._failures, self._number_of_doors, self._random()))
+                await deferLater(
+                    self._clock,
+                    delay_seconds(self._failures, self._number_of_doors, self._random()),
+                )
 
     async def _try(self, door: Door) -> str:
         """One connection, from its beginning to its end: why it ended."""
@@ -123,9 +131,16 @@ class Link:
 
 
 def delay_seconds(failures: int, doors: int, random: float) -> float:
-    """How long to wait after so many failures: hardly, while there are hosts untried; then longer with every round of them."""
+    """
+    How long to wait after so many failures: hardly, while there are hosts untried; then longer with
+    every round of them.
+    """
     rounds, untried = divmod(failures, doors)
-    span = NEXT_HOST_SECONDS if untried else min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(rounds - 1, 16))
+    span = (
+        NEXT_HOST_SECONDS
+        if untried
+        else min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(rounds - 1, 16))
+    )
     return span * (0.5 + random / 2)
 
 

@@ -13,7 +13,8 @@ class LocalBroker:
     """
     `feedd.feed.ports.Broker` without a broker.
 
-    What a process publishes it has already offered to its own log, so what comes back is a repeat, and the log drops it by id.
+    What a process publishes it has already offered to its own log, so what comes back is a repeat,
+    and the log drops it by id.
     """
 
     up = True

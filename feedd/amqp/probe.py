@@ -1,8 +1,9 @@
 """
 Notices a consumer that has gone mute while its connection lives.
 
-Every few seconds the process sends a message to its own queue. When nothing at all has been delivered for a while, that one
-included, the connection is given up for a new one. This module knows one channel and how to count; it does not know messages.
+Every few seconds the process sends a message to its own queue. When nothing at all has been
+delivered for a while, that one included, the connection is given up for a new one. This module
+knows one channel and how to count; it does not know messages.
 """
 
 from collections.abc import Callable
@@ -35,7 +36,9 @@ class Probe:
     def start(self) -> None:
         """Begin, with a first message at once."""
         self._heard_at = self._seconds()
-        self._loop.start(PROBE_SECONDS).addErrback(lambda failure: self._client.fail(f"probe: {failure.getErrorMessage()}"))
+        self._loop.start(PROBE_SECONDS).addErrback(
+            lambda failure: self._client.fail(f"probe: {failure.getErrorMessage()}")
+        )
 
     def stop(self) -> None:
         """End; may be called again."""

@@ -1,9 +1,10 @@
 """
 Rings the bell: publishes events, each on its author's exchange, and follows the broker's confirms.
 
-Publishing is best effort, because the log has every event and the tail of every process reads it: what cannot go out now is
-dropped and counted. This module knows events, a channel and how much may be under way; it does not know the log.
-Source: RabbitMQ, "Publisher Confirms": numbers count from 1 on each channel, `multiple` means all up to here.
+Publishing is best effort, because the log has every event and the tail of every process reads it:
+what cannot go out now is dropped and counted. This module knows events, a channel and how much may
+be under way; it does not know the log. Source: RabbitMQ, "Publisher Confirms": numbers count from 1
+on each channel, `multiple` means all up to here.
 """
 
 import re
@@ -31,7 +32,9 @@ _EXCHANGE_IN = re.compile(rb"exchange '([^']+)'")
 class Publisher(Listener):
     """Publishes on a channel of its own, over one connection."""
 
-    def __init__(self, client: Client, exchanges: Exchanges, topology: Topology, complain: Complaints) -> None:
+    def __init__(
+        self, client: Client, exchanges: Exchanges, topology: Topology, complain: Complaints
+    ) -> None:
         self._client = client
         self._exchanges = exchanges
         self._topology = topology
@@ -56,9 +59,16 @@ class Publisher(Listener):
                 self.answered(exchange, True)
 
     def publish(self, event: Event) -> None:
-        """Publish `event`, now or as soon as its exchange is there. Never raises; what is over the bounds is dropped."""
+        """
+        Publish `event`, now or as soon as its exchange is there. Never raises; what is over the
+        bounds is dropped.
+        """
         size = len(event.json)
-        if self._client.blocked is not None or self._events >= MAX_EVENTS or self._bytes + size > MAX_BYTES:
+        if (
+            self._client.blocked is not None
+            or self._events >= MAX_EVENTS
+            or self._bytes + size > MAX_BYTES
+        ):
             self._complain("amqp_publish_dropped", "the broker does not keep up")
             return
         self._events += 1
@@ -86,7 +96,9 @@ class Publisher(Listener):
         numbers = [number]
         if multiple:
             # Numbers only grow, so all up to this one stand in front; 0 means all.
-            numbers = list(takewhile(lambda earlier: earlier <= number or number == 0, self._unconfirmed))
+            numbers = list(
+                takewhile(lambda earlier: earlier <= number or number == 0, self._unconfirmed)
+            )
         for each in numbers:
             size = self._unconfirmed.pop(each, None)
             if size is not None:
@@ -144,6 +156,9 @@ class Publisher(Listener):
 
 
 def _exchange_in(error: Exception) -> bytes | None:
-    """The exchange that the broker's text names, or None. Source: "NOT_FOUND - no exchange 'x' in vhost '/'"."""
+    """
+    The exchange that the broker's text names, or None. Source: "NOT_FOUND - no exchange 'x' in
+    vhost '/'".
+    """
     found = _EXCHANGE_IN.search(error.args[0].reply_text)
     return found[1] if found else None

@@ -1,8 +1,9 @@
 """
 What one connection is used for: our queue and its consumer, the topology, the publisher, the probe.
 
-A consumer that the broker cancels, or a queue that is lost, ends the connection; the next one builds everything again. This
-module knows the parts of a session and their order; it does not know how connections are made.
+A consumer that the broker cancels, or a queue that is lost, ends the connection; the next one
+builds everything again. This module knows the parts of a session and their order; it does not know
+how connections are made.
 """
 
 from twisted.internet.defer import Deferred
@@ -27,7 +28,12 @@ class Session(Listener):
     """One connection in use; as a listener, it hears of its consumer's channel."""
 
     def __init__(
-        self, client: Client, following: Following, as_it_is: Remembered, settings: Broker, complain: Complaints
+        self,
+        client: Client,
+        following: Following,
+        as_it_is: Remembered,
+        settings: Broker,
+        complain: Complaints,
     ) -> None:
         self.client = client
         self._clock: IReactorTime = client.clock
@@ -48,10 +54,16 @@ class Session(Listener):
         """
         channel = await self.client.open_channel(self)
         limits = {"x-max-length": self._settings.queue_length, "x-overflow": "drop-head"}
-        queue = (await channel.queue_declare(exclusive=True, auto_delete=True, arguments=limits)).queue
+        queue = (
+            await channel.queue_declare(exclusive=True, auto_delete=True, arguments=limits)
+        ).queue
         await channel.basic_consume(queue=queue, no_ack=True)
-        self._topology = Topology(self.client, queue, self._following.needs, self._as_it_is, self._complain)
-        self._publisher = Publisher(self.client, self._following.exchanges, self._topology, self._complain)
+        self._topology = Topology(
+            self.client, queue, self._following.needs, self._as_it_is, self._complain
+        )
+        self._publisher = Publisher(
+            self.client, self._following.exchanges, self._topology, self._complain
+        )
         await self._publisher.open()
         self._topology.look_at(*self._following.needed())
         await self._topology.settled()

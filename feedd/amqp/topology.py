@@ -1,10 +1,10 @@
 """
 Declares, binds and unbinds: makes the broker's exchanges and bindings what this process needs.
 
-Work goes out in batches, pipelined without answers, with one answered call behind each batch as a barrier. When the broker
-refuses something it closes the channel without a word on the rest; then the batch is repeated one by one, on a fresh channel
-after each refusal, so that it costs nobody else. This module knows exchanges and one queue; it does not know authors or
-messages.
+Work goes out in batches, pipelined without answers, with one answered call behind each batch as a
+barrier. When the broker refuses something it closes the channel without a word on the rest; then
+the batch is repeated one by one, on a fresh channel after each refusal, so that it costs nobody
+else. This module knows exchanges and one queue; it does not know authors or messages.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,10 @@ MAX_ASKED = 2_000
 
 NOT_FOUND = 404
 REFUSED = (403, 406)
-"""We may not declare it, or it exists with other properties: both times it may well be there to be used."""
+"""
+We may not declare it, or it exists with other properties: both times it may well be there to be
+used.
+"""
 
 # For a fanout exchange any key does; a producer's own topic exchange gives everything for this one.
 BINDING_KEY = b"#"
@@ -51,9 +54,17 @@ class Topology:
     """
 
     def __init__(
-        self, client: Client, queue: bytes, needs: Callable[[bytes], bool], as_it_is: Remembered, complain: Complain
+        self,
+        client: Client,
+        queue: bytes,
+        needs: Callable[[bytes], bool],
+        as_it_is: Remembered,
+        complain: Complain,
     ) -> None:
-        """`as_it_is` are the exchanges known to have other properties than ours; what is learnt is added."""
+        """
+        `as_it_is` are the exchanges known to have other properties than ours; what is learnt is
+        added.
+        """
         self.needs = needs
         self.answered: Callable[[bytes, bool], None] = lambda exchange, there: None
         self.bound: set[bytes] = set()
@@ -75,7 +86,10 @@ class Topology:
         self.wake()
 
     def declare(self, exchange: bytes) -> bool:
-        """Whether `exchange` is known to be there. If not, it is declared soon and `answered` is told, at the latest then."""
+        """
+        Whether `exchange` is known to be there. If not, it is declared soon and `answered` is told,
+        at the latest then.
+        """
         if exchange in self._declared:
             return True
         if exchange in self._refused or len(self._asked) >= MAX_ASKED:
@@ -86,7 +100,10 @@ class Topology:
         return False
 
     def forget(self, exchange: bytes | None) -> None:
-        """`exchange` has gone, or with None: some exchange has. It is declared and bound again where it is needed."""
+        """
+        `exchange` has gone, or with None: some exchange has. It is declared and bound again where
+        it is needed.
+        """
         gone = [exchange] if exchange is not None else [*self._declared, *self.bound]
         for name in gone:
             self._declared.discard(name)
@@ -96,7 +113,10 @@ class Topology:
         self.wake()
 
     def unbind_all(self) -> Deferred[None]:
-        """Unbind everything: a queue that goes with many bindings would stall the broker for everybody."""
+        """
+        Unbind everything: a queue that goes with many bindings would stall the broker for
+        everybody.
+        """
         self.needs = lambda exchange: False
         self._asked.clear()
         self._unsettled = dict.fromkeys(self.bound)
@@ -104,7 +124,10 @@ class Topology:
         return self.settled()
 
     def settled(self) -> Deferred[None]:
-        """Fires when nothing is left to do, or nothing can be done because the broker does not read or has gone."""
+        """
+        Fires when nothing is left to do, or nothing can be done because the broker does not read or
+        has gone.
+        """
         if self._working is None:
             return succeed(None)
         self._waiting.append(Deferred())
@@ -114,7 +137,9 @@ class Topology:
         """Begin to work, if there is something to do and the broker reads."""
         if self._working is None and self._has_work():
             self._working = Deferred.fromCoroutine(self._work())
-            self._working.addErrback(lambda failure: self._client.fail(f"topology: {describe(failure)}"))
+            self._working.addErrback(
+                lambda failure: self._client.fail(f"topology: {describe(failure)}")
+            )
             self._working.addBoth(self._rest)
 
     def _has_work(self) -> bool:
@@ -147,14 +172,17 @@ class Topology:
         bind, unbind = needed and not bound, bound and not needed
         if not (asked or bind or unbind):
             return None
-        return _Task(exchange, asked, (asked or bind) and exchange not in self._declared, bind, unbind)
+        return _Task(
+            exchange, asked, (asked or bind) and exchange not in self._declared, bind, unbind
+        )
 
     async def _do_together(self, tasks: list[_Task]) -> None:
         if not tasks:
             return
         channel = await self._open_channel()
         self._client.write(b"".join(self._pack(channel, task) for task in tasks))
-        # queue.unbind has no nowait: its answers come before the barrier's, and fail when that fails.
+        # queue.unbind has no nowait: its answers come before the barrier's, and fail when that
+        # fails.
         for task in tasks:
             if task.unbind:
                 self._unbind(channel, task.exchange).addErrback(lambda failure: None)
@@ -167,10 +195,21 @@ class Topology:
         if task.declare:
             passive = task.exchange in self._as_it_is
             data = channel.pack(
-                "exchange.declare", exchange=task.exchange, type="fanout", durable=True, passive=passive, nowait=True
+                "exchange.declare",
+                exchange=task.exchange,
+                type="fanout",
+                durable=True,
+                passive=passive,
+                nowait=True,
             )
         if task.bind:
-            data += channel.pack("queue.bind", queue=self._queue, exchange=task.exchange, routing_key=BINDING_KEY, nowait=True)
+            data += channel.pack(
+                "queue.bind",
+                queue=self._queue,
+                exchange=task.exchange,
+                routing_key=BINDING_KEY,
+                nowait=True,
+            )
         return data
 
     async def _do_alone(self, task: _Task) -> None:
@@ -179,7 +218,9 @@ class Topology:
                 await self._declare(task.exchange)
             channel = await self._open_channel()
             if task.bind:
-                await channel.queue_bind(queue=self._queue, exchange=task.exchange, routing_key=BINDING_KEY)
+                await channel.queue_bind(
+                    queue=self._queue, exchange=task.exchange, routing_key=BINDING_KEY
+                )
             if task.unbind:
                 await self._unbind(channel, task.exchange)
         except ChannelClosed as error:
@@ -204,7 +245,9 @@ class Topology:
             self._as_it_is.add(exchange)
 
     def _unbind(self, channel: Channel, exchange: bytes) -> Deferred[object]:
-        unbinding: Deferred[object] = channel.queue_unbind(queue=self._queue, exchange=exchange, routing_key=BINDING_KEY)
+        unbinding: Deferred[object] = channel.queue_unbind(
+            queue=self._queue, exchange=exchange, routing_key=BINDING_KEY
+        )
         return unbinding
 
     async def _barrier(self, channel: Channel) -> None:
@@ -227,7 +270,10 @@ class Topology:
             self.answered(task.exchange, True)
 
     def _give_up(self, task: _Task, error: ChannelClosed) -> None:
-        """This exchange cannot be had on this connection; an exchange that has gone needs no unbinding."""
+        """
+        This exchange cannot be had on this connection; an exchange that has gone needs no
+        unbinding.
+        """
         self.bound.discard(task.exchange)
         self._declared.discard(task.exchange)
         if not task.unbind:

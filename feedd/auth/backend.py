@@ -10,7 +10,9 @@ from feedd.auth.credentials import bearer
 
 
 class BackendKey:
-    """Opens ``/api`` to who sends ``Authorization: Bearer <key>``; an empty key opens it to nobody."""
+    """
+    Opens ``/api`` to who sends ``Authorization: Bearer <key>``; an empty key opens it to nobody.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key

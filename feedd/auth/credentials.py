@@ -1,7 +1,8 @@
 """
 What stands in the headers that prove who is asking.
 
-This module knows the Cookie and the Authorization header. It does not know what makes a credential good.
+This module knows the Cookie and the Authorization header. It does not know what makes a credential
+good.
 """
 
 import re
@@ -11,10 +12,11 @@ _VALUE = re.compile(rb"[\x20-\x7e]*\Z")
 
 def cookie_value(header: bytes | None, name: str) -> bytes | None:
     """
-    The value of the first cookie `name` in a Cookie header, without quotes around it; None when there is none.
+    The value of the first cookie `name` in a Cookie header, without quotes around it; None when
+    there is none.
 
-    Pairs that are none, or whose value holds other than printable ASCII, are passed over (RFC 6265 section 4.2.1; a semicolon
-    cannot stand in a value, quoted or not).
+    Pairs that are none, or whose value holds other than printable ASCII, are passed over (RFC 6265
+    section 4.2.1; a semicolon cannot stand in a value, quoted or not).
     """
     for pair in (header or b"").split(b";"):
         found, equals, value = pair.partition(b"=")
@@ -25,6 +27,8 @@ def cookie_value(header: bytes | None, name: str) -> bytes | None:
 
 
 def bearer(authorization: bytes | None) -> bytes | None:
-    """The token in ``Authorization: Bearer <token>`` (RFC 6750); None for no header or another scheme."""
+    """
+    The token in ``Authorization: Bearer <token>`` (RFC 6750); None for no header or another scheme.
+    """
     scheme, _, token = (authorization or b"").strip().partition(b" ")
     return token.strip() if scheme.lower() == b"bearer" else None

@@ -1,5 +1,6 @@
 """
-Who is asking, in the demo: whoever they say. The configuration refuses this where others than this machine can connect.
+Who is asking, in the demo: whoever they say. The configuration refuses this where others than this
+machine can connect.
 """
 
 import math
@@ -12,10 +13,15 @@ COOKIE = "feedd_user"
 
 
 class DemoAuth:
-    """`feedd.feed.ports.Authenticator` that believes ``as=alice`` in the query, else the cookie ``feedd_user``."""
+    """
+    `feedd.feed.ports.Authenticator` that believes ``as=alice`` in the query, else the cookie
+    ``feedd_user``.
+    """
 
     async def identify(self, credentials: Credentials) -> Identity:
-        """The user that is named. Raises `Unauthorized` when none is, or what is named is no user."""
+        """
+        The user that is named. Raises `Unauthorized` when none is, or what is named is no user.
+        """
         name = credentials.name or cookie_value(credentials.cookie, COOKIE)
         if not name:
             raise Unauthorized(f"say who you are: as=alice, or the cookie {COOKIE}")
@@ -28,4 +34,6 @@ class DemoAuth:
         """The same; nobody has to be asked."""
         name = credentials.name or cookie_value(credentials.cookie, COOKIE)
         user = name.decode("ascii", "replace") if name else ""
-        return Known(Identity(user, ambient=not credentials.name), math.inf) if is_user(user) else None
+        return (
+            Known(Identity(user, ambient=not credentials.name), math.inf) if is_user(user) else None
+        )

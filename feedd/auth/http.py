@@ -1,7 +1,9 @@
 """
-Who is asking, by the site's own session: the request's cookies are sent to a URL of the site, which says whose they are.
+Who is asking, by the site's own session: the request's cookies are sent to a URL of the site, which
+says whose they are.
 
-This module knows one URL and what it may answer. It does not know what the cookies mean, and keeps hashes of them only.
+This module knows one URL and what it may answer. It does not know what the cookies mean, and keeps
+hashes of them only.
 """
 
 import hashlib
@@ -45,7 +47,10 @@ class _Answer(msgspec.Struct):
 
 
 class SiteAuth:
-    """`feedd.feed.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, 4xx and anything else does not."""
+    """
+    `feedd.feed.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, 4xx and
+    anything else does not.
+    """
 
     def __init__(
         self,
@@ -56,7 +61,8 @@ class SiteAuth:
         limits: Limits = Limits(),  # noqa: B008
     ) -> None:
         """
-        :param agent: makes the requests; it may pool connections, but must not keep cookies or follow redirects.
+        :param agent: makes the requests; it may pool connections, but must not keep cookies or
+            follow redirects.
         """
         self._agent = agent
         self._settings = settings
@@ -68,7 +74,10 @@ class SiteAuth:
         self._asking: dict[bytes, list[Deferred[str | None]]] = {}
 
     async def identify(self, credentials: Credentials) -> Identity:
-        """Whom the site knows by these cookies. Raises `Unauthorized`, or `Unavailable` when the site cannot be asked."""
+        """
+        Whom the site knows by these cookies. Raises `Unauthorized`, or `Unavailable` when the site
+        cannot be asked.
+        """
         if not credentials.cookie:
             raise Unauthorized("no cookie")
         key = hashlib.blake2b(credentials.cookie, digest_size=32).digest()
@@ -84,7 +93,11 @@ class SiteAuth:
         """Whom the site has named for these cookies a moment ago."""
         key = hashlib.blake2b(credentials.cookie or b"", digest_size=32).digest()
         user, expires = self._known.get(key, (None, 0.0))
-        return Known(Identity(user, ambient=True), expires) if user is not None and expires > self._now() else None
+        return (
+            Known(Identity(user, ambient=True), expires)
+            if user is not None and expires > self._now()
+            else None
+        )
 
     async def _asked(self, key: bytes, cookie: bytes) -> str | None:
         """What the site says; one request for all who offer the same cookies at the same time."""
@@ -122,13 +135,20 @@ class SiteAuth:
         self._known[key] = user, self._now() + (seconds if user else min(seconds, REFUSED_SECONDS))
 
     async def _ask(self, cookie: bytes) -> str | None:
-        """The user; None when the site lets nobody in. Raises `Unavailable` when it does not answer properly."""
+        """
+        The user; None when the site lets nobody in. Raises `Unavailable` when it does not answer
+        properly.
+        """
         self._counters.add("auth_requests")
         request = Deferred.fromCoroutine(self._request(cookie))
         try:
-            status, body = await request.addTimeout(self._settings.timeout_seconds, self._clock, _too_late)
+            status, body = await request.addTimeout(
+                self._settings.timeout_seconds, self._clock, _too_late
+            )
         except TimeoutError:
-            raise self._unavailable(f"no answer within {self._settings.timeout_seconds:g} s") from None
+            raise self._unavailable(
+                f"no answer within {self._settings.timeout_seconds:g} s"
+            ) from None
         except Exception as error:
             raise self._unavailable(f"{_cause(error)} while asking it") from None
         if status >= 500:
@@ -136,7 +156,8 @@ class SiteAuth:
         return self._user_in(body) if status == 200 else None
 
     async def _request(self, cookie: bytes) -> tuple[int, bytes]:
-        # A client of its own for each request: it keeps the cookies that an answer sets, and would send them with the next one.
+        # A client of its own for each request: it keeps the cookies that an answer sets, and would
+        # send them with the next one.
         response = await HTTPClient(self._agent).get(
             self._settings.url,
             headers={"Cookie": cookie, "Accept": "application/json"},
@@ -164,7 +185,10 @@ class SiteAuth:
 
 
 class _Body(Protocol):
-    """Collects a body; of one that is longer than `MAX_BODY_BYTES` nothing. Cancelling `whole` drops the connection."""
+    """
+    Collects a body; of one that is longer than `MAX_BODY_BYTES` nothing. Cancelling `whole` drops
+    the connection.
+    """
 
     def __init__(self) -> None:
         self.whole: Deferred[bytes] = Deferred(self._drop)
@@ -195,7 +219,10 @@ class _Body(Protocol):
 
 
 def _too_late(_: object, seconds: float) -> Failure:
-    """What a time limit makes of a result; a cancelled request ends in errors of other kinds than Twisted's own would turn."""
+    """
+    What a time limit makes of a result; a cancelled request ends in errors of other kinds than
+    Twisted's own would turn.
+    """
     return Failure(TimeoutError(seconds, "Deferred"))
 
 

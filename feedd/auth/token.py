@@ -1,8 +1,9 @@
 """
 Who is asking, by a signed token (JWT, RFC 7519).
 
-HS256 over a shared secret, or RS256 when the secret file holds a public key: one algorithm for one key, never the one that the
-token asks for. This module does not know files; a key is the content of one.
+HS256 over a shared secret, or RS256 when the secret file holds a public key: one algorithm for one
+key, never the one that the token asks for. This module does not know files; a key is the content of
+one.
 """
 
 from collections.abc import Callable
@@ -28,19 +29,35 @@ MAX_REMEMBERED = 20_000
 _LAST_SECOND = 100_000_000_000
 """Times from the year 5138 on are none: somebody wrote milliseconds."""
 
-_OPTIONS = {"require": ["exp", "sub"], "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+_OPTIONS = {
+    "require": ["exp", "sub"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
 """Times are compared here, with the clock that the constructor took."""
 
 
 class TokenAuth:
-    """`feedd.feed.ports.Authenticator` by tokens: from ``Authorization: Bearer``, else the query, else a cookie."""
+    """
+    `feedd.feed.ports.Authenticator` by tokens: from ``Authorization: Bearer``, else the query, else
+    a cookie.
+    """
 
-    def __init__(self, key: str | bytes, cookie: str, now: Callable[[], float], remembered: int = MAX_REMEMBERED) -> None:
+    def __init__(
+        self,
+        key: str | bytes,
+        cookie: str,
+        now: Callable[[], float],
+        remembered: int = MAX_REMEMBERED,
+    ) -> None:
         """
-        :param key: a secret of 32 bytes or more, or an RSA public key in PEM; white space around it does not count.
+        :param key: a secret of 32 bytes or more, or an RSA public key in PEM; white space around it
+            does not count.
         :param cookie: the name of the cookie.
         :param now: seconds since 1970.
-        :param remembered: how many verified tokens cost no second verification; over it the one known longest goes.
+        :param remembered: how many verified tokens cost no second verification; over it the one
+            known longest goes.
         :raises ValueError: when the key is none, or too weak; the text does not hold it.
         """
         self._key, self._algorithm = _usable(_stripped(key))
@@ -50,7 +67,10 @@ class TokenAuth:
         self._verified: dict[bytes, tuple[str, float]] = {}
 
     async def identify(self, credentials: Credentials) -> Identity:
-        """The token's user. Raises `Unauthorized`; a wrong token is not made good by another one elsewhere in the request."""
+        """
+        The token's user. Raises `Unauthorized`; a wrong token is not made good by another one
+        elsewhere in the request.
+        """
         token, ambient = self._offered(credentials)
         if not token:
             raise Unauthorized("no token")
@@ -133,12 +153,15 @@ def _usable(key: bytes) -> tuple[Any, str]:
     if key.startswith(b"-----BEGIN"):
         return _public_key(key), "RS256"
     if len(key) < MIN_SECRET_BYTES:
-        raise ValueError(f"the token secret has {len(key)} bytes; HS256 needs {MIN_SECRET_BYTES} or more")
+        raise ValueError(
+            f"the token secret has {len(key)} bytes; HS256 needs {MIN_SECRET_BYTES} or more"
+        )
     try:
         return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key), "HS256"
     except jwt.InvalidKeyError:
         raise ValueError(
-            "the token secret is a key of another kind; it takes a random text, or an RSA public key in PEM"
+            "the token secret is a key of another kind; it takes a random text, or an "
+            "RSA public key in PEM"
         ) from None
 
 

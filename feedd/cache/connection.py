@@ -1,9 +1,10 @@
 """
 One connection to a memcached.
 
-`twisted.protocols.memcache` with what it lacks: a bound on what is outstanding and on what is read, silence in the log, and no
-clock of its own (its timer takes the global reactor and starts anew with every line; `feedd.cache.servers` limits each command).
-Commands and keys are not checked by the protocol: a key must be a `feedd.cache.ring.checked_key`.
+`twisted.protocols.memcache` with what it lacks: a bound on what is outstanding and on what is read,
+silence in the log, and no clock of its own (its timer takes the global reactor and starts anew with
+every line; `feedd.cache.servers` limits each command). Commands and keys are not checked by the
+protocol: a key must be a `feedd.cache.ring.checked_key`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +17,18 @@ from twisted.python.failure import Failure
 from feedd.core.counters import Counters
 
 MAX_READ_BYTES = 4_194_304
-"""A longer value is not ours: memcached takes 1 MiB unless told otherwise. The connection is dropped instead."""
+"""
+A longer value is not ours: memcached takes 1 MiB unless told otherwise. The connection is dropped
+instead.
+"""
 
 MAX_LINE_BYTES = 16_384
 
 BUFFER_BYTES = 262_144
-"""Read at once, if it is there: some 300 lists of a hundred friends, where Twisted's own buffer holds 80."""
+"""
+Read at once, if it is there: some 300 lists of a hundred friends, where Twisted's own buffer holds
+80.
+"""
 
 KEYS = 100
 """Keys in one command that reads."""
@@ -33,18 +40,27 @@ _ANSWERS = {
     b"cas": (b"STORED", b"EXISTS", b"NOT_FOUND"),
     b"delete": (b"DELETED", b"NOT_FOUND"),
 }
-"""The line that ends the answer to each of our commands (memcached's protocol.txt), SERVER_ERROR apart."""
+"""
+The line that ends the answer to each of our commands (memcached's protocol.txt), SERVER_ERROR
+apart.
+"""
 
 
 class Item(NamedTuple):
-    """What the server has for a key: `value`, None for nothing, and the number of this very value, for `Connection.cas`."""
+    """
+    What the server has for a key: `value`, None for nothing, and the number of this very value, for
+    `Connection.cas`.
+    """
 
     value: bytes | None
     cas: bytes
 
 
 class Wish(NamedTuple):
-    """To have `mark` at `key`: over the value whose number is `over`, or, when that is b"", where there is nothing."""
+    """
+    To have `mark` at `key`: over the value whose number is `over`, or, when that is b"", where
+    there is nothing.
+    """
 
     key: bytes
     mark: bytes
@@ -62,7 +78,12 @@ class Connection(MemCacheProtocol):
     :ivar heard: how often something has come.
     """
 
-    def __init__(self, made: Callable[["Connection"], None], lost: Callable[["Connection"], None], counters: Counters) -> None:
+    def __init__(
+        self,
+        made: Callable[["Connection"], None],
+        lost: Callable[["Connection"], None],
+        counters: Counters,
+    ) -> None:
         super().__init__(timeOut=None)
         self._made = made
         self._lost = lost
@@ -91,24 +112,37 @@ class Connection(MemCacheProtocol):
 
     def read_all(self, keys: Sequence[bytes]) -> Deferred[dict[bytes, Item]]:
         """Fires with what the server has for each of `keys`, at least one: a single command."""
-        found: Deferred[dict[bytes, tuple[int, bytes, bytes | None]]] = self.getMultiple(keys, withIdentifier=True)
-        return found.addCallback(lambda answer: {key: Item(value, cas) for key, (_, cas, value) in answer.items()})
+        found: Deferred[dict[bytes, tuple[int, bytes, bytes | None]]] = self.getMultiple(
+            keys, withIdentifier=True
+        )
+        return found.addCallback(
+            lambda answer: {key: Item(value, cas) for key, (_, cas, value) in answer.items()}
+        )
 
     def take_all(self, wishes: Sequence[Wish], seconds: int) -> Deferred[dict[bytes, Item]]:
         """
-        Put each mark where there is nothing, or over the value whose number is known; fires with what the server has then.
+        Put each mark where there is nothing, or over the value whose number is known; fires with
+        what the server has then.
 
-        All commands go out at once: the answer to the last ones says how the first ones ended, and the marks' numbers.
+        All commands go out at once: the answer to the last ones says how the first ones ended, and
+        the marks' numbers.
         """
         for key, mark, over in wishes:
-            put = self.cas(key, mark, over, seconds) if over else self.add(key, mark, expireTime=seconds)
+            put = (
+                self.cas(key, mark, over, seconds)
+                if over
+                else self.add(key, mark, expireTime=seconds)
+            )
             put.addErrback(lambda _: None)
         keys = [wish.key for wish in wishes]
         reads = [self.read_all(keys[start : start + KEYS]) for start in range(0, len(keys), KEYS)]
         return gatherResults(reads, consumeErrors=True).addCallback(_merged)
 
     def cas(self, key: bytes, value: bytes, over: bytes, seconds: int) -> Deferred[bool]:
-        """Put `value` over the value whose number is `over`; fires with False when that is no longer there."""
+        """
+        Put `value` over the value whose number is `over`; fires with False when that is no longer
+        there.
+        """
         return cast("Deferred[bool]", self.checkAndSet(key, value, over, expireTime=seconds))
 
     def delete_all(self, keys: Sequence[bytes]) -> Deferred[list[bool]]:
@@ -139,7 +173,8 @@ class Connection(MemCacheProtocol):
         """
         Work off what is whole in `data`, and return the rest.
 
-        The base class would copy all that is left behind every line: a quarter of a megabyte, four times for each list.
+        The base class would copy all that is left behind every line: a quarter of a megabyte, four
+        times for each list.
         """
         at = 0
         while not self._disconnected and (end := data.find(b"\r\n", at)) >= 0:
@@ -164,7 +199,10 @@ class Connection(MemCacheProtocol):
         return size
 
     def _value(self, line: bytes, value: bytes) -> None:
-        """One of the values that the command whose turn it is has asked for, with the line break behind it."""
+        """
+        One of the values that the command whose turn it is has asked for, with the line break
+        behind it.
+        """
         _, key, flags, _, cas = line.split()
         values = self._current[0].values
         if key not in values or not value.endswith(b"\r\n"):
@@ -172,7 +210,10 @@ class Connection(MemCacheProtocol):
         values[key] = (int(flags), cas, value[:-2])
 
     def lineReceived(self, line: bytes) -> None:
-        """Refuse what is no answer to the command whose turn it is; the base class would hand it to the asker, or lose him."""
+        """
+        Refuse what is no answer to the command whose turn it is; the base class would hand it to
+        the asker, or lose him.
+        """
         command = self._current[0].command if self._current else b""
         word = line.partition(b" ")[0]
         if word not in _ANSWERS.get(command, ()) and (word != b"SERVER_ERROR" or not command):

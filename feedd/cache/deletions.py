@@ -15,9 +15,11 @@ Batch = Sequence[tuple[bytes, int]]
 
 class Deletions:
     """
-    The keys of one server whose deletion it has not confirmed yet, the oldest wish first, `limit` at most.
+    The keys of one server whose deletion it has not confirmed yet, the oldest wish first, `limit`
+    at most.
 
-    Every wish has a number, so that the answer to an earlier deletion of a key does not settle a later one.
+    Every wish has a number, so that the answer to an earlier deletion of a key does not settle a
+    later one.
     """
 
     def __init__(self, limit: int) -> None:

@@ -1,10 +1,11 @@
 """
 Friend lists in memcached, as JSON arrays of users, which the site may read and write too.
 
-A fill can never put back a list that is older than a change. Who misses takes a lease: it adds a mark of its own in the place
-of the list, and only then asks the database. What it read may replace that mark and nothing else (memcached's ``cas``). A
-change deletes the key after its commit, mark or list; so a fill that was read before the change finds its mark gone. Who finds
-somebody else's mark asks the database and fills nothing. This module does not know connections or servers.
+A fill can never put back a list that is older than a change. Who misses takes a lease: it adds a
+mark of its own in the place of the list, and only then asks the database. What it read may replace
+that mark and nothing else (memcached's ``cas``). A change deletes the key after its commit, mark or
+list; so a fill that was read before the change finds its mark gone. Who finds somebody else's mark
+asks the database and fills nothing. This module does not know connections or servers.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,7 +23,10 @@ from feedd.feed.settings import Cache
 from feedd.reactor.single_flight import Flight, SingleFlight
 
 LEASE_SECONDS = 10
-"""Longer than a load may take. A lease left behind by a crash keeps others from filling for so long, and from nothing else."""
+"""
+Longer than a load may take. A lease left behind by a crash keeps others from filling for so long,
+and from nothing else.
+"""
 
 LEASE_MARK = b"lease:"
 
@@ -40,15 +44,30 @@ class _Miss(NamedTuple):
 
     @property
     def may_fill(self) -> bool:
-        """Whether a lease is worth asking for: the server is there, and nobody is known to have one."""
-        return not self.flight.forgotten and self.item is not None and not (self.item.value or b"").startswith(LEASE_MARK)
+        """
+        Whether a lease is worth asking for: the server is there, and nobody is known to have one.
+        """
+        return (
+            not self.flight.forgotten
+            and self.item is not None
+            and not (self.item.value or b"").startswith(LEASE_MARK)
+        )
 
 
 class CachedFriends:
-    """`feedd.feed.ports.Friends` over memcached; without any server that answers it is the database, one read for many askers."""
+    """
+    `feedd.feed.ports.Friends` over memcached; without any server that answers it is the database,
+    one read for many askers.
+    """
 
     def __init__(
-        self, ring: Ring, load: Load, settings: Cache, counters: Counters, token: Callable[[], bytes], clock: Any
+        self,
+        ring: Ring,
+        load: Load,
+        settings: Cache,
+        counters: Counters,
+        token: Callable[[], bytes],
+        clock: Any,
     ) -> None:
         """
         :param load: the database; what it raises goes to all who ask meanwhile.
@@ -82,7 +101,10 @@ class CachedFriends:
         return await self._flights.join(viewer, read)
 
     async def forget(self, viewers: Collection[str]) -> None:
-        """Their lists have changed. Never raises; returns when the servers that are there have deleted them."""
+        """
+        Their lists have changed. Never raises; returns when the servers that are there have deleted
+        them.
+        """
         for viewer in viewers:
             self._flights.forget(viewer)
         await self._ring.forget([self._key(viewer) for viewer in viewers])
@@ -98,10 +120,17 @@ class CachedFriends:
         return await self._loads.ask(_Miss(viewer, key, item, flight))
 
     async def _load_all(self, misses: Sequence[_Miss]) -> list[tuple[str, ...]]:
-        """First the leases, then the lists, then what the leases allow: whatever order the misses came in."""
+        """
+        First the leases, then the lists, then what the leases allow: whatever order the misses came
+        in.
+        """
         leases = await self._lease_all(miss for miss in misses if miss.may_fill)
         lists = await self._load([miss.viewer for miss in misses])
-        values = {leases[miss.key]: lists[miss.viewer] for miss in misses if miss.key in leases and not miss.flight.forgotten}
+        values = {
+            leases[miss.key]: lists[miss.viewer]
+            for miss in misses
+            if miss.key in leases and not miss.flight.forgotten
+        }
         await self._fill_all(values)
         return [lists[miss.viewer] for miss in misses]
 
@@ -109,7 +138,10 @@ class CachedFriends:
         return checked_key(self._settings.friends_key.replace("{user}", viewer))
 
     def _readable(self, item: Item | None, viewer: str) -> tuple[str, ...] | None:
-        """The list in `item`, None for none; a value that is no list is counted, and will be written over."""
+        """
+        The list in `item`, None for none; a value that is no list is counted, and will be written
+        over.
+        """
         if item is None or item.value is None or item.value.startswith(LEASE_MARK):
             return None
         try:
@@ -123,7 +155,11 @@ class CachedFriends:
 
     async def _lease_all(self, misses: Iterable[_Miss]) -> dict[bytes, Lease]:
         """The right to fill, by key, where it can be had."""
-        wishes = [Wish(miss.key, LEASE_MARK + self._token(), miss.item.cas) for miss in misses if miss.item is not None]
+        wishes = [
+            Wish(miss.key, LEASE_MARK + self._token(), miss.item.cas)
+            for miss in misses
+            if miss.item is not None
+        ]
         return await self._ring.lease_all(wishes, LEASE_SECONDS)
 
     async def _fill_all(self, lists: Mapping[Lease, tuple[str, ...]]) -> None:

@@ -1,7 +1,8 @@
 """
 Friend lists from the database, for many viewers with one question.
 
-This module knows how many viewers are asked for at once. It does not know caches or SQL: a load is a callable.
+This module knows how many viewers are asked for at once. It does not know caches or SQL: a load is
+a callable.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,17 +20,23 @@ Load = Callable[[Sequence[str]], Awaitable[Mapping[str, Friends]]]
 """Whom each of these viewers hears: `feedd.feed.ports.Store.friends_of`."""
 
 VIEWERS = 300
-"""All that wait for one answer go on in one turn of the reactor: some 50 ms for a crowd of cold polls."""
+"""
+All that wait for one answer go on in one turn of the reactor: some 50 ms for a crowd of cold polls.
+"""
 
 AT_ONCE = 2
 """One that takes long holds up no other; the threads that read the database are for others too."""
 
 
 def make_loads(
-    load_all: Callable[[Sequence[Q]], Awaitable[Sequence[Friends]]], clock: Any, settings: Cache, counters: Counters
+    load_all: Callable[[Sequence[Q]], Awaitable[Sequence[Friends]]],
+    clock: Any,
+    settings: Cache,
+    counters: Counters,
 ) -> Batches[Q, Friends]:
     """
-    Loads of friend lists, in batches; past ``cache.max_waiting`` a list is `Unavailable`, counted as ``friends_refused``.
+    Loads of friend lists, in batches; past ``cache.max_waiting`` a list is `Unavailable`, counted
+    as ``friends_refused``.
 
     :param load_all: the lists that these questions ask for, in their order.
     :param clock: an `IReactorTime`.

@@ -18,7 +18,8 @@ from feedd.reactor.single_flight import Flight, SingleFlight
 
 class LocalFriends:
     """
-    `feedd.feed.ports.Friends` with a memory of ``max_entries`` lists, each kept for ``friends_seconds``.
+    `feedd.feed.ports.Friends` with a memory of ``max_entries`` lists, each kept for
+    ``friends_seconds``.
 
     :ivar up: always; there is nothing that could be away.
     :ivar trouble: none, ever.
@@ -27,7 +28,9 @@ class LocalFriends:
     up = True
     trouble = ""
 
-    def __init__(self, load: Load, settings: Cache, clock: IReactorTime, counters: Counters) -> None:
+    def __init__(
+        self, load: Load, settings: Cache, clock: IReactorTime, counters: Counters
+    ) -> None:
         self._load = load
         self._loads = make_loads(self._load_all, clock, settings, counters)
         self._settings = settings

@@ -1,9 +1,10 @@
 """
 Several memcached servers as one.
 
-A key lives on one server of the ring, also while that server is away: a remap would leave old lists behind on the server that
-stood in. The ring is libmemcached's weighted ketama (PHP: ``Memcached::OPT_LIBKETAMA_COMPATIBLE``), so that a site with the
-same list of servers finds the same keys in the same places. This module does not know what the values mean.
+A key lives on one server of the ring, also while that server is away: a remap would leave old lists
+behind on the server that stood in. The ring is libmemcached's weighted ketama (PHP:
+``Memcached::OPT_LIBKETAMA_COMPATIBLE``), so that a site with the same list of servers finds the
+same keys in the same places. This module does not know what the values mean.
 """
 
 import hashlib
@@ -27,15 +28,17 @@ T = TypeVar("T")
 DEFAULT_PORT = 11211
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,250}\Z")
-_PLACE = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?\Z")
+_PLACE = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?\Z"
+)
 
 
 def checked_key(text: str) -> bytes:
     """
     The key for `text`: the text itself where memcached allows it, else a hash of it.
 
-    Source of the rule: memcached's protocol.txt, at most 250 bytes, no space, no control. A line break in a key would begin a
-    second command.
+    Source of the rule: memcached's protocol.txt, at most 250 bytes, no space, no control. A line
+    break in a key would begin a second command.
     """
     key = text.encode("utf-8", "surrogatepass")
     return key if _KEY.match(key) else b"feedd:" + hashlib.sha256(key).hexdigest().encode()
@@ -109,12 +112,17 @@ class Ring(MultiService):
     async def fill_all(self, values: Mapping[Lease, bytes], seconds: int) -> int:
         """Put each value where its lease is still in place; returns how many were."""
         shares = self._shares(values, lambda lease: lease.key)
-        fills = (server.fill_all({lease: values[lease] for lease in share}, seconds) for server, share in shares.items())
+        fills = (
+            server.fill_all({lease: values[lease] for lease in share}, seconds)
+            for server, share in shares.items()
+        )
         return sum(await _all(fills))
 
     async def forget(self, keys: Collection[bytes]) -> None:
         """Delete `keys`, now where the server is there, else before it is read again."""
-        await _all(server.forget(share) for server, share in self._shares(keys, lambda key: key).items())
+        await _all(
+            server.forget(share) for server, share in self._shares(keys, lambda key: key).items()
+        )
 
     def server_of(self, key: bytes) -> Server:
         """Where `key` lives, whether that server is there or not."""

@@ -1,8 +1,9 @@
 """
 One memcached: a few connections, and what to do when it is away or hangs.
 
-A connection is used once it has answered a greeting; so a server that accepts connections and then says nothing costs its first
-askers one time limit, and nobody after them. This module does not know friend lists or other servers.
+A connection is used once it has answered a greeting; so a server that accepts connections and then
+says nothing costs its first askers one time limit, and nobody after them. This module does not know
+friend lists or other servers.
 """
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -31,7 +32,8 @@ class Limits(NamedTuple):
     """
     What a server is asked for at once.
 
-    :ivar outstanding: commands on one connection; with more the server is behind, and the database is the better answer.
+    :ivar outstanding: commands on one connection; with more the server is behind, and the database
+        is the better answer.
     :ivar reads: keys that wait for the turn in which they are asked for.
     :ivar batch: deletions under way at the same time.
     :ivar deletions: deletions remembered while the server is away.
@@ -47,7 +49,8 @@ class Lease(NamedTuple):
     """
     The right to fill `key`, until the key is deleted, taken over or expires.
 
-    Bound to the connection it was taken on: a server that was started anew counts `cas` from 1 again.
+    Bound to the connection it was taken on: a server that was started anew counts `cas` from 1
+    again.
     """
 
     key: bytes
@@ -84,11 +87,15 @@ class Server(MultiService):
         self._ready: list[Connection] = []
         self._deletions = Deletions(limits.deletions)
         self._reads: Batches[bytes, Item | None] = Batches(
-            self._read_all, lambda: counters.add("cache_busy"), clock, Bounds(KEYS, limits.outstanding, limits.reads)
+            self._read_all,
+            lambda: counters.add("cache_busy"),
+            clock,
+            Bounds(KEYS, limits.outstanding, limits.reads),
         )
         self._sweeping = False
         self._unread_until = 0.0
-        # Ours counts until a greeting is answered; ClientService's own count starts anew with every connection.
+        # Ours counts until a greeting is answered; ClientService's own count starts anew with every
+        # connection.
         self._failures = 0
         self._policy = backoffPolicy(initialDelay=0.1, maxDelay=3.0, factor=2.0)
         for _ in range(settings.connections):
@@ -113,15 +120,25 @@ class Server(MultiService):
         return await self._reads.ask(key)
 
     async def lease_all(self, wishes: Sequence[Wish], seconds: int) -> list[Lease]:
-        """The right to fill the keys of those wishes that came true; their marks are there meanwhile."""
+        """
+        The right to fill the keys of those wishes that came true; their marks are there meanwhile.
+        """
         connection = self._pick()
-        items = await self._ask(partial(Connection.take_all, wishes=wishes, seconds=seconds), connection)
+        items = await self._ask(
+            partial(Connection.take_all, wishes=wishes, seconds=seconds), connection
+        )
         if items is None or connection is None:
             return []
-        return [Lease(key, items[key].cas, connection) for key, mark, _ in wishes if items[key].value == mark]
+        return [
+            Lease(key, items[key].cas, connection)
+            for key, mark, _ in wishes
+            if items[key].value == mark
+        ]
 
     async def fill_all(self, values: Mapping[Lease, bytes], seconds: int) -> int:
-        """Put each value in the place of its lease, pipelined; returns how many leases were not over."""
+        """
+        Put each value in the place of its lease, pipelined; returns how many leases were not over.
+        """
         fills = [
             lease.connection.cas(lease.key, value, lease.cas, seconds).addErrback(lambda _: False)
             for lease, value in values.items()
@@ -138,7 +155,8 @@ class Server(MultiService):
         """
         refused = self._deletions.add(keys)
         if refused:
-            # Too many to remember: all that was cached before now must have expired before anything is read again.
+            # Too many to remember: all that was cached before now must have expired before anything
+            # is read again.
             self._counters.add("cache_deletes_dropped", refused)
             self._unread_until = self._now() + self._settings.friends_seconds
         settled = self._deletions.settled()
@@ -167,7 +185,9 @@ class Server(MultiService):
         await self._sweep()
 
     async def _sweep(self) -> None:
-        """Delete what must be deleted, batch by batch, on behalf of all who wait; one sweep at a time."""
+        """
+        Delete what must be deleted, batch by batch, on behalf of all who wait; one sweep at a time.
+        """
         if self._sweeping:
             return
         self._sweeping = True
@@ -180,14 +200,21 @@ class Server(MultiService):
 
     async def _sweep_batch(self, connection: Connection) -> None:
         batch = self._deletions.batch(self._limits.batch)
-        if await self._ask(partial(Connection.delete_all, keys=[key for key, _ in batch]), connection) is None:
+        if (
+            await self._ask(
+                partial(Connection.delete_all, keys=[key for key, _ in batch]), connection
+            )
+            is None
+        ):
             self._counters.add("cache_deletes_delayed", len(batch))
             self._drop(connection)
         else:
             self._deletions.done(batch)
 
     async def _read_all(self, keys: Sequence[bytes]) -> list[Item | None]:
-        """What there is for `keys`, some of which may have been forgotten since they were asked for."""
+        """
+        What there is for `keys`, some of which may have been forgotten since they were asked for.
+        """
         trusted = [key for key in dict.fromkeys(keys) if not self._is_unread(key)]
         items: dict[bytes, Item] | None = None
         if trusted:
@@ -202,14 +229,22 @@ class Server(MultiService):
         return unread
 
     async def _ask(
-        self, send: Callable[[Connection], Deferred[T]], connection: Connection | None, late: Callable[[], None] | None = None
+        self,
+        send: Callable[[Connection], Deferred[T]],
+        connection: Connection | None,
+        late: Callable[[], None] | None = None,
     ) -> T | None:
-        """The answer, or None. An answer that is late calls `late`; by default the whole server is taken to hang."""
+        """
+        The answer, or None. An answer that is late calls `late`; by default the whole server is
+        taken to hang.
+        """
         if connection is None:
             return None
         return await self._in_time(send(connection), late)
 
-    async def _in_time(self, answer: Deferred[T], late: Callable[[], None] | None = None) -> T | None:
+    async def _in_time(
+        self, answer: Deferred[T], late: Callable[[], None] | None = None
+    ) -> T | None:
         try:
             return await limited(answer, self._settings.timeout_seconds, self._clock, self._heard)
         except CancelledError:
@@ -217,7 +252,9 @@ class Server(MultiService):
         except TimeoutError:
             self._counters.add("cache_timeouts")
             (late or self._abort)()
-        except Exception:  # a lost connection, a refusal of the server: whatever it is, a cache fails nobody
+        except (
+            Exception
+        ):  # a lost connection, a refusal of the server: whatever it is, a cache fails nobody
             self._counters.add("cache_errors")
         return None
 

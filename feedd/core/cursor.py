@@ -1,8 +1,8 @@
 """
 Where a viewer stands in the log.
 
-``<epoch>.<settled>[.<id>.<id>…][~<handle>]``, for example ``k3.1042.1044.1047~9f2c``. This module knows the text and its
-limits. It does not know the log.
+``<epoch>.<settled>[.<id>.<id>…][~<handle>]``, for example ``k3.1042.1044.1047~9f2c``. This module
+knows the text and its limits. It does not know the log.
 """
 
 import re
@@ -11,7 +11,9 @@ from typing import NamedTuple
 MAX_IDS = 200
 MAX_TEXT = 6000
 
-_TEXT = re.compile(r"([A-Za-z0-9]{1,16})\.(\d{1,18}(?:\.\d{1,18})*)(?:~([A-Za-z0-9]{1,32}))?\Z", re.ASCII)
+_TEXT = re.compile(
+    r"([A-Za-z0-9]{1,16})\.(\d{1,18}(?:\.\d{1,18})*)(?:~([A-Za-z0-9]{1,32}))?\Z", re.ASCII
+)
 
 
 class BadCursor(ValueError):
@@ -49,6 +51,8 @@ def parse_cursor(text: str) -> Cursor:
     if match is None:
         raise BadCursor("not of the form epoch.settled.id~handle")
     settled, *ids = map(int, match[2].split("."))
-    if len(ids) > MAX_IDS or any(low >= high for low, high in zip([settled, *ids], ids, strict=False)):
+    if len(ids) > MAX_IDS or any(
+        low >= high for low, high in zip([settled, *ids], ids, strict=False)
+    ):
         raise BadCursor("its ids do not ascend")
     return Cursor(match[1], settled, tuple(ids), match[3] or "")

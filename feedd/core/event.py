@@ -1,7 +1,8 @@
 """
 What happened: one change that a friend should see.
 
-This module knows the shape of an event and its JSON. It does not know where events come from or who hears them.
+This module knows the shape of an event and its JSON. It does not know where events come from or who
+hears them.
 """
 
 import hashlib
@@ -14,12 +15,15 @@ FRIEND_KINDS = frozenset({"friend", "unfriend"})
 BODY_KINDS = frozenset({"post", "edit"})
 """Whose body is that of a post, which goes when the post is deleted."""
 MAX_ID = 2**53 - 1
-"""The largest id: what a JavaScript number can tell from its neighbours. A larger one would not fit a cursor either."""
+"""
+The largest id: what a JavaScript number can tell from its neighbours. A larger one would not fit a
+cursor either.
+"""
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
-# What `make_event` writes, numbers no longer than 15 digits. The body is whatever stands between the first fields and the last
-# one, so it has to be looked at: it may hide further fields.
+# What `make_event` writes, numbers no longer than 15 digits. The body is whatever stands between
+# the first fields and the last one, so it has to be looked at: it may hide further fields.
 _OWN = re.compile(
     rb'\{"id":([1-9][0-9]{0,14}),"kind":"([a-z]{1,16})","author":"([A-Za-z0-9_-]{1,64})",'
     rb'"post":(null|0|[1-9][0-9]{0,14}),"body":(\S(?:.*\S)?),"at":(?:0|[1-9][0-9]{0,14})\}\Z',
@@ -41,7 +45,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     :ivar author: whose channel it goes to.
     :ivar post: the post it speaks of, or None.
     :ivar friend: for ``friend`` and ``unfriend`` the other user, else None.
-    :ivar json: the whole event as JSON, UTF-8, fit for JSON, JSONP, HTML and one line of an event stream.
+    :ivar json: the whole event as JSON, UTF-8, fit for JSON, JSONP, HTML and one line of an event
+        stream.
     """
 
     id: int
@@ -72,10 +77,11 @@ def is_user(name: str) -> bool:
 
 def safe_json(data: bytes) -> bytes:
     """
-    The same JSON document without ``<``, U+2028, U+2029 or a line break, so that it can stand in a script or an event stream.
+    The same JSON document without ``<``, U+2028, U+2029 or a line break, so that it can stand in a
+    script or an event stream.
 
-    In valid JSON the first three occur only inside strings, where an escape means the same, and a raw line break occurs
-    only between tokens, where a space does.
+    In valid JSON the first three occur only inside strings, where an escape means the same, and a
+    raw line break occurs only between tokens, where a space does.
     """
     if b"<" in data:
         data = data.replace(b"<", b"\\u003c")
@@ -88,7 +94,8 @@ def safe_json(data: bytes) -> bytes:
 
 def make_event(id: int, kind: str, author: str, post: int | None, body: bytes, at: int) -> Event:
     """
-    The event of these fields; `body` is JSON text that the caller has validated, `at` milliseconds since 1970.
+    The event of these fields; `body` is JSON text that the caller has validated, `at` milliseconds
+    since 1970.
 
     :raises UnreadableEvent: when a ``friend`` or ``unfriend`` does not name a friend.
     """
@@ -116,9 +123,12 @@ def check_json(text: bytes) -> None:
         raise UnreadableEvent(str(error)) from None
 
 
-def stored_event(id: int, kind: str, author: str, post: int | None, payload: bytes, at: int) -> Event:
+def stored_event(
+    id: int, kind: str, author: str, post: int | None, payload: bytes, at: int
+) -> Event:
     """
-    The event of one row of the log; a site's own writer may have put anything there, so all of it is checked.
+    The event of one row of the log; a site's own writer may have put anything there, so all of it
+    is checked.
 
     :raises UnreadableEvent: when kind or author are none, or the payload is not JSON.
     """
@@ -130,9 +140,11 @@ def stored_event(id: int, kind: str, author: str, post: int | None, payload: byt
 
 def parse_event(data: bytes, author: str | None) -> Event | None:
     """
-    The event whose JSON this is, as feedd itself publishes it, or None when it is a JSON document of another shape.
+    The event whose JSON this is, as feedd itself publishes it, or None when it is a JSON document
+    of another shape.
 
-    :param author: whose exchange it came from; an event that names another author is refused. None: any author.
+    :param author: whose exchange it came from; an event that names another author is refused. None:
+        any author.
     :raises UnreadableEvent: when it is not JSON, or an event that contradicts its exchange.
     """
     event = _parse_own(data)
@@ -156,7 +168,9 @@ def parse_any(data: bytes, author: str | None) -> Event | None:
 
 
 def _parse_own(data: bytes) -> Event | None:
-    """The event in what `make_event` has written; None when it may be anything else, or is wrong."""
+    """
+    The event in what `make_event` has written; None when it may be anything else, or is wrong.
+    """
     match = _OWN.match(data)
     if match is None:
         return None
@@ -170,7 +184,14 @@ def _parse_own(data: bytes) -> Event | None:
     except UnreadableEvent:
         return None
     # The other fields hold nothing unsafe, so this is what `make_event` would write again.
-    return Event(int(id), kind, author.decode(), None if post == b"null" else int(post), friend, safe_json(data))
+    return Event(
+        int(id),
+        kind,
+        author.decode(),
+        None if post == b"null" else int(post),
+        friend,
+        safe_json(data),
+    )
 
 
 def without_body(event: Event) -> Event:
@@ -181,10 +202,12 @@ def without_body(event: Event) -> Event:
 
 def foreign_message(data: bytes, author: str, message_id: bytes, at: int) -> Event:
     """
-    The live event of kind ``message`` for a JSON document of any other shape that `author`'s exchange carried.
+    The live event of kind ``message`` for a JSON document of any other shape that `author`'s
+    exchange carried.
 
-    Its id is negative, so that it can never be a row of the log; it is made from `message_id`, else from content and time,
-    so that every process gives the same message the same id. It fits a JavaScript number (53 bits).
+    Its id is negative, so that it can never be a row of the log; it is made from `message_id`, else
+    from content and time, so that every process gives the same message the same id. It fits a
+    JavaScript number (53 bits).
 
     :raises UnreadableEvent: when it is not JSON.
     """

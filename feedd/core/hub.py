@@ -1,8 +1,8 @@
 """
 Who hears whom.
 
-This module knows events, viewers and authors. It does not know time, connections or encodings: a listener is a callable, and
-a poll's deadline is somebody else's.
+This module knows events, viewers and authors. It does not know time, connections or encodings: a
+listener is a callable, and a poll's deadline is somebody else's.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,7 +20,8 @@ class _Audience:
     """
     Who hears one author: a list, because a set takes five times the memory.
 
-    :ivar viewers: those who listen, and among them some who do not any more, whom `forget` left for later.
+    :ivar viewers: those who listen, and among them some who do not any more, whom `forget` left for
+        later.
     :ivar listening: how many listen.
     """
 
@@ -36,14 +37,19 @@ class _Audience:
         self.listening -= 1
 
     def forget(self) -> None:
-        """One of them has no subscription any more; the list is swept when half of it is such, so that this costs little."""
+        """
+        One of them has no subscription any more; the list is swept when half of it is such, so that
+        this costs little.
+        """
         self.listening -= 1
         if len(self.viewers) > 2 * self.listening + 8:
             self.viewers = [listens for listens in self.viewers if listens.subscriptions]
 
 
 class _Viewer:
-    """One user who listens here, whom they hear, and each of their subscriptions (a tab, a phone)."""
+    """
+    One user who listens here, whom they hear, and each of their subscriptions (a tab, a phone).
+    """
 
     __slots__ = ("audiences", "changed", "name", "subscriptions")
 
@@ -58,7 +64,10 @@ class _Viewer:
         return next((audience for audience in self.audiences if audience.author == author), None)
 
     def is_news(self, event: Event) -> bool:
-        """Whether this friend change is the newest one of its pair; the bell and the net may bring two in either order."""
+        """
+        Whether this friend change is the newest one of its pair; the bell and the net may bring two
+        in either order.
+        """
         assert event.friend is not None
         if self.changed is None:
             self.changed = {}
@@ -72,10 +81,12 @@ class Hub:
     """
     All subscriptions of this process.
 
-    :param follow: called with an author when somebody here begins to hear them; `unfollow` when nobody does any more.
+    :param follow: called with an author when somebody here begins to hear them; `unfollow` when
+        nobody does any more.
     :param wake: called when `flush` has something to do, once until it has been called.
     :param friends_changed: called by `flush` with the viewers whose friends have changed.
-    :param recall: called with an id and an author, returns what the author said after it, None when that is too long ago.
+    :param recall: called with an id and an author, returns what the author said after it, None when
+        that is too long ago.
     :param report: called with what a listener raised; the others are answered all the same.
     :param instance: the prefix of this process's handles, [A-Za-z0-9], at most 8 characters.
     :param now: seconds of the clock that `expire` is called with.
@@ -117,7 +128,9 @@ class Hub:
     @property
     def parked(self) -> int:
         """How many listeners wait; counted when asked."""
-        return sum(subscription.listener is not None for subscription in self._subscriptions.values())
+        return sum(
+            subscription.listener is not None for subscription in self._subscriptions.values()
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -126,7 +139,8 @@ class Hub:
 
     def open(self, viewer: str) -> Subscription:
         """
-        A new subscription of `viewer`; from now on it holds what their authors (at least they themselves) say.
+        A new subscription of `viewer`; from now on it holds what their authors (at least they
+        themselves) say.
 
         :raises HubFull: at `max_subscriptions`.
         """
@@ -142,11 +156,15 @@ class Hub:
         listens.subscriptions += (subscription,)
         return subscription
 
-    def set_friends(self, viewer: str, friends: Collection[str], changes: Mapping[str, Event]) -> None:
+    def set_friends(
+        self, viewer: str, friends: Collection[str], changes: Mapping[str, Event]
+    ) -> None:
         """
-        Say whom `viewer` hears besides themselves; nothing happens when all their subscriptions have ended meanwhile.
+        Say whom `viewer` hears besides themselves; nothing happens when all their subscriptions
+        have ended meanwhile.
 
-        :param changes: by friend, the newest change that `friends` already takes into account; an older one has no effect.
+        :param changes: by friend, the newest change that `friends` already takes into account; an
+            older one has no effect.
         """
         listens = self._viewers.get(viewer)
         if listens is None:
@@ -165,15 +183,24 @@ class Hub:
         return listens is not None and listens.audience(author) is not None
 
     def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
-        """The subscription that can answer `cursor` at once: it is `viewer`'s, and this is the last cursor it gave out."""
+        """
+        The subscription that can answer `cursor` at once: it is `viewer`'s, and this is the last
+        cursor it gave out.
+        """
         subscription = self._subscriptions.get(handle)
-        if subscription is None or subscription.viewer != viewer or subscription.issued != cursor or subscription.overflowed:
+        if (
+            subscription is None
+            or subscription.viewer != viewer
+            or subscription.issued != cursor
+            or subscription.overflowed
+        ):
             return None
         return subscription
 
     def park(self, subscription: Subscription, listener: Listener) -> None:
         """
-        Let `listener` wait for the subscription's next event; when the subscription has ended it is answered at once.
+        Let `listener` wait for the subscription's next event; when the subscription has ended it is
+        answered at once.
 
         Who waits already is ended first. What is pending already is answered by the next `flush`.
         """
@@ -185,32 +212,49 @@ class Hub:
             self._awake(subscription)
 
     def park_again(self, subscription: Subscription, listener: Listener) -> bool:
-        """Let `listener` wait, if nothing else is to be done: the subscription is open, is quiet, and nobody waits on it."""
-        if subscription.listener is not None or subscription.pending or subscription.overflowed or not subscription.open:
+        """
+        Let `listener` wait, if nothing else is to be done: the subscription is open, is quiet, and
+        nobody waits on it.
+        """
+        if (
+            subscription.listener is not None
+            or subscription.pending
+            or subscription.overflowed
+            or not subscription.open
+        ):
             return False
         subscription.listener = listener
         return True
 
     def end(self, subscription: Subscription) -> None:
-        """Answer who is parked with nothing and the same cursor; what comes is pending for a while."""
+        """
+        Answer who is parked with nothing and the same cursor; what comes is pending for a while.
+        """
         listener = subscription.unpark()
         if listener is not None:
             subscription.idle_since = self._now
             self._call(listener, [], subscription.issued)
 
     def leave(self, subscription: Subscription) -> None:
-        """Nobody waits any more, their connection is gone or their time is over; what comes is pending for a while."""
+        """
+        Nobody waits any more, their connection is gone or their time is over; what comes is pending
+        for a while.
+        """
         subscription.unpark()
         subscription.idle_since = self._now
 
     def close(self, subscription: Subscription) -> None:
-        """End the subscription, which may have ended before; who is parked is answered with nothing."""
+        """
+        End the subscription, which may have ended before; who is parked is answered with nothing.
+        """
         if self._subscriptions.pop(subscription.handle, None) is None:
             return
         subscription.open = False
         self._ready.pop(subscription, None)
         listens = self._viewers[subscription.viewer]
-        listens.subscriptions = tuple(other for other in listens.subscriptions if other is not subscription)
+        listens.subscriptions = tuple(
+            other for other in listens.subscriptions if other is not subscription
+        )
         if not listens.subscriptions:
             self._forget(listens)
         self.end(subscription)
@@ -229,16 +273,23 @@ class Hub:
             self.close(subscription)
 
     def expire(self, now: float, linger_seconds: float) -> None:
-        """Close the subscriptions that nobody has polled for `linger_seconds`; call it once a second or so."""
+        """
+        Close the subscriptions that nobody has polled for `linger_seconds`; call it once a second
+        or so.
+        """
         self._now = now
         over = [
-            each for each in self._subscriptions.values() if each.listener is None and each.idle_since + linger_seconds <= now
+            each
+            for each in self._subscriptions.values()
+            if each.listener is None and each.idle_since + linger_seconds <= now
         ]
         for subscription in over:
             self.close(subscription)
 
     def dispatch(self, event: Event) -> None:
-        """Make `event` pending for all who hear its author; they are answered by the next `flush`."""
+        """
+        Make `event` pending for all who hear its author; they are answered by the next `flush`.
+        """
         audience = self._audiences.get(event.author)
         if audience is not None:
             was_quiet = self._is_quiet()
@@ -254,9 +305,11 @@ class Hub:
 
     def flush(self, epoch: str, settled: int, limit: int = 1_000_000) -> bool:
         """
-        Answer those who are parked and have something pending, `limit` of them at most; `settled` is the log's.
+        Answer those who are parked and have something pending, `limit` of them at most; `settled`
+        is the log's.
 
-        Returns whether there are more; then `wake` is not called again, and the caller comes back soon.
+        Returns whether there are more; then `wake` is not called again, and the caller comes back
+        soon.
         """
         changed, self._changed = self._changed, set()
         if changed:
@@ -303,7 +356,12 @@ class Hub:
             self._wake()
         self._changed.add(event.author)
         listens = self._viewers.get(event.author)
-        if listens is None or event.friend is None or event.friend == event.author or not listens.is_news(event):
+        if (
+            listens is None
+            or event.friend is None
+            or event.friend == event.author
+            or not listens.is_news(event)
+        ):
             return
         if event.kind == "friend":
             self._befriend(listens, event.friend, event.id)
@@ -311,7 +369,10 @@ class Hub:
             self._unfriend(listens, event.friend)
 
     def _befriend(self, listens: _Viewer, friend: str, since: int) -> None:
-        """Hear a new friend from event `since` on; what they said after it may have come here before it."""
+        """
+        Hear a new friend from event `since` on; what they said after it may have come here before
+        it.
+        """
         if listens.audience(friend) is None:
             self._hear(listens, (friend,))
         said = self._recall(since, friend)

@@ -1,7 +1,9 @@
 """
-The last events in memory, and how far the log is settled; the one door through which every event comes in.
+The last events in memory, and how far the log is settled; the one door through which every event
+comes in.
 
-This module knows ids and their order. It does not know who listens, nor where time or events come from: times are arguments.
+This module knows ids and their order. It does not know who listens, nor where time or events come
+from: times are arguments.
 """
 
 from bisect import bisect_right, insort
@@ -19,12 +21,20 @@ MAX_CHANGES = 10_000
 
 class RecentLog:
     """
-    The newest events of the log, each offered by the own commit, the bell or the net, and let through once.
+    The newest events of the log, each offered by the own commit, the bell or the net, and let
+    through once.
 
-    :ivar settled: every id up to here has been let through, and no further one can appear (see `note_read`).
+    :ivar settled: every id up to here has been let through, and no further one can appear (see
+        `note_read`).
     """
 
-    def __init__(self, dispatch: Callable[[Event], None], size: int, settle_seconds: float, counters: Counters) -> None:
+    def __init__(
+        self,
+        dispatch: Callable[[Event], None],
+        size: int,
+        settle_seconds: float,
+        counters: Counters,
+    ) -> None:
         self.settled = 0
         self._dispatch = dispatch
         self._size = size
@@ -48,10 +58,12 @@ class RecentLog:
 
     def fill(self, settled: int, events: Sequence[Event]) -> None:
         """
-        Begin with the watermark that the database keeps and the last events before now, ascending; nobody is told of them.
+        Begin with the watermark that the database keeps and the last events before now, ascending;
+        nobody is told of them.
 
-        The watermark may be far behind the first of them; what lies between is in the database only.
-        May be called again when the database comes back as another one: what was known is forgotten.
+        The watermark may be far behind the first of them; what lies between is in the database
+        only. May be called again when the database comes back as another one: what was known is
+        forgotten.
         """
         self.settled = settled
         self._floor = events[0].id - 1 if events else settled
@@ -63,7 +75,10 @@ class RecentLog:
             self._keep(event)
 
     def offer(self, event: Event) -> bool:
-        """Let `event` through to the dispatch, unless it has been let through before; returns whether it was new."""
+        """
+        Let `event` through to the dispatch, unless it has been let through before; returns whether
+        it was new.
+        """
         if event.id < 0:
             return self._offer_message(event)
         if event.id <= self.settled or event.id in self._above:
@@ -78,34 +93,47 @@ class RecentLog:
         return [id for id in ids if id > self.settled and id not in self._above]
 
     def missing(self, ids: Sequence[int]) -> None:
-        """Take note that these ids of the log hold nothing to deliver: their rows are gone or unreadable."""
+        """
+        Take note that these ids of the log hold nothing to deliver: their rows are gone or
+        unreadable.
+        """
         for id in ids:
             self._note(id)
 
     def note_read(self, started: float, ended: float, upto: int) -> None:
         """
-        Take note of a read of the log above `settled`, each of whose rows has been offered, and settle what it proves.
+        Take note of a read of the log above `settled`, each of whose rows has been offered, and
+        settle what it proves.
 
-        An id is given out at INSERT and visible at COMMIT, at most S = `settle_seconds` later. If `upto` was visible at some
-        moment u, every lower id was given out before u, and a read that starts at u + S or later sees all that ever commit.
-        u lies between `started` and `ended`; the later one is the safe one. With S = 0 ids commit in order, so `started` is.
+        An id is given out at INSERT and visible at COMMIT, at most S = `settle_seconds` later. If
+        `upto` was visible at some moment u, every lower id was given out before u, and a read that
+        starts at u + S or later sees all that ever commit. u lies between `started` and `ended`;
+        the later one is the safe one. With S = 0 ids commit in order, so `started` is.
 
         :param started: when the read began, in seconds of a clock that only goes forward.
         :param ended: when its answer was here.
-        :param upto: the highest id in it; where a limit cut the read, ids above it were not looked at. 0: no row at all.
+        :param upto: the highest id in it; where a limit cut the read, ids above it were not looked
+            at. 0: no row at all.
         """
         if upto > self.settled and (not self._sightings or upto > self._sightings[-1][0]):
             self._sightings.append((upto, ended if self._settle_seconds else started))
         while self._sightings and self._sightings[0][1] + self._settle_seconds <= started:
             self._settle(min(self._sightings.popleft()[0], upto))
 
-    def after(self, settled: int, ids: Collection[int], authors: Collection[str]) -> list[Event] | None:
-        """The events of `authors` above `settled` that are not in `ids`, ascending; None when memory does not reach back."""
+    def after(
+        self, settled: int, ids: Collection[int], authors: Collection[str]
+    ) -> list[Event] | None:
+        """
+        The events of `authors` above `settled` that are not in `ids`, ascending; None when memory
+        does not reach back.
+        """
         if settled < self._floor:
             return None
         events = self._events
         newer = len(self._ids) - bisect_right(self._ids, settled)
-        found = self._scan(newer, authors) if newer <= len(authors) else self._look_up(settled, authors)
+        found = (
+            self._scan(newer, authors) if newer <= len(authors) else self._look_up(settled, authors)
+        )
         return [self.shown(events[id]) for id in found if id not in ids]
 
     def _scan(self, newer: int, authors: Collection[str]) -> Sequence[int]:
@@ -114,7 +142,10 @@ class RecentLog:
         return [id for id in self._ids[len(self._ids) - newer :] if events[id].author in authors]
 
     def _look_up(self, settled: int, authors: Collection[str]) -> Sequence[int]:
-        """The ids of `authors` above `settled`: in a storm everybody asks this of a log that has grown in between."""
+        """
+        The ids of `authors` above `settled`: in a storm everybody asks this of a log that has grown
+        in between.
+        """
         found: list[int] = []
         for author in set(authors):
             said = self._said.get(author)
@@ -123,7 +154,9 @@ class RecentLog:
         return sorted(found)
 
     def shown(self, event: Event) -> Event:
-        """`event` as it may be told now: without its body when its post has been deleted after it."""
+        """
+        `event` as it may be told now: without its body when its post has been deleted after it.
+        """
         deletion = self._deletions.get((event.author, event.post))
         if deletion is None or deletion.id < event.id or event.kind not in BODY_KINDS:
             return event
@@ -134,9 +167,11 @@ class RecentLog:
 
     def friend_changes(self, viewer: str) -> Mapping[str, Event]:
         """
-        For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the newest `MAX_CHANGES` of all viewers.
+        For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the newest
+        `MAX_CHANGES` of all viewers.
 
-        They are kept longer than other events: one that came late must still correct a list that was cached before it.
+        They are kept longer than other events: one that came late must still correct a list that
+        was cached before it.
         """
         return self._changes.get(viewer, {})
 
@@ -185,7 +220,9 @@ class RecentLog:
                 del self._changes[event.author]
 
     def _keep_deletion(self, event: Event) -> None:
-        """It stays while its event does: what it deletes has a lower id, and is evicted before it."""
+        """
+        It stays while its event does: what it deletes has a lower id, and is evicted before it.
+        """
         newest = self._deletions.setdefault((event.author, event.post), event)
         if newest.id < event.id:
             self._deletions[event.author, event.post] = event
@@ -195,12 +232,16 @@ class RecentLog:
             return
         self._above[id] = None
         if len(self._above) > MAX_ABOVE:
-            # The net has not come by for very long. What is forgotten may be let through again; clients dedupe by id.
+            # The net has not come by for very long. What is forgotten may be let through again;
+            # clients dedupe by id.
             del self._above[next(iter(self._above))]
             self._counters.add("recent_forgotten")
 
     def _evict(self) -> None:
-        """Forget the oldest events, an eighth at a time, so that the list is not moved for every event."""
+        """
+        Forget the oldest events, an eighth at a time, so that the list is not moved for every
+        event.
+        """
         count = len(self._ids) - self._size
         gone: Counter[str] = Counter()
         for id in self._ids[:count]:

@@ -1,7 +1,8 @@
 """
 What one chain of polls (or one stream) has, waits for, and is parked as.
 
-This module knows events and cursors. It does not know who hears whom, time, connections or encodings.
+This module knows events and cursors. It does not know who hears whom, time, connections or
+encodings.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +19,8 @@ class Position(NamedTuple):
     """
     Where one event takes a viewer.
 
-    :ivar had: the ids above the watermark that they had before; kept, so that nothing else gets its identity.
+    :ivar had: the ids above the watermark that they had before; kept, so that nothing else gets its
+        identity.
     :ivar have: those that they have now.
     :ivar text: their cursor without its handle.
     :ivar events: the event.
@@ -32,8 +34,9 @@ class Position(NamedTuple):
 
 Positions = dict[tuple[int | tuple[int, ...], int, int], Position]
 """
-By the ids that a viewer had, the watermark and the event's id; and by the identity of these ids as well: who has moved together
-before has the same object, and two hundred numbers need not be looked at for each viewer.
+By the ids that a viewer had, the watermark and the event's id; and by the identity of these ids as
+well: who has moved together before has the same object, and two hundred numbers need not be looked
+at for each viewer.
 """
 
 
@@ -46,12 +49,24 @@ class Subscription:
     :ivar open: what its authors say becomes pending; until the hub closes it.
     :ivar issued: the last cursor that was given out, "" before the first.
     :ivar overflowed: more was pending than may be; only a cold poll can go on.
-    :ivar pending: what waits for an answer: nothing, an event, which is all as a rule, or several by id.
+    :ivar pending: what waits for an answer: nothing, an event, which is all as a rule, or several
+        by id.
     :ivar listener: who waits for it; set it by `park` and `unpark`.
     :ivar idle_since: when nobody waited any more, in the seconds of whoever keeps the subscription.
     """
 
-    __slots__ = ("_have", "_settled", "handle", "idle_since", "issued", "listener", "open", "overflowed", "pending", "viewer")
+    __slots__ = (
+        "_have",
+        "_settled",
+        "handle",
+        "idle_since",
+        "issued",
+        "listener",
+        "open",
+        "overflowed",
+        "pending",
+        "viewer",
+    )
 
     def __init__(self, viewer: str, handle: str, now: float = 0.0) -> None:
         self.viewer = viewer
@@ -67,7 +82,8 @@ class Subscription:
 
     def start(self, settled: int, ids: Iterable[int], events: Iterable[Event]) -> None:
         """
-        Say what the viewer has, and add what they missed to what was held since the subscription began.
+        Say what the viewer has, and add what they missed to what was held since the subscription
+        began.
 
         :param settled: they have every event up to here,
         :param ids: and these.
@@ -77,15 +93,23 @@ class Subscription:
         self._have = tuple(sorted(ids))
         had = frozenset(self._have)
         merged = {event.id: event for event in events} | by_id(self.pending)
-        self.pending = {id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)} or None
+        self.pending = {
+            id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)
+        } or None
 
     def start_now(self, settled: int, known: Iterable[int]) -> None:
-        """Say that the viewer begins now: what is known counts as seen, but for what was held since the subscription began."""
+        """
+        Say that the viewer begins now: what is known counts as seen, but for what was held since
+        the subscription began.
+        """
         held = by_id(self.pending)
         self.start(settled, (id for id in known if id not in held), ())
 
     def push(self, event: Event, limit: int) -> bool:
-        """Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold. Whether a listener waits."""
+        """
+        Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold.
+        Whether a listener waits.
+        """
         id = event.id
         if self.pending and event.kind == "delete" and event.post is not None:
             self._delete(event)
@@ -107,19 +131,28 @@ class Subscription:
         """What is pending of a post that is deleted now loses its body."""
         self.pending = pending = by_id(self.pending)
         for id, event in pending.items():
-            if event.kind in BODY_KINDS and (event.author, event.post) == (deletion.author, deletion.post) and id < deletion.id:
+            if (
+                event.kind in BODY_KINDS
+                and (event.author, event.post) == (deletion.author, deletion.post)
+                and id < deletion.id
+            ):
                 pending[id] = without_body(event)
 
     def retract(self, author: str) -> None:
         """Drop what is pending from `author`: the viewer does not hear them any more."""
-        self.pending = {id: event for id, event in by_id(self.pending).items() if event.author != author} or None
+        self.pending = {
+            id: event for id, event in by_id(self.pending).items() if event.author != author
+        } or None
 
-    def take(self, epoch: str, settled: int, after: "Positions | None" = None) -> tuple[list[Event], str]:
+    def take(
+        self, epoch: str, settled: int, after: "Positions | None" = None
+    ) -> tuple[list[Event], str]:
         """
-        All that is pending, by id (foreign messages first, as they came), and the cursor after it, which is now `issued`.
+        All that is pending, by id (foreign messages first, as they came), and the cursor after it,
+        which is now `issued`.
 
-        :param after: where others went from where they stood; a fan-out moves most of its viewers from one place to another,
-            which is then computed, and kept, once.
+        :param after: where others went from where they stood; a fan-out moves most of its viewers
+            from one place to another, which is then computed, and kept, once.
         """
         pending, self.pending = self.pending, None
         if settled < self._settled:
@@ -129,9 +162,13 @@ class Subscription:
             events = sorted(by_id(pending).values(), key=_order)
             self._have, text = _position(epoch, settled, self._have, events)
         else:
-            place = after.get((id(self._have), settled, pending.id)) or _share(after, epoch, settled, self._have, pending)
+            place = after.get((id(self._have), settled, pending.id)) or _share(
+                after, epoch, settled, self._have, pending
+            )
             self._have, text, events = place.have, place.text, place.events
-            if events[0] is not pending:  # it may have lost its body for one viewer, and not for the other
+            if (
+                events[0] is not pending
+            ):  # it may have lost its body for one viewer, and not for the other
                 events = [pending]
         self.issued = cursor = f"{text}~{self.handle}"
         return events, cursor
@@ -146,7 +183,9 @@ class Subscription:
         return listener
 
 
-def _share(after: Positions, epoch: str, settled: int, had: tuple[int, ...], event: Event) -> Position:
+def _share(
+    after: Positions, epoch: str, settled: int, had: tuple[int, ...], event: Event
+) -> Position:
     """The place of all who had these ids."""
     place = after.get((had, settled, event.id))
     if place is None:
@@ -156,9 +195,16 @@ def _share(after: Positions, epoch: str, settled: int, had: tuple[int, ...], eve
     return place
 
 
-def _position(epoch: str, settled: int, had: tuple[int, ...], events: list[Event]) -> tuple[tuple[int, ...], str]:
-    """What a viewer has above `settled` after `events`, and the text of their cursor without its handle."""
-    have = tuple(sorted({id for id in (*had, *(event.id for event in events)) if id > settled}))[-MAX_IDS:]
+def _position(
+    epoch: str, settled: int, had: tuple[int, ...], events: list[Event]
+) -> tuple[tuple[int, ...], str]:
+    """
+    What a viewer has above `settled` after `events`, and the text of their cursor without its
+    handle.
+    """
+    have = tuple(sorted({id for id in (*had, *(event.id for event in events)) if id > settled}))[
+        -MAX_IDS:
+    ]
     return have, Cursor(epoch, settled, have).text()
 
 

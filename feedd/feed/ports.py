@@ -1,7 +1,8 @@
 """
 What feedd asks of the world: a store, a broker, friend lists, an authenticator.
 
-A port is a Protocol; an implementation lives in one folder of layer 2 and turns its driver's errors into the ones below.
+A port is a Protocol; an implementation lives in one folder of layer 2 and turns its driver's errors
+into the ones below.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +14,9 @@ from feedd.core.event import Event
 
 
 class Unavailable(Exception):
-    """A part is away, hung or overfull; nothing was stored. Ask again after `retry_after_seconds`."""
+    """
+    A part is away, hung or overfull; nothing was stored. Ask again after `retry_after_seconds`.
+    """
 
     def __init__(self, part: str, why: str, retry_after_seconds: int = 2) -> None:
         super().__init__(f"{part}: {why}")
@@ -31,11 +34,17 @@ class NotYours(Exception):
 
 
 class Unauthorized(Exception):
-    """Nobody is logged in, or the credentials are wrong or over; the text says which, never the credential."""
+    """
+    Nobody is logged in, or the credentials are wrong or over; the text says which, never the
+    credential.
+    """
 
 
 class Stored(NamedTuple):
-    """A post that is in the log. `fresh` is False when its Idempotency-Key had been used: then this is the first result."""
+    """
+    A post that is in the log. `fresh` is False when its Idempotency-Key had been used: then this is
+    the first result.
+    """
 
     post: int
     event: Event
@@ -47,7 +56,8 @@ class Page(NamedTuple):
     One page of posts, newest first, and the cursor's part of the same snapshot.
 
     :ivar posts: each post as JSON bytes, already `feedd.core.event.safe_json`.
-    :ivar ids: the ids above ``settled`` that are visible in the snapshot for the same authors, ascending.
+    :ivar ids: the ids above ``settled`` that are visible in the snapshot for the same authors,
+        ascending.
     :ivar more: older posts exist.
     """
 
@@ -73,7 +83,10 @@ class History(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """What a process starts from: the database's epoch, its settled watermark, and the last events before now, ascending."""
+    """
+    What a process starts from: the database's epoch, its settled watermark, and the last events
+    before now, ascending.
+    """
 
     epoch: str
     settled: int
@@ -104,10 +117,17 @@ class Store(Protocol):
         """Commit a new body and its ``edit``. Raises `NotFound`, `NotYours`."""
 
     async def delete_post(self, author: str, post: int) -> Event:
-        """Commit a deletion and its ``delete``, whose body is ``{}``. Raises `NotFound`, `NotYours`."""
+        """
+        Commit a deletion and its ``delete``, whose body is ``{}``. Raises `NotFound`, `NotYours`.
+        """
 
-    async def change_friends(self, add: Sequence[Friendship], remove: Sequence[Friendship]) -> list[Event]:
-        """Commit these rows, and a ``friend`` or ``unfriend`` event for each that really changed; returns those."""
+    async def change_friends(
+        self, add: Sequence[Friendship], remove: Sequence[Friendship]
+    ) -> list[Event]:
+        """
+        Commit these rows, and a ``friend`` or ``unfriend`` event for each that really changed;
+        returns those.
+        """
 
     async def friends_of(self, viewers: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         """Whom each of `viewers` hears, sorted, without themselves; () for nobody."""
@@ -115,8 +135,13 @@ class Store(Protocol):
     async def mark(self, viewer: str, post: int) -> int:
         """Move the read marker up to `post` (never down) and return where it stands."""
 
-    async def page(self, authors: Collection[str], before: int | None, limit: int, settled: int) -> Page:
-        """The newest `limit` posts of `authors` (older than post `before`), in one snapshot with the ids above `settled`."""
+    async def page(
+        self, authors: Collection[str], before: int | None, limit: int, settled: int
+    ) -> Page:
+        """
+        The newest `limit` posts of `authors` (older than post `before`), in one snapshot with the
+        ids above `settled`.
+        """
 
     async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
         """The first `limit` events of `authors` above `settled`."""
@@ -125,10 +150,15 @@ class Store(Protocol):
         """The first `limit` ids above `settled`, of all authors, ascending."""
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
-        """The events with these ids, ascending; one that is gone or unreadable (counted) is left out."""
+        """
+        The events with these ids, ascending; one that is gone or unreadable (counted) is left out.
+        """
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
-        """Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a database of another epoch."""
+        """
+        Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a
+        database of another epoch.
+        """
 
     async def ping(self) -> None:
         """Return when the database answers."""
@@ -156,7 +186,10 @@ class Broker(Protocol):
         """Stop hearing `author`, in a while. Called when the last local subscription ends."""
 
     def missed(self, author: str) -> None:
-        """The net has found an event of `author` that the bell did not bring; see whether they are still heard."""
+        """
+        The net has found an event of `author` that the bell did not bring; see whether they are
+        still heard.
+        """
 
     def publish(self, events: Sequence[Event]) -> None:
         """Ring for these events, each on its author's exchange; they are in the log already."""
@@ -169,7 +202,10 @@ class Friends(Protocol):
         """The friends of `viewer`. Raises `Unavailable` when neither cache nor database can say."""
 
     async def forget(self, viewers: Collection[str]) -> None:
-        """Their lists have changed: no cached list older than now may be served by a fill. Never raises."""
+        """
+        Their lists have changed: no cached list older than now may be served by a fill. Never
+        raises.
+        """
 
 
 class Credentials(NamedTuple):
@@ -189,14 +225,19 @@ class Credentials(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """Who is asking. `ambient`: proven only by a cookie, which a foreign page's script tag would send too."""
+    """
+    Who is asking. `ambient`: proven only by a cookie, which a foreign page's script tag would send
+    too.
+    """
 
     user: str
     ambient: bool
 
 
 class Known(NamedTuple):
-    """Who is asking, and until when that holds without another look: seconds since 1970, or infinity."""
+    """
+    Who is asking, and until when that holds without another look: seconds since 1970, or infinity.
+    """
 
     identity: Identity
     until: float
@@ -206,7 +247,13 @@ class Authenticator(Protocol):
     """Who is asking."""
 
     async def identify(self, credentials: Credentials) -> Identity:
-        """The user behind `credentials`. Raises `Unauthorized`, or `Unavailable` when the site cannot be asked."""
+        """
+        The user behind `credentials`. Raises `Unauthorized`, or `Unavailable` when the site cannot
+        be asked.
+        """
 
     def known(self, credentials: Credentials) -> Known | None:
-        """What `identify` would answer, if that can be said at once and without looking closely; else None."""
+        """
+        What `identify` would answer, if that can be said at once and without looking closely; else
+        None.
+        """

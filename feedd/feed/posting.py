@@ -24,7 +24,10 @@ class Posting:
         self._broker = broker
 
     async def post(self, author: str, body: bytes, key: str | None) -> Stored:
-        """Publish a post; one that repeats an Idempotency-Key is answered with the first result and not told again."""
+        """
+        Publish a post; one that repeats an Idempotency-Key is answered with the first result and
+        not told again.
+        """
         stored = await self._store.add_post(author, body, key)
         if stored.fresh:
             self._tell([stored.event])
@@ -42,8 +45,13 @@ class Posting:
         self._tell([event])
         return event
 
-    async def change_friends(self, add: Sequence[Friendship], remove: Sequence[Friendship]) -> list[Event]:
-        """Begin and end friendships; returns what really changed. Cached lists are forgotten where the events arrive."""
+    async def change_friends(
+        self, add: Sequence[Friendship], remove: Sequence[Friendship]
+    ) -> list[Event]:
+        """
+        Begin and end friendships; returns what really changed. Cached lists are forgotten where the
+        events arrive.
+        """
         events = await self._store.change_friends(add, remove)
         self._tell(events)
         return events

@@ -1,7 +1,9 @@
 """
-The order of the read path: a page and its cursor, a poll that is hot or cold, and what was missed in between.
+The order of the read path: a page and its cursor, a poll that is hot or cold, and what was missed
+in between.
 
-This module knows the log, the hub and the ports. It does not know HTTP, nor how an answer is spelled.
+This module knows the log, the hub and the ports. It does not know HTTP, nor how an answer is
+spelled.
 """
 
 from collections.abc import Collection, Sequence
@@ -35,7 +37,8 @@ class Reply(NamedTuple):
 
     :ivar events: by id; empty when there is nothing yet.
     :ivar cursor: the cursor after them.
-    :ivar subscription: on which to wait when `events` is empty; None when there is nothing to wait for.
+    :ivar subscription: on which to wait when `events` is empty; None when there is nothing to wait
+        for.
     :ivar more: the next poll has more at once.
     :ivar gap: events between were pruned or the cursor is of another database; only init helps.
     """
@@ -48,7 +51,10 @@ class Reply(NamedTuple):
 
 
 class Reading:
-    """Answers viewers from the log, wherever the part of it that they need is: pending, in memory, or in the database."""
+    """
+    Answers viewers from the log, wherever the part of it that they need is: pending, in memory, or
+    in the database.
+    """
 
     def __init__(self, log: RecentLog, hub: Hub, store: Store, friends: Friends) -> None:
         self.epoch = ""
@@ -58,7 +64,10 @@ class Reading:
         self._friends = friends
 
     async def friends_of(self, viewer: str) -> tuple[str, ...]:
-        """Whom `viewer` hears; a list from a cache is corrected by the friend changes that the recent log knows."""
+        """
+        Whom `viewer` hears; a list from a cache is corrected by the friend changes that the recent
+        log knows.
+        """
         return self._corrected(viewer, await self._friends.of(viewer))
 
     def _corrected(self, viewer: str, friends: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,8 +83,9 @@ class Reading:
         """
         The newest posts that `viewer` may see, and a cursor of the same snapshot.
 
-        The watermark is read first: an event that settles after it is in the snapshot's ids, or is told again. A friend change
-        among these ids counts as seen, so the page must be that of the friends after it; else it is read once more.
+        The watermark is read first: an event that settles after it is in the snapshot's ids, or is
+        told again. A friend change among these ids counts as seen, so the page must be that of the
+        friends after it; else it is read once more.
         """
         self._check_open()
         epoch, settled = self.epoch, self._log.settled
@@ -89,7 +99,10 @@ class Reading:
         raise Unavailable("hub", "the friends keep changing")
 
     def hot(self, viewer: str, cursor: str) -> Reply | None:
-        """The answer to a poll whose subscription is here and stands exactly at `cursor`; None for any other."""
+        """
+        The answer to a poll whose subscription is here and stands exactly at `cursor`; None for any
+        other.
+        """
         subscription = self._hub.find(cursor.rpartition("~")[2], viewer, cursor)
         if subscription is None:
             return None
@@ -105,8 +118,8 @@ class Reading:
 
         :param text: the cursor, None to start now.
         :raises feedd.core.cursor.BadCursor: when `text` is not a cursor.
-        :raises Unavailable: when memory cannot answer and the database is away, when there are too many subscriptions, or
-            when this one has been ended meanwhile.
+        :raises Unavailable: when memory cannot answer and the database is away, when there are too
+            many subscriptions, or when this one has been ended meanwhile.
         """
         cursor = parse_cursor(text) if text is not None else None
         self._check_open()
@@ -141,9 +154,15 @@ class Reading:
             return self._begin_now(subscription, authors)
         if cursor.epoch != self.epoch:
             return self._gap(subscription, authors)
-        missed = self._log.after(cursor.settled, cursor.ids, authors) if cursor.settled <= self._log.highest else None
+        missed = (
+            self._log.after(cursor.settled, cursor.ids, authors)
+            if cursor.settled <= self._log.highest
+            else None
+        )
         if missed is None or len(missed) > MAX_MISSED:
-            history = await self._store.events_after(cursor.settled, authors, MAX_MISSED + len(cursor.ids))
+            history = await self._store.events_after(
+                cursor.settled, authors, MAX_MISSED + len(cursor.ids)
+            )
             if not history.pruned <= cursor.settled <= history.highest:
                 return self._gap(subscription, authors)
             if history.more:
@@ -153,25 +172,41 @@ class Reading:
         return Reply(*self.take(subscription), subscription)
 
     async def _learn(self, ids: Sequence[int]) -> None:
-        """Let in what the viewer has and this process has not: after an unfriend nothing more may come from who was removed."""
+        """
+        Let in what the viewer has and this process has not: after an unfriend nothing more may come
+        from who was removed.
+        """
         unknown = self._log.unknown(ids)
         for event in await self._store.events_by_id(unknown) if unknown else ():
             self._log.offer(event)
 
     def _heard(self, viewer: str, history: History) -> list[Event]:
-        """What is left of `history` when the friend changes and deletions in it, or that came while it was read, are heeded."""
+        """
+        What is left of `history` when the friend changes and deletions in it, or that came while it
+        was read, are heeded.
+        """
         for event in history.events:
             self._log.offer(event)
-        return [self._log.shown(event) for event in history.events if self._hub.hears(viewer, event.author)]
+        return [
+            self._log.shown(event)
+            for event in history.events
+            if self._hub.hears(viewer, event.author)
+        ]
 
     def take(self, subscription: Subscription) -> tuple[list[Event], str]:
-        """All that is pending, and the cursor after it; of an overflowed subscription nothing, and the last cursor."""
+        """
+        All that is pending, and the cursor after it; of an overflowed subscription nothing, and the
+        last cursor.
+        """
         if subscription.overflowed:
             return [], subscription.issued
         return subscription.take(self.epoch, self._log.settled)
 
     def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
-        """Everything that is known here counts as seen, but for what came in since the subscription began."""
+        """
+        Everything that is known here counts as seen, but for what came in since the subscription
+        began.
+        """
         settled = self._log.settled
         known = self._log.after(settled, (), authors) or []
         subscription.start_now(settled, [event.id for event in known])
@@ -180,18 +215,30 @@ class Reading:
     def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         return self._begin_now(subscription, authors)._replace(gap=True)
 
-    def _some(self, subscription: Subscription, cursor: Cursor, history: History, settled: int) -> Reply:
+    def _some(
+        self, subscription: Subscription, cursor: Cursor, history: History, settled: int
+    ) -> Reply:
         """
-        A part of a long history; its cursor names no subscription, and goes no further than what it holds.
+        A part of a long history; its cursor names no subscription, and goes no further than what it
+        holds.
 
-        :param settled: the watermark before the history was asked for; what settled meanwhile may not be in it.
+        :param settled: the watermark before the history was asked for; what settled meanwhile may
+            not be in it.
         """
-        events = [event for event in self._heard(subscription.viewer, history) if event.id not in cursor.ids]
+        events = [
+            event
+            for event in self._heard(subscription.viewer, history)
+            if event.id not in cursor.ids
+        ]
         self._hub.close(subscription)
         last = history.events[-1].id
         settled = min(last, max(settled, cursor.settled))
-        ids = sorted({id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled})
-        return Reply(events, Cursor(cursor.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True)
+        ids = sorted(
+            {id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled}
+        )
+        return Reply(
+            events, Cursor(cursor.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True
+        )
 
     def _check_open(self) -> None:
         if not self.epoch:

@@ -1,5 +1,6 @@
 """
-What can be set: a frozen struct for each section of the configuration, with defaults, units and limits.
+What can be set: a frozen struct for each section of the configuration, with defaults, units and
+limits.
 
 A part takes the struct of its own section. This module does not know TOML, nor the parts.
 """
@@ -14,7 +15,9 @@ Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 
 class BadConfig(ValueError):
-    """The configuration cannot be used; `mistakes` says everything that is wrong, a sentence each."""
+    """
+    The configuration cannot be used; `mistakes` says everything that is wrong, a sentence each.
+    """
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("; ".join(mistakes))
@@ -26,7 +29,9 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HTTP(Section, frozen=True):
-    """Where browsers and the site's servers connect. `listen` are Twisted server endpoint strings."""
+    """
+    Where browsers and the site's servers connect. `listen` are Twisted server endpoint strings.
+    """
 
     listen: tuple[str, ...] = ("tcp:8080:interface=127.0.0.1",)
     allowed_origins: tuple[str, ...] = ()

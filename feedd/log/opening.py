@@ -25,7 +25,8 @@ class _Store(Protocol):
 
 class Opener(Service):
     """
-    Prepares and opens the store, again and again until the database is there, and hands over what it found, once.
+    Prepares and opens the store, again and again until the database is there, and hands over what
+    it found, once.
 
     :param last: how many of the newest events to read.
     :ivar trouble: why it has not been opened yet; "" when it has.
@@ -34,7 +35,9 @@ class Opener(Service):
     RETRY_SECONDS = 1.0
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: _Store, last: int, opened: Callable[[Opening], object]) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: _Store, last: int, opened: Callable[[Opening], object]
+    ) -> None:
         self.trouble = "not opened yet"
         self._clock = clock
         self._store = store
@@ -72,7 +75,11 @@ class Opener(Service):
                 self.trouble = error.why
             await deferLater(self._clock, self.RETRY_SECONDS, lambda: None)
         self.trouble = ""
-        self._log.info("the log is open: epoch {epoch}, settled {settled}", epoch=opening.epoch, settled=opening.settled)
+        self._log.info(
+            "the log is open: epoch {epoch}, settled {settled}",
+            epoch=opening.epoch,
+            settled=opening.settled,
+        )
         self._opened(opening)
 
     def _failed(self, failure: Failure) -> None:

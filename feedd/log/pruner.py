@@ -1,5 +1,6 @@
 """
-Prunes the log again and again, in small batches with pauses, so that nobody who reads or writes waits for it.
+Prunes the log again and again, in small batches with pauses, so that nobody who reads or writes
+waits for it.
 
 This module knows the rhythm. It does not know what is deleted.
 """
@@ -29,7 +30,8 @@ class Pruner(Service):
     """
     Every `EVERY_SECONDS` deletes what is older than `keep_seconds`, unless another process does.
 
-    Counts ``events_pruned``, and ``prune_failed`` for each time that it had to give up until the next.
+    Counts ``events_pruned``, and ``prune_failed`` for each time that it had to give up until the
+    next.
     """
 
     FIRST_SECONDS = 10.0
@@ -37,7 +39,14 @@ class Pruner(Service):
     PAUSE_SECONDS = 0.25
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: _Store, owner: str, keep_seconds: float, counters: Counters) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        store: _Store,
+        owner: str,
+        keep_seconds: float,
+        counters: Counters,
+    ) -> None:
         """
         :param owner: a name that no other process has, without spaces.
         """
@@ -87,7 +96,9 @@ class Pruner(Service):
                 await self._pause(self.PAUSE_SECONDS)
         if total:
             self._log.info(
-                "{count} events older than {days:g} days have gone", count=total, days=self._keep_seconds / DAY_SECONDS
+                "{count} events older than {days:g} days have gone",
+                count=total,
+                days=self._keep_seconds / DAY_SECONDS,
             )
 
     def _pause(self, seconds: float) -> Deferred[None]:

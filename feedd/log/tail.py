@@ -1,8 +1,8 @@
 """
 The net: reads the new end of the log again and again, and offers every row to the one door.
 
-What the bell did not bring, comes with the next tick. This module knows the order of ids, reads and offers. It does not know
-SQL, nor who hears an event.
+What the bell did not bring, comes with the next tick. This module knows the order of ids, reads and
+offers. It does not know SQL, nor who hears an event.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,12 +41,16 @@ class Log(Protocol):
         """The rows of these ids are gone or unreadable: there is nothing to let through."""
 
     def note_read(self, started: float, ended: float, upto: int) -> None:
-        """A read that began at `started` and ended at `ended` has been offered for every visible id up to `upto`."""
+        """
+        A read that began at `started` and ended at `ended` has been offered for every visible id up
+        to `upto`.
+        """
 
 
 class Tail(Service):
     """
-    One tick: read the ids above the settled one, fetch the rows that the log has not seen, offer them in order, say so.
+    One tick: read the ids above the settled one, fetch the rows that the log has not seen, offer
+    them in order, say so.
 
     Ticks never overlap. One that fails is counted (``tail_failed``), and the next one tries again.
 
@@ -72,7 +76,8 @@ class Tail(Service):
         :param found: called with each event that nobody had offered before the net did.
         :param other_epoch: called when the database turns out to be another one than `epoch` names.
         :param monotonic: seconds of a clock that only goes forward.
-        :param fast: whether the net is all there is, because the broker is away: then it ticks `FAST` times as often.
+        :param fast: whether the net is all there is, because the broker is away: then it ticks
+            `FAST` times as often.
         """
         self.epoch = ""
         self.trouble = "the log has not been read yet"
@@ -103,7 +108,10 @@ class Tail(Service):
         self._begin()
 
     def stopService(self) -> Deferred[None]:
-        """Tick no longer; fires when a running tick has ended, and what is settled has been written down."""
+        """
+        Tick no longer; fires when a running tick has ended, and what is settled has been written
+        down.
+        """
         super().stopService()
         self._unschedule()
         return Deferred.fromCoroutine(self._finish())
@@ -166,8 +174,9 @@ class Tail(Service):
         """
         Read until the end of the log, `BATCH` ids at a time.
 
-        All batches count as one read that began with the first: a row that became visible meanwhile below an id that had
-        been passed already is not in it, and will be in the next tick's. Its times are the database's, see `AnsweredTime`.
+        All batches count as one read that began with the first: a row that became visible meanwhile
+        below an id that had been passed already is not in it, and will be in the next tick's. Its
+        times are the database's, see `AnsweredTime`.
         """
         asked = self._monotonic()
         started: float | None = None
@@ -194,7 +203,10 @@ class Tail(Service):
                 self._door.missing(sorted(gone))
 
     async def _save(self) -> None:
-        """Write down what is settled, for the processes that start later; and see whether this is still the same database."""
+        """
+        Write down what is settled, for the processes that start later; and see whether this is
+        still the same database.
+        """
         same = await self._store.save_settled(self.epoch, self._door.settled)
         self._saved_at = self._monotonic()
         if not same and self.running:

@@ -1,10 +1,10 @@
 """
 Connections whose next read is a poll, as a rule: all that are ready are read in one loop.
 
-Twisted's reactor calls five functions for each read, each with care for every kind of descriptor. Here is only one kind, so
-`Watch` keeps an epoll of its own (epoll(7) allows one inside another) that stands in the reactor as a single descriptor. What
-is not a poll, and what is not a plain read, is given back to the reactor. This module knows sockets. It does not know what is
-read from them.
+Twisted's reactor calls five functions for each read, each with care for every kind of descriptor.
+Here is only one kind, so `Watch` keeps an epoll of its own (epoll(7) allows one inside another)
+that stands in the reactor as a single descriptor. What is not a poll, and what is not a plain read,
+is given back to the reactor. This module knows sockets. It does not know what is read from them.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,16 @@ class Watched(Protocol):
         """Take what was read."""
 
     def unwatch(self) -> None:
-        """Call `Watch.remove`, and know it: there is nothing to read but an end or an error, which the reactor is to find."""
+        """
+        Call `Watch.remove`, and know it: there is nothing to read but an end or an error, which the
+        reactor is to find.
+        """
 
 
 class Watch:
     """
-    Reads from those who are watched, in the place of the reactor, for which this is one `IReadDescriptor`.
+    Reads from those who are watched, in the place of the reactor, for which this is one
+    `IReadDescriptor`.
 
     :param epoll: a ``select.epoll``, or the part of it that is used here.
     :ivar most: how many may be read from now; asked before each round.
@@ -80,7 +84,8 @@ class Watch:
         """
         Read once from each connection that is ready, then let each take what it got.
 
-        In two loops, because a system call drives what Python is doing out of the processor's caches.
+        In two loops, because a system call drives what Python is doing out of the processor's
+        caches.
         """
         watched = self._watched
         read: list[tuple[Watched, bytes]] = []
@@ -119,7 +124,10 @@ class Watch:
             self._end(connection, reason)
 
     def _end(self, connection: Watched, reason: Failure) -> None:
-        """Close, as the reactor does; what has been read from the others would be lost with an exception."""
+        """
+        Close, as the reactor does; what has been read from the others would be lost with an
+        exception.
+        """
         try:
             connection.transport.connectionLost(reason)
         except Exception:

@@ -1,8 +1,9 @@
 """
 The answers of a fan-out, worked out a hundred at a time, then sent one after the other.
 
-A system call drives what Python is doing out of the processor's caches. Called between two answers it makes each of them dear;
-called in a loop that does nothing else it does not. This module knows bytes and who sends them. It does not know what they say.
+A system call drives what Python is doing out of the processor's caches. Called between two answers
+it makes each of them dear; called in a loop that does nothing else it does not. This module knows
+bytes and who sends them. It does not know what they say.
 """
 
 from typing import Protocol
@@ -12,7 +13,10 @@ from twisted.logger import Logger
 _log = Logger()
 
 AT_ONCE = 100
-"""Enough for the caches; and the first clients need not wait until the last answers have been worked out."""
+"""
+Enough for the caches; and the first clients need not wait until the last answers have been worked
+out.
+"""
 
 
 class Sender(Protocol):
@@ -40,7 +44,9 @@ class Outbox:
         self.is_open = True
 
     def keep(self, sender: Sender, data: bytes) -> None:
-        """Let `sender` send this soon: when there are `AT_ONCE` of them, or the outbox is closed."""
+        """
+        Let `sender` send this soon: when there are `AT_ONCE` of them, or the outbox is closed.
+        """
         self._kept.append((sender, data))
         if len(self._kept) == AT_ONCE:
             self._send()

@@ -1,8 +1,8 @@
 """
 Many questions, asked together.
 
-Who asks one question waits for one answer, and does not notice that others asked at the same time. This module knows
-questions and when they came. It does not know what is asked, nor of whom.
+Who asks one question waits for one answer, and does not notice that others asked at the same time.
+This module knows questions and when they came. It does not know what is asked, nor of whom.
 """
 
 from collections import deque
@@ -34,18 +34,26 @@ class Bounds(NamedTuple):
 
 class Batches(Generic[Q, A]):
     """
-    Answers together what is asked in one turn of the reactor, or while as many batches are under way as may be.
+    Answers together what is asked in one turn of the reactor, or while as many batches are under
+    way as may be.
 
-    A batch that fails, fails those who are in it. If it took long to fail, so would the next one: then it fails those too who
-    wait behind it, so that a part which hangs costs everybody its time limit once, wherever they stand.
+    A batch that fails, fails those who are in it. If it took long to fail, so would the next one:
+    then it fails those too who wait behind it, so that a part which hangs costs everybody its time
+    limit once, wherever they stand.
     """
 
     def __init__(
-        self, answer: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], full: Callable[[], A], clock: Any, bounds: Bounds
+        self,
+        answer: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        full: Callable[[], A],
+        clock: Any,
+        bounds: Bounds,
     ) -> None:
         """
-        :param answer: called with the questions of a batch, returns their answers in the same order.
-        :param full: called for a question that finds no room to wait: it answers instead, or raises.
+        :param answer: called with the questions of a batch, returns their answers in the same
+            order.
+        :param full: called for a question that finds no room to wait: it answers instead, or
+            raises.
         :param clock: an `IReactorTime`.
         """
         self._answer = answer

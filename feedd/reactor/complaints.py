@@ -26,7 +26,10 @@ class Complaints:
         self._logged: dict[str, float] = {}
 
     def __call__(self, counter: str, why: str, amount: int = 1) -> None:
-        """Count `amount` more of `counter`, a name out of a fixed set; `why` may hold strangers' text, never a secret."""
+        """
+        Count `amount` more of `counter`, a name out of a fixed set; `why` may hold strangers' text,
+        never a secret.
+        """
         self._counters.add(counter, amount)
         now = self._seconds()
         last = self._logged.get(counter)

@@ -1,9 +1,9 @@
 """
 When parked polls and idle connections are over: one wheel for all of them.
 
-A deadline that is put off, or taken back, is only written down at the item itself; the wheel looks when it comes by. So the
-common poll, which is answered long before its deadline and asked again at once, costs an assignment. This module knows seconds
-and slots. It does not know what expires.
+A deadline that is put off, or taken back, is only written down at the item itself; the wheel looks
+when it comes by. So the common poll, which is answered long before its deadline and asked again at
+once, costs an assignment. This module knows seconds and slots. It does not know what expires.
 """
 
 from twisted.logger import Logger
@@ -15,8 +15,8 @@ class Expiring:
     """
     Something with a deadline.
 
-    :ivar due: the slot of its deadline, 0 for none. Whoever sets it to 0 takes the deadline back; the wheel may hold the item
-        for a while, and it costs nothing to set it again.
+    :ivar due: the slot of its deadline, 0 for none. Whoever sets it to 0 takes the deadline back;
+        the wheel may hold the item for a while, and it costs nothing to set it again.
     :ivar slot: the slot of the wheel that holds it, 0 for none; not after `due`, if that is set.
     """
 
@@ -45,7 +45,9 @@ class Deadlines:
         self._slots: dict[int, dict[Expiring, None]] = {}
 
     def set(self, item: Expiring, seconds: float) -> None:
-        """Let `item` expire in `seconds`, rounded up to the next slot, and not when it was to before."""
+        """
+        Let `item` expire in `seconds`, rounded up to the next slot, and not when it was to before.
+        """
         item.due = due = self._slot + 1 + int(seconds / self.STEP_SECONDS)
         if not 0 < item.slot <= due:
             self._hold(item, due)

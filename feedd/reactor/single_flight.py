@@ -17,7 +17,8 @@ class Flight(Generic[T]):
     """
     One load under way.
 
-    :ivar forgotten: what it brings may be older than a change: nobody new may join it, and it must not be kept.
+    :ivar forgotten: what it brings may be older than a change: nobody new may join it, and it must
+        not be kept.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,9 @@ class Flight(Generic[T]):
         self._waiting: list[Deferred[T]] = []
 
     def board(self) -> Deferred[T]:
-        """Fires with what the load brings. Cancelling it leaves the load and the other askers alone."""
+        """
+        Fires with what the load brings. Cancelling it leaves the load and the other askers alone.
+        """
         waiter: Deferred[T] = Deferred()  # once cancelled, it ignores the result
         self._waiting.append(waiter)
         return waiter
@@ -59,7 +62,9 @@ class SingleFlight(Generic[T]):
         if flight is not None:
             flight.forgotten = True
 
-    async def _fly(self, key: str, flight: Flight[T], load: Callable[[Flight[T]], Awaitable[T]]) -> None:
+    async def _fly(
+        self, key: str, flight: Flight[T], load: Callable[[Flight[T]], Awaitable[T]]
+    ) -> None:
         result: T | Failure
         try:
             result = await load(flight)

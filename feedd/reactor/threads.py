@@ -1,8 +1,10 @@
 """
-Threads that work one list off, and a reactor that is woken once for all that they finish in one of its turns.
+Threads that work one list off, and a reactor that is woken once for all that they finish in one of
+its turns.
 
-Twisted's own pool hands every piece of work over through a coordinator, two locks and a log context, and wakes the reactor for
-each result; with short transactions that costs as much as they do. This module knows functions. It does not know what they do.
+Twisted's own pool hands every piece of work over through a coordinator, two locks and a log
+context, and wakes the reactor for each result; with short transactions that costs as much as they
+do. This module knows functions. It does not know what they do.
 """
 
 from collections import deque
@@ -46,7 +48,10 @@ class Threads:
             self._begin_thread()
 
     def stop(self) -> None:
-        """Return when all work is done and every thread has ended; the results are told when the reactor turns."""
+        """
+        Return when all work is done and every thread has ended; the results are told when the
+        reactor turns.
+        """
         self._running = False
         for _ in self._threads:
             self._work.put(None)
@@ -55,7 +60,10 @@ class Threads:
             thread.join()
 
     def run(self, work: Callable[[], T], done: Callable[[T | Failure], object]) -> None:
-        """Run `work` in a thread; its result, or the Failure of what it raised, goes to `done` in the reactor's thread."""
+        """
+        Run `work` in a thread; its result, or the Failure of what it raised, goes to `done` in the
+        reactor's thread.
+        """
         self._under_way += 1
         self._work.put((work, done))
         if self._running:

@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 class _Limit:
-    def __init__(self, answer: Deferred[Any], seconds: float, clock: Any, heard: Callable[[], int]) -> None:
+    def __init__(
+        self, answer: Deferred[Any], seconds: float, clock: Any, heard: Callable[[], int]
+    ) -> None:
         self._answer = answer
         self._seconds = seconds
         self._clock = clock
@@ -39,12 +41,16 @@ class _Limit:
             self._answer.cancel()
 
 
-def limited(answer: Deferred[T], seconds: float, clock: Any, heard: Callable[[], int]) -> Deferred[T]:
+def limited(
+    answer: Deferred[T], seconds: float, clock: Any, heard: Callable[[], int]
+) -> Deferred[T]:
     """
-    `answer`, or `twisted.internet.defer.TimeoutError` after `seconds` and a turn of the reactor that brings nothing.
+    `answer`, or `twisted.internet.defer.TimeoutError` after `seconds` and a turn of the reactor
+    that brings nothing.
 
-    When many clients come at once, a turn may take longer than the limit, and reads no more of a connection than its buffer
-    holds. So the answer may be there, and not be read yet; without a second look a crowd would pass for a server that hangs.
+    When many clients come at once, a turn may take longer than the limit, and reads no more of a
+    connection than its buffer holds. So the answer may be there, and not be read yet; without a
+    second look a crowd would pass for a server that hangs.
 
     :param clock: an `IReactorTime`.
     :param heard: how often something has come from the server.

@@ -1,9 +1,10 @@
 """
 How much the reactor reads in one turn.
 
-Twisted's epoll reactor takes everything that is ready: with ten thousand connections that ask at once that is a tenth of a
-second or more, in which nothing else has its turn, nor has the rest of a fan-out. The kernel reports what is ready first come,
-first served, so a limit starves nobody. This module knows an epoll. It does not know what is read.
+Twisted's epoll reactor takes everything that is ready: with ten thousand connections that ask at
+once that is a tenth of a second or more, in which nothing else has its turn, nor has the rest of a
+fan-out. The kernel reports what is ready first come, first served, so a limit starves nobody. This
+module knows an epoll. It does not know what is read.
 """
 
 import select
@@ -26,7 +27,10 @@ class Turns:
 
 
 def limit_turns(reactor: Any, most: int) -> None:
-    """Let `reactor` take `most` events in a turn at most, if it is Twisted's epoll reactor; any other is left as it is."""
+    """
+    Let `reactor` take `most` events in a turn at most, if it is Twisted's epoll reactor; any other
+    is left as it is.
+    """
     epoll = getattr(reactor, "_poller", None)
     if isinstance(epoll, select.epoll):
         reactor._poller = Turns(epoll, most)

@@ -1,9 +1,9 @@
 """
 Notices when the reactor stands still, and says where.
 
-Everybody waits for one thread, so a turn that takes long makes all of them late. A second thread looks at a heartbeat of the
-reactor, and when it stays out, at the stack of the reactor's thread: that line of code is what everybody waits for. This module
-knows no other part of feedd.
+Everybody waits for one thread, so a turn that takes long makes all of them late. A second thread
+looks at a heartbeat of the reactor, and when it stays out, at the stack of the reactor's thread:
+that line of code is what everybody waits for. This module knows no other part of feedd.
 """
 
 import sys
@@ -33,8 +33,8 @@ class Heart:
     """
     When the reactor last turned, and what the watching thread makes of it.
 
-    `beat` belongs to the reactor's thread, `look` to the other one. Each attribute is written by one of them only, but for the
-    stall, which one thread makes and the other takes.
+    `beat` belongs to the reactor's thread, `look` to the other one. Each attribute is written by
+    one of them only, but for the stall, which one thread makes and the other takes.
     """
 
     _log = Logger()
@@ -50,7 +50,10 @@ class Heart:
         self._planned = monotonic()
 
     def beat(self) -> None:
-        """The reactor turns. Counts ``reactor_stalls``, here, because counters are not for two threads."""
+        """
+        The reactor turns. Counts ``reactor_stalls``, here, because counters are not for two
+        threads.
+        """
         now = self._monotonic()
         if self._beaten is not None and now - self._beaten >= STALL_SECONDS:
             self._counters.add("reactor_stalls")
@@ -58,7 +61,10 @@ class Heart:
         self._beaten = now
 
     def look(self) -> float:
-        """Log a stall that has not been logged, once a second at most; returns in how many seconds to look again."""
+        """
+        Log a stall that has not been logged, once a second at most; returns in how many seconds to
+        look again.
+        """
         now, beaten = self._monotonic(), self._beaten
         late, wait = now - self._planned, STALL_SECONDS
         if beaten is not None and now - beaten < STALL_SECONDS:
@@ -73,21 +79,30 @@ class Heart:
 
     def _say(self, seconds: float, late: float) -> None:
         frame = self._frames().get(self._thread)
-        stack = "".join(traceback.format_stack(frame, DEPTH)) if frame is not None else "(its thread has ended)"
+        stack = (
+            "".join(traceback.format_stack(frame, DEPTH))
+            if frame is not None
+            else "(its thread has ended)"
+        )
         self._log.warn(
-            "the reactor has stood still for {seconds:.2f} seconds{whole}, and is here now:\n{stack}",
+            "the reactor has stood still for {seconds:.2f} seconds{whole}, and is here "
+            "now:\n{stack}",
             seconds=seconds,
             # Then it need not be the code that is shown.
-            whole=", with the whole process or in one call of a C function" if late >= STALL_SECONDS else "",
+            whole=", with the whole process or in one call of a C function"
+            if late >= STALL_SECONDS
+            else "",
             stack=stack,
         )
 
 
 class Watchdog(Service):
     """
-    Logs a turn of the reactor that takes `STALL_SECONDS` or more, with its stack, once a second at most.
+    Logs a turn of the reactor that takes `STALL_SECONDS` or more, with its stack, once a second at
+    most.
 
-    One that is up to `BEAT_SECONDS` shorter may be logged as well: what is measured begins with the last heartbeat.
+    One that is up to `BEAT_SECONDS` shorter may be logged as well: what is measured begins with the
+    last heartbeat.
     """
 
     _log = Logger()
@@ -112,9 +127,13 @@ class Watchdog(Service):
         """Begin to watch when the reactor turns for the first time."""
         super().startService()
         beating = self._beating.start(BEAT_SECONDS, now=False)
-        beating.addErrback(lambda failure: self._log.failure("the watchdog has ended", failure=failure))
+        beating.addErrback(
+            lambda failure: self._log.failure("the watchdog has ended", failure=failure)
+        )
         self._stopped = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, args=(self._stopped,), name="feedd-watchdog", daemon=True)
+        self._watcher = threading.Thread(
+            target=self._watch, args=(self._stopped,), name="feedd-watchdog", daemon=True
+        )
         self._watcher.start()
 
     def stopService(self) -> Any:

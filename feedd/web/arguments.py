@@ -22,7 +22,10 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 MAX_ID = 2**63 - 1
 
 MAX_DEPTH = 100
-"""Of a post's body. A JSON reader gives up at some depth, each at another and on a stack of another height; far from all."""
+"""
+Of a post's body. A JSON reader gives up at some depth, each at another and on a stack of another
+height; far from all.
+"""
 
 Typed = TypeVar("Typed")
 
@@ -41,7 +44,9 @@ def callback(arguments: Arguments) -> bytes | None:
     """The JSONP function's name: ``[A-Za-z_$][\\w$.]*``, up to 100 characters."""
     name = one(arguments, "callback")
     if name is not None and not is_callback(name):
-        raise BadArgument("callback", "must be a function's name: [A-Za-z_$][\\w$.]*, up to 100 characters")
+        raise BadArgument(
+            "callback", "must be a function's name: [A-Za-z_$][\\w$.]*, up to 100 characters"
+        )
     return name
 
 
@@ -50,7 +55,9 @@ def is_callback(name: bytes) -> bool:
     return _CALLBACK.match(name) is not None
 
 
-def whole(arguments: Arguments, name: str, low: int, high: int, default: int | None = None) -> int | None:
+def whole(
+    arguments: Arguments, name: str, low: int, high: int, default: int | None = None
+) -> int | None:
     """A whole number from `low` to `high`."""
     text = one(arguments, name)
     if text is None:
@@ -71,7 +78,10 @@ def seconds(arguments: Arguments, name: str, longest: float) -> float:
 
 
 def cursor(arguments: Arguments) -> str | None:
-    """The text of a cursor, still to be parsed; None when there is none, or an empty one, as a template's first poll has."""
+    """
+    The text of a cursor, still to be parsed; None when there is none, or an empty one, as a
+    template's first poll has.
+    """
     text = one(arguments, "cursor")
     if not text:
         return None
@@ -115,7 +125,9 @@ def body_of(data: bytes, kind: type[Typed]) -> Typed:
 
 
 def post_body(value: Any) -> bytes:
-    """The JSON text of a post's body, which must be an object and nested at most `MAX_DEPTH` deep."""
+    """
+    The JSON text of a post's body, which must be an object and nested at most `MAX_DEPTH` deep.
+    """
     if not isinstance(value, dict):
         raise BadArgument("body", "must be an object")
     if _is_deeper(value, MAX_DEPTH):
@@ -124,7 +136,10 @@ def post_body(value: Any) -> bytes:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether objects and arrays are nested more than `depth` deep in `value`, which is one; level by level."""
+    """
+    Whether objects and arrays are nested more than `depth` deep in `value`, which is one; level by
+    level.
+    """
     level = [value]
     for _ in range(depth):
         if not level:
@@ -135,7 +150,10 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def _complaint(text: str) -> tuple[str, str]:
-    """msgspec's ``Expected `str`, got `int` - at `$.add[0].viewer``` as the argument's name and what is wrong with it."""
+    """
+    msgspec's ``Expected `str`, got `int` - at `$.add[0].viewer``` as the argument's name and what
+    is wrong with it.
+    """
     found = re.fullmatch(r"(.*) - at `\$\.?(.*?)`", text)
     if found:
         return found[2] or "body", found[1]

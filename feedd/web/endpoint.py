@@ -39,7 +39,12 @@ class Gate:
     :param backend: whether an Authorization header holds the backend key.
     """
 
-    def __init__(self, authenticator: Authenticator, origins: Origins, backend: Callable[[bytes | None], bool]) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        origins: Origins,
+        backend: Callable[[bytes | None], bool],
+    ) -> None:
         self.origins = origins
         self._authenticator = authenticator
         self._backend = backend
@@ -48,8 +53,9 @@ class Gate:
         """
         The user who asks.
 
-        :raises Forbidden: when only a cookie says so, and the request could be a foreign page's doing: a script tag (JSONP)
-            or a form. A plain GET of JSON is unreadable to a foreign page, by CORS.
+        :raises Forbidden: when only a cookie says so, and the request could be a foreign page's
+            doing: a script tag (JSONP) or a form. A plain GET of JSON is unreadable to a foreign
+            page, by CORS.
         """
         headers = request.requestHeaders
         identity = await self._authenticator.identify(
@@ -60,7 +66,9 @@ class Gate:
                 cookie=b"; ".join(headers.getRawHeaders(b"cookie") or []) or None,
             )
         )
-        if identity.ambient and (request.callback is not None or request.method not in (b"GET", b"HEAD")):
+        if identity.ambient and (
+            request.callback is not None or request.method not in (b"GET", b"HEAD")
+        ):
             check_page(self._is_own(request))
         return identity.user
 
@@ -71,7 +79,9 @@ class Gate:
 
     def _is_own(self, request: FeedRequest) -> bool:
         header = request.header
-        return self.origins.is_own(header("sec-fetch-site"), header("origin"), header("referer"), header("host"))
+        return self.origins.is_own(
+            header("sec-fetch-site"), header("origin"), header("referer"), header("host")
+        )
 
 
 class Endpoint(Resource):
@@ -153,7 +163,10 @@ class Endpoint(Resource):
         request.setHeader(b"Allow", allowed)
         if request.responseHeaders.hasHeader(b"access-control-allow-origin"):
             request.setHeader(b"Access-Control-Allow-Methods", allowed)
-            request.setHeader(b"Access-Control-Allow-Headers", b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID")
+            request.setHeader(
+                b"Access-Control-Allow-Headers",
+                b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
+            )
             request.setHeader(b"Access-Control-Max-Age", b"600")
         request.setResponseCode(204)
         request.finish()
@@ -197,11 +210,16 @@ def check_page(own: bool) -> None:
     :raises Forbidden: for any other.
     """
     if not own:
-        raise Forbidden("a cookie alone does not open this to a foreign page; send a token, or allow the page's origin")
+        raise Forbidden(
+            "a cookie alone does not open this to a foreign page; send a token, or allow "
+            "the page's origin"
+        )
 
 
 def explained(error: Exception, method: bytes, path: bytes) -> Refusal:
-    """The answer that `error`, just caught, calls for; what is nobody's mistake but ours is logged."""
+    """
+    The answer that `error`, just caught, calls for; what is nobody's mistake but ours is logged.
+    """
     refusal = refuse(error)
     if refusal is None:
         _log.failure("{method} {path} failed", method=method, path=path)
@@ -210,14 +228,20 @@ def explained(error: Exception, method: bytes, path: bytes) -> Refusal:
 
 
 def write(request: FeedRequest, answer: Answer) -> None:
-    """Send `answer`, as JSONP when the request names a callback; a client that has gone gets nothing."""
+    """
+    Send `answer`, as JSONP when the request names a callback; a client that has gone gets nothing.
+    """
     if request.gone:
         return
     if request.callback is None:
         status, kind, body = answer.status, b"application/json", answer.json
     else:
         # A script tag sees no status, and no body either unless the status is 200.
-        status, kind, body = 200, b"application/javascript; charset=utf-8", b"/**/%s(%s);" % (request.callback, answer.json)
+        status, kind, body = (
+            200,
+            b"application/javascript; charset=utf-8",
+            b"/**/%s(%s);" % (request.callback, answer.json),
+        )
     request.setResponseCode(status)
     request.setHeader(b"Content-Type", kind)
     request.setHeader(b"Content-Length", b"%d" % len(body))

@@ -49,7 +49,9 @@ class Refusal(NamedTuple):
     retry_after_seconds: int | None = None
 
     def json(self, with_status: bool) -> bytes:
-        """``{"error": {…}}``; a JSONP caller cannot see the status, so `with_status` puts it inside."""
+        """
+        ``{"error": {…}}``; a JSONP caller cannot see the status, so `with_status` puts it inside.
+        """
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if with_status:
             error["status"] = self.status
@@ -75,10 +77,17 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
 def refuse(error: Exception) -> Refusal | None:
     """The answer that `error` calls for; None when it is nobody's mistake but ours."""
     if isinstance(error, Unavailable):
-        return Refusal(503, "unavailable", f"{error.part} is away or busy, ask again", error.retry_after_seconds)
+        return Refusal(
+            503,
+            "unavailable",
+            f"{error.part} is away or busy, ask again",
+            error.retry_after_seconds,
+        )
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
-            message = f"cursor: {error}" if kind is BadCursor else str(error) or (kind.__doc__ or "")
+            message = (
+                f"cursor: {error}" if kind is BadCursor else str(error) or (kind.__doc__ or "")
+            )
             return Refusal(status, code, message)
     return None
 

@@ -21,17 +21,23 @@ class Origins:
         self._allowed = frozenset(origin.lower().rstrip("/") for origin in allowed)
 
     def allows(self, origin: str | None) -> str | None:
-        """The configured origin that `origin` is, for ``Access-Control-Allow-Origin``; None for any other."""
+        """
+        The configured origin that `origin` is, for ``Access-Control-Allow-Origin``; None for any
+        other.
+        """
         if origin is None:
             return None
         wanted = origin.lower()
         return wanted if wanted in self._allowed else None
 
-    def is_own(self, fetch_site: str | None, origin: str | None, referer: str | None, host: str | None) -> bool:
+    def is_own(
+        self, fetch_site: str | None, origin: str | None, referer: str | None, host: str | None
+    ) -> bool:
         """
         Whether a page of the site asks, going by headers that a page's script cannot set.
 
-        :param fetch_site: Sec-Fetch-Site (W3C Fetch Metadata). ``same-origin`` and ``none`` (the user's own doing) are enough.
+        :param fetch_site: Sec-Fetch-Site (W3C Fetch Metadata). ``same-origin`` and ``none`` (the
+            user's own doing) are enough.
         :param origin: Origin, else `referer`: of an allowed site, or of the `host` that was asked.
         """
         if fetch_site in ("same-origin", "none"):
@@ -41,5 +47,6 @@ class Origins:
             return False
         if self.allows(found[0]) is not None:
             return True
-        # A browser that says where it comes from has told us by Sec-Fetch-Site that it is not our own origin.
+        # A browser that says where it comes from has told us by Sec-Fetch-Site that it is not our
+        # own origin.
         return fetch_site is None and host is not None and found[2].lower() == host.lower()

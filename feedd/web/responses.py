@@ -37,7 +37,9 @@ class Spelling:
             self._scripts.clear()
         if callback is None:
             length = len(json)
-            return (self._documents.get(length) or self._head(self._documents, length, _JSON)) + json
+            return (
+                self._documents.get(length) or self._head(self._documents, length, _JSON)
+            ) + json
         length = len(json) + len(callback) + 7
         head = self._scripts.get(length) or self._head(self._scripts, length, _SCRIPT)
         return b"".join((head, b"/**/", callback, b"(", json, b");"))
@@ -49,7 +51,10 @@ class Spelling:
         return head
 
     def refusal(self, refusal: Refusal, callback: bytes | None) -> bytes:
-        """An error, with its status; a script tag sees no status, and no body either unless the status is 200."""
+        """
+        An error, with its status; a script tag sees no status, and no body either unless the status
+        is 200.
+        """
         json, headers = refusal.json(with_status=callback is not None), []
         if refusal.status == 401:
             headers.append(b"WWW-Authenticate: Bearer")
@@ -59,7 +64,12 @@ class Spelling:
             status, kind, body = refusal.status, _JSON, json
         else:
             status, kind, body = 200, _SCRIPT, b"/**/%s(%s);" % (callback, json)
-        return b"%s%d%s%s" % (_start(int(self._now()), status, headers, kind), len(body), _REST, body)
+        return b"%s%d%s%s" % (
+            _start(int(self._now()), status, headers, kind),
+            len(body),
+            _REST,
+            body,
+        )
 
 
 def _start(second: int, status: int, headers: list[bytes] | tuple[()], kind: bytes) -> bytes:

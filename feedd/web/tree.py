@@ -46,7 +46,13 @@ def make_root(
         b"posts": AuthoredPostsEndpoint(gate, posting),
         b"sessions": SessionsFolder(gate, hub),
     }
-    root: dict[bytes, Any] = {b"feed": Folder(nothing, feed), b"api": Folder(nothing, api), b"status": status}
+    root: dict[bytes, Any] = {
+        b"feed": Folder(nothing, feed),
+        b"api": Folder(nothing, api),
+        b"status": status,
+    }
     for name, content in files.items():
-        root[b"" if name == "index.html" else name.encode("ascii")] = FileEndpoint(gate, name, content)
+        root[b"" if name == "index.html" else name.encode("ascii")] = FileEndpoint(
+            gate, name, content
+        )
     return Folder(nothing, root)

@@ -1,7 +1,8 @@
 """
 What every implementation of `feedd.feed.ports.Authenticator` promises.
 
-An implementation's test case says with which credentials it lets ``alice`` in, and which it refuses.
+An implementation's test case says with which credentials it lets ``alice`` in, and which it
+refuses.
 """
 
 from collections.abc import Sequence
@@ -41,10 +42,15 @@ class AuthenticatorContract:
         authenticator = self.authenticator()
         for ambient, offered in ((False, self.good), (True, self.ambient)):
             for credentials in [*offered, *offered]:
-                self.assertEqual(self.successResultOf(self.ask(authenticator, credentials)), Identity("alice", ambient))
+                self.assertEqual(
+                    self.successResultOf(self.ask(authenticator, credentials)),
+                    Identity("alice", ambient),
+                )
 
     def test_refuses(self: Case) -> None:
-        """Everything else is refused, at first and again, and the text does not hold what was offered."""
+        """
+        Everything else is refused, at first and again, and the text does not hold what was offered.
+        """
         authenticator = self.authenticator()
         for credentials in [Credentials(), *self.bad, *self.bad]:
             failure = self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
@@ -53,11 +59,18 @@ class AuthenticatorContract:
     def test_nobody(self: Case) -> None:
         """Empty credentials are none, wherever they stand."""
         authenticator = self.authenticator()
-        for credentials in Credentials(b""), Credentials(token=b""), Credentials(name=b""), Credentials(cookie=b""):
+        for credentials in (
+            Credentials(b""),
+            Credentials(token=b""),
+            Credentials(name=b""),
+            Credentials(cookie=b""),
+        ):
             self.failureResultOf(self.ask(authenticator, credentials), Unauthorized)
 
     def test_known(self: Case) -> None:
-        """Who has been let in is known from then on, and just as it was; who is refused never is."""
+        """
+        Who has been let in is known from then on, and just as it was; who is refused never is.
+        """
         authenticator = self.authenticator()
         for ambient, offered in ((False, self.good), (True, self.ambient)):
             for credentials in offered:

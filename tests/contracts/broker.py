@@ -1,5 +1,6 @@
 """
-What every implementation of `feedd.feed.ports.Broker` promises, run within one process and over RabbitMQ.
+What every implementation of `feedd.feed.ports.Broker` promises, run within one process and over
+RabbitMQ.
 
 A test is a coroutine; `drive` of the implementation's test case runs it.
 """
@@ -50,7 +51,9 @@ class Case(Protocol):
         """Take the network away from under the implementation."""
 
 
-def contract(test: Callable[[Any, Broker], Coroutine[Deferred[Any], Any, None]]) -> Callable[[Case], Any]:
+def contract(
+    test: Callable[[Any, Broker], Coroutine[Deferred[Any], Any, None]],
+) -> Callable[[Case], Any]:
     """A test method that gives `test` an implementation."""
 
     def method(self: Case) -> Any:
@@ -71,7 +74,10 @@ def someone() -> str:
 
 def posts(author: str, count: int = 1, first: int = 1) -> Sequence[Event]:
     """Events of `author` with ids from `first` on."""
-    return [make_event(number, "post", author, number, b'{"text":"hi"}', 1000) for number in range(first, first + count)]
+    return [
+        make_event(number, "post", author, number, b'{"text":"hi"}', 1000)
+        for number in range(first, first + count)
+    ]
 
 
 class BrokerContract:
@@ -84,11 +90,16 @@ class BrokerContract:
 
     @contract
     async def test_followed(self: Case, broker: Broker) -> None:
-        """What is published for an author who is followed arrives byte for byte, whatever is in it."""
+        """
+        What is published for an author who is followed arrives byte for byte, whatever is in it.
+        """
         author = someone()
         broker.follow(author)
         await self.settle(broker)
-        events = [make_event(number, "post", author, 7, body, 1000) for number, body in enumerate(BODIES, 1)]
+        events = [
+            make_event(number, "post", author, 7, body, 1000)
+            for number, body in enumerate(BODIES, 1)
+        ]
         broker.publish(events)
         await self.wait_for(len(events))
         self.assertEqual(self.heard, events)
@@ -100,8 +111,17 @@ class BrokerContract:
         author = someone()
         broker.follow(author)
         await self.settle(broker)
-        kinds = {"post": b"{}", "edit": b'{"a":1}', "delete": b"{}", "friend": b'{"friend":"b"}', "unfriend": b'{"friend":"b"}'}
-        events = [make_event(id, kind, author, None, body, 5) for id, (kind, body) in enumerate(kinds.items(), 1)]
+        kinds = {
+            "post": b"{}",
+            "edit": b'{"a":1}',
+            "delete": b"{}",
+            "friend": b'{"friend":"b"}',
+            "unfriend": b'{"friend":"b"}',
+        }
+        events = [
+            make_event(id, kind, author, None, body, 5)
+            for id, (kind, body) in enumerate(kinds.items(), 1)
+        ]
         broker.publish(events)
         await self.wait_for(len(events))
         self.assertEqual(self.heard, events)
@@ -119,7 +139,10 @@ class BrokerContract:
 
     @contract
     async def test_unfollowed(self: Case, broker: Broker) -> None:
-        """What an author publishes who is not followed any more does not arrive, once that has taken effect."""
+        """
+        What an author publishes who is not followed any more does not arrive, once that has taken
+        effect.
+        """
         author, other = someone(), someone()
         broker.follow(author)
         broker.follow(other)

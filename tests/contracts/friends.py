@@ -1,7 +1,9 @@
 """
-What every implementation of `feedd.feed.ports.Friends` promises, run over lists in this process and in memcached.
+What every implementation of `feedd.feed.ports.Friends` promises, run over lists in this process and
+in memcached.
 
-A test is a coroutine; `drive` of the implementation's test case runs it, with a clock of the test or on the reactor.
+A test is a coroutine; `drive` of the implementation's test case runs it, with a clock of the test
+or on the reactor.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -31,7 +33,10 @@ class Loader:
         self._gates: list[tuple[Deferred[None], Deferred[None]]] = []
 
     def hold(self) -> tuple[Deferred[None], Deferred[None]]:
-        """Hold the next load after it has read: fires the first Deferred when it has; goes on when the second is fired."""
+        """
+        Hold the next load after it has read: fires the first Deferred when it has; goes on when the
+        second is fired.
+        """
         gate: tuple[Deferred[None], Deferred[None]] = Deferred(), Deferred()
         self._gates.append(gate)
         return gate
@@ -69,7 +74,9 @@ def start(friends: Friends, viewer: str) -> Deferred[tuple[str, ...]]:
     return Deferred.fromCoroutine(friends.of(viewer))
 
 
-def contract(test: Callable[[Any, Loader, Friends], Coroutine[Deferred[Any], Any, None]]) -> Callable[[Case], Any]:
+def contract(
+    test: Callable[[Any, Loader, Friends], Coroutine[Deferred[Any], Any, None]],
+) -> Callable[[Case], Any]:
     """A test method that gives `test` a loader and an implementation over it."""
 
     def method(self: Case) -> Any:
@@ -107,7 +114,9 @@ class FriendsContract:
         """One viewer's list is not another's, and forgetting one keeps the other."""
         load.lists = {"ann": ("bob",), "Ann": ("cid",)}
         for _ in range(2):
-            self.assertEqual([await friends.of("ann"), await friends.of("Ann")], [("bob",), ("cid",)])
+            self.assertEqual(
+                [await friends.of("ann"), await friends.of("Ann")], [("bob",), ("cid",)]
+            )
         await friends.forget(["Ann"])
         self.assertEqual([await friends.of("ann"), await friends.of("Ann")], [("bob",), ("cid",)])
         self.assertEqual(load.calls, ["ann", "Ann", "Ann"])
@@ -125,12 +134,18 @@ class FriendsContract:
 
     @contract
     async def test_many_viewers_at_once(self: Case, load: Loader, friends: Friends) -> None:
-        """Two hundred viewers cost a few questions, each is given their own list, and all lists are kept."""
+        """
+        Two hundred viewers cost a few questions, each is given their own list, and all lists are
+        kept.
+        """
         viewers = [f"viewer-{number}" for number in range(200)]
         load.lists = {viewer: ("bob", f"friend-of-{viewer}") for viewer in viewers}
         for _ in range(2):
             askers = [start(friends, viewer) for viewer in viewers]
-            self.assertEqual({viewer: await asker for viewer, asker in zip(viewers, askers, strict=True)}, load.lists)
+            self.assertEqual(
+                {viewer: await asker for viewer, asker in zip(viewers, askers, strict=True)},
+                load.lists,
+            )
         self.assertEqual((sorted(load.calls), load.questions < 5), (sorted(viewers), True))
 
     @contract
@@ -143,12 +158,17 @@ class FriendsContract:
         await friends.forget(["eve"])
         go_on.callback(None)
         self.assertEqual([await asker for asker in askers], [(), (), ()])
-        self.assertEqual([await friends.of(viewer) for viewer in ("ann", "eve", "joe")], [(), ("bob",), ()])
+        self.assertEqual(
+            [await friends.of(viewer) for viewer in ("ann", "eve", "joe")], [(), ("bob",), ()]
+        )
         self.assertEqual(load.calls, ["ann", "eve", "joe", "eve"])
 
     @contract
     async def test_errors_of_many(self: Case, load: Loader, friends: Friends) -> None:
-        """A load of many lists that fails, fails all of them, also when one asker has gone; later ones are answered."""
+        """
+        A load of many lists that fails, fails all of them, also when one asker has gone; later ones
+        are answered.
+        """
         load.error = Unavailable("database", "away")
         gone, *askers = [start(friends, viewer) for viewer in ("ann", "eve", "joe")]
         gone.addErrback(lambda failure: failure.trap(CancelledError) and ())
@@ -225,7 +245,9 @@ class FriendsContract:
 
     @contract
     async def test_forget_during_a_load(self: Case, load: Loader, friends: Friends) -> None:
-        """Who asks after a change does not get the list that a load read before it, now or later."""
+        """
+        Who asks after a change does not get the list that a load read before it, now or later.
+        """
         started, go_on = load.hold()
         early = start(friends, "ann")
         await started
@@ -239,7 +261,10 @@ class FriendsContract:
 
     @contract
     async def test_loads_apart(self: Case, load: Loader, friends: Friends) -> None:
-        """A load from before a change ends without ending the one from after it, which goes on taking askers."""
+        """
+        A load from before a change ends without ending the one from after it, which goes on taking
+        askers.
+        """
         started, go_on = load.hold()
         early = start(friends, "ann")
         await started

@@ -1,4 +1,7 @@
-"""What every `feedd.feed.ports.Store` does: posts, friendships, markers. `tests.contracts.store_log` has the log's part."""
+"""
+What every `feedd.feed.ports.Store` does: posts, friendships, markers. `tests.contracts.store_log`
+has the log's part.
+"""
 
 import json
 from collections.abc import Awaitable, Coroutine, Sequence
@@ -81,7 +84,9 @@ class PostContract(Contract):
         stored = await self.store.add_post("ann", b'{"text": "hi"}', None)
         event = stored.event
         self.assertTrue(stored.fresh)
-        self.assertEqual((event.kind, event.author, event.post, event.friend), ("post", "ann", stored.post, None))
+        self.assertEqual(
+            (event.kind, event.author, event.post, event.friend), ("post", "ann", stored.post, None)
+        )
         self.assertEqual(body_of(event), {"text": "hi"})
         self.assertEqual(await self.store.events_by_id([event.id]), [event])
 
@@ -93,15 +98,33 @@ class PostContract(Contract):
         self.assertEqual(len(await self.store.ids_after(0, 10)), 1)
 
     async def test_a_key_belongs_to_one_author(self) -> None:
-        """Another author, one whose name differs in case only, or no key at all, make another post."""
+        """
+        Another author, one whose name differs in case only, or no key at all, make another post.
+        """
         posts = [await self.store.add_post(author, b"1", "key") for author in ("ann", "Ann", "bob")]
-        posts += [await self.store.add_post("ann", b"1", None), await self.store.add_post("ann", b"1", None)]
+        posts += [
+            await self.store.add_post("ann", b"1", None),
+            await self.store.add_post("ann", b"1", None),
+        ]
         self.assertTrue(all(stored.fresh for stored in posts))
         self.assertEqual(len({stored.post for stored in posts}), 5)
 
     async def test_keys_that_look_alike_differ(self) -> None:
         """Keys are compared byte by byte, however long and odd they are."""
-        keys = ["k", "K", "k ", " k", "", "é", "e\u0301", "'%s?\\", "\ud800", "x" * 300, "x" * 301, *ODD.values()]
+        keys = [
+            "k",
+            "K",
+            "k ",
+            " k",
+            "",
+            "é",
+            "e\u0301",
+            "'%s?\\",
+            "\ud800",
+            "x" * 300,
+            "x" * 301,
+            *ODD.values(),
+        ]
         for key in keys:
             self.assertTrue((await self.store.add_post("ann", b"1", key)).fresh, key)
         for key in keys:
@@ -110,14 +133,19 @@ class PostContract(Contract):
     async def test_a_key_arrives_many_times_at_once(self) -> None:
         """One of them makes the post, and all get it."""
         for turn in range(5):
-            calls = together([self.store.add_post("ann", b"%d" % number, f"key{turn}") for number in range(12)])
+            calls = together(
+                [self.store.add_post("ann", b"%d" % number, f"key{turn}") for number in range(12)]
+            )
             stored = [await call for call in calls]
             self.assertEqual(len({(one.post, one.event) for one in stored}), 1)
             self.assertEqual([one.fresh for one in stored].count(True), 1)
         self.assertEqual(len(await self.store.ids_after(0, 100)), 5)
 
     async def test_any_text_comes_back(self) -> None:
-        """Bodies with emoji, separators, controls, quotes and marks of SQL come back from the log and the page as they were."""
+        """
+        Bodies with emoji, separators, controls, quotes and marks of SQL come back from the log and
+        the page as they were.
+        """
         for text in ODD.values():
             for ascii in (True, False):
                 body = json.dumps({"text": text, text: 1}, ensure_ascii=ascii).encode()
@@ -132,7 +160,10 @@ class PostContract(Contract):
 
     async def test_a_large_body(self) -> None:
         """64 KiB, be it of four-byte characters, are stored."""
-        for body in (b'"%s"' % (b"x" * 65_534), json.dumps("😀" * 16_383, ensure_ascii=False).encode()):
+        for body in (
+            b'"%s"' % (b"x" * 65_534),
+            json.dumps("😀" * 16_383, ensure_ascii=False).encode(),
+        ):
             stored = await self.store.add_post("ann", body, None)
             (event,) = await self.store.events_by_id([stored.event.id])
             self.assertEqual(body_of(event), json.loads(body))
@@ -141,7 +172,10 @@ class PostContract(Contract):
         """The author's new body is an event, and is what the page shows."""
         (stored,) = await self.posted("ann")
         event = await self.store.edit_post("ann", stored.post, b'"new"')
-        self.assertEqual((event.kind, event.author, event.post, body_of(event)), ("edit", "ann", stored.post, "new"))
+        self.assertEqual(
+            (event.kind, event.author, event.post, body_of(event)),
+            ("edit", "ann", stored.post, "new"),
+        )
         self.assertGreater(event.id, stored.event.id)
         page = await self.store.page(["ann"], None, 10, 0)
         self.assertEqual([json.loads(post)["body"] for post in page.posts], ["new"])
@@ -150,7 +184,10 @@ class PostContract(Contract):
         """A deleted post is gone from the page, and is an event with an empty body."""
         first, second = await self.posted("ann", 2)
         event = await self.store.delete_post("ann", first.post)
-        self.assertEqual((event.kind, event.author, event.post, body_of(event)), ("delete", "ann", first.post, {}))
+        self.assertEqual(
+            (event.kind, event.author, event.post, body_of(event)),
+            ("delete", "ann", first.post, {}),
+        )
         page = await self.store.page(["ann"], None, 10, 0)
         self.assertEqual([json.loads(post)["id"] for post in page.posts], [second.post])
 
@@ -176,10 +213,15 @@ class PostContract(Contract):
 class FriendContract(Contract):
     """Friendships and markers."""
 
-    async def change(self, add: Sequence[str] = (), remove: Sequence[str] = ()) -> set[tuple[str, str, str | None]]:
+    async def change(
+        self, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> set[tuple[str, str, str | None]]:
         """What changed, as (kind, viewer, friend); each event is checked against the log."""
         events = await self.store.change_friends(pairs(*add), pairs(*remove))
-        self.assertEqual(await self.store.events_by_id([event.id for event in events]), sorted(events, key=lambda e: e.id))
+        self.assertEqual(
+            await self.store.events_by_id([event.id for event in events]),
+            sorted(events, key=lambda e: e.id),
+        )
         for event in events:
             self.assertEqual((event.post, body_of(event)), (None, {"friend": event.friend}))
         return {(event.kind, event.author, event.friend) for event in events}
@@ -193,15 +235,24 @@ class FriendContract(Contract):
         )
 
     async def test_friends_of_many(self) -> None:
-        """Of a thousand viewers, in any order and named twice, each has their own list; nobody is asked for nobody's."""
+        """
+        Of a thousand viewers, in any order and named twice, each has their own list; nobody is
+        asked for nobody's.
+        """
         names = [f"u{number}" for number in range(0, 1_000, 2)]
-        await self.change([f"{name}-ann" for name in names] + [f"u{number}-{name}" for number, name in enumerate(names[:5])])
+        await self.change(
+            [f"{name}-ann" for name in names]
+            + [f"u{number}-{name}" for number, name in enumerate(names[:5])]
+        )
         viewers = [f"u{number}" for number in range(999, -1, -1)] * 2
         lists = await self.store.friends_of(viewers)
         self.assertEqual(lists.keys(), set(viewers))
-        self.assertEqual({viewer for viewer, friends in lists.items() if "ann" in friends}, set(names))
         self.assertEqual(
-            [lists[f"u{number}"] for number in range(5)], [("ann",), ("u2",), ("ann", "u4"), ("u6",), ("ann", "u8")]
+            {viewer for viewer, friends in lists.items() if "ann" in friends}, set(names)
+        )
+        self.assertEqual(
+            [lists[f"u{number}"] for number in range(5)],
+            [("ann",), ("u2",), ("ann", "u4"), ("u6",), ("ann", "u8")],
         )
         self.assertEqual(await self.store.friends_of([]), {})
 
@@ -217,7 +268,9 @@ class FriendContract(Contract):
         """A pair named twice counts once, and one that hears itself is passed over."""
         changed = await self.change(["ann-bob", "ann-bob", "ann-ann"], ["eve-eve"])
         self.assertEqual(changed, {("friend", "ann", "bob")})
-        self.assertEqual(await self.change([], ["ann-bob", "ann-bob"]), {("unfriend", "ann", "bob")})
+        self.assertEqual(
+            await self.change([], ["ann-bob", "ann-bob"]), {("unfriend", "ann", "bob")}
+        )
 
     async def test_removal_wins(self) -> None:
         """A pair that is added and removed by one call is removed."""
@@ -231,5 +284,7 @@ class FriendContract(Contract):
 
     async def test_a_marker_moves_up_only(self) -> None:
         """Each viewer has their own."""
-        self.assertEqual([await self.store.mark("ann", post) for post in (5, 3, 5, 9)], [5, 5, 5, 9])
+        self.assertEqual(
+            [await self.store.mark("ann", post) for post in (5, 3, 5, 9)], [5, 5, 5, 9]
+        )
         self.assertEqual(await self.store.mark("Ann", 1), 1)

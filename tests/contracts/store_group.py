@@ -1,5 +1,6 @@
 """
-Posts that are written together: what each caller sees, and what is in the tables, is what it would be one by one.
+Posts that are written together: what each caller sees, and what is in the tables, is what it would
+be one by one.
 
 A test writes with a connection of its own, past feedd.
 """
@@ -34,12 +35,20 @@ class Asked(NamedTuple):
 
 
 def some_posts(chance: random.Random) -> list[Asked]:
-    """Posts with odd bodies; mostly, repeated keys (with the same body, since one of them wins) and some that are refused."""
-    bodies = [json.dumps(text).encode() for text in ODD.values()] + [b"%d" % number for number in range(9)]
+    """
+    Posts with odd bodies; mostly, repeated keys (with the same body, since one of them wins) and
+    some that are refused.
+    """
+    bodies = [json.dumps(text).encode() for text in ODD.values()] + [
+        b"%d" % number for number in range(9)
+    ]
     repeated, refused = chance.choice([0.0, 0.0, 0.02, 0.3]), chance.choice([0.0, 0.0, 0.02, 0.1])
     asked = []
     for _ in range(chance.randrange(2, POSTS)):
-        author, key = chance.choice("abc"), chance.choice("kl") if chance.random() < repeated else None
+        author, key = (
+            chance.choice("abc"),
+            chance.choice("kl") if chance.random() < repeated else None,
+        )
         body = b'{"key":"%s"}' % key.encode() if key else chance.choice(bodies)
         asked.append(Asked(author, UNWANTED.encode() if chance.random() < refused else body, key))
     return asked
@@ -71,12 +80,15 @@ class GroupContract(SQL):
         """The rows, without their ids and times; the event stands with the post that it names."""
         return sorted(
             self.rows(
-                "SELECT posts.author, posts.body, COALESCE(idempotency_key, ''), kind, events.author, payload FROM posts"
+                "SELECT posts.author, posts.body, COALESCE(idempotency_key, ''), kind, "
+                "events.author, payload FROM posts"
                 " LEFT JOIN events ON post = posts.id AND events.created_at = posts.created_at"
             )
         )
 
-    async def told_and_stored(self, posts: Sequence[Asked], at_once: bool) -> tuple[Counter[tuple[Asked, str]], list[Any]]:
+    async def told_and_stored(
+        self, posts: Sequence[Asked], at_once: bool
+    ) -> tuple[Counter[tuple[Asked, str]], list[Any]]:
         """The answers to these posts on a new database, and the rows."""
         self.url, self.given = self.new_url(), []
         store = await self.reached(query_seconds=10.0)
@@ -84,19 +96,29 @@ class GroupContract(SQL):
         answers = [self.answer(store, asked) for asked in posts]
         waiting = together(answers) if at_once else answers
         told = Counter([await answer for answer in waiting])
-        self.assertEqual(len(self.rows("SELECT id FROM events")), len(self.rows("SELECT id FROM posts")))
+        self.assertEqual(
+            len(self.rows("SELECT id FROM events")), len(self.rows("SELECT id FROM posts"))
+        )
         events = await store.events_by_id([stored.event.id for stored in self.given])
-        self.assertEqual({event.id: event for event in events}, {stored.event.id: stored.event for stored in self.given})
+        self.assertEqual(
+            {event.id: event for event in events},
+            {stored.event.id: stored.event for stored in self.given},
+        )
         await store.stopService()
         self.flushLoggedErrors(*store._dialect.errors)
         return told, self.stored()
 
     async def test_the_same_as_one_by_one(self) -> None:
-        """The same answers and the same rows: odd bodies, repeated keys, and some that the database refuses."""
+        """
+        The same answers and the same rows: odd bodies, repeated keys, and some that the database
+        refuses.
+        """
         for turn in range(TURNS):
             asked = some_posts(random.Random(turn))
             one_by_one = await self.told_and_stored(asked, at_once=False)
-            self.assertEqual(await self.told_and_stored(asked, at_once=True), one_by_one, f"turn {turn}")
+            self.assertEqual(
+                await self.told_and_stored(asked, at_once=True), one_by_one, f"turn {turn}"
+            )
 
     async def test_few_transactions(self) -> None:
         """A hundred posts at once are answered in the order of their ids, after a few COMMITs."""
@@ -108,18 +130,27 @@ class GroupContract(SQL):
 
         group = self.group(counted)
         told: list[Stored] = []
-        adding = [group.add(posts.New(f"u{number}", b"%d" % number, None, 5)) for number in range(100)]
+        adding = [
+            group.add(posts.New(f"u{number}", b"%d" % number, None, 5)) for number in range(100)
+        ]
         for answer in adding:
             answer.addCallback(told.append)
         for answer in adding:
             await answer
         self.assertEqual([int(stored.event.author[1:]) for stored in told], list(range(100)))
         self.assertEqual([body_of(stored.event) for stored in told], list(range(100)))
-        self.assertEqual(sorted(stored.event.id for stored in told), [stored.event.id for stored in told])
-        self.assertEqual(await self.store.events_by_id([stored.event.id for stored in told]), [one.event for one in told])
+        self.assertEqual(
+            sorted(stored.event.id for stored in told), [stored.event.id for stored in told]
+        )
+        self.assertEqual(
+            await self.store.events_by_id([stored.event.id for stored in told]),
+            [one.event for one in told],
+        )
         self.assertEqual((sum(sizes), len(sizes)), (100, 3))
         pairs = self.rows("SELECT body, payload FROM posts JOIN events ON post = posts.id")
-        self.assertEqual(([body for body, _ in pairs], len(pairs)), ([payload for _, payload in pairs], 100))
+        self.assertEqual(
+            ([body for body, _ in pairs], len(pairs)), ([payload for _, payload in pairs], 100)
+        )
 
     def group(self, write: Any) -> Group[posts.New, Stored]:
         """A group that writes in the store's threads."""
@@ -131,10 +162,15 @@ class GroupContract(SQL):
         store = await self.reached(threads=2, max_waiting=2)
         posting = together([store.add_post("ann", b"1", None) for _ in range(4)])
         await self.refused(Unavailable, posting[3])
-        self.assertEqual((len([await call for call in posting[:3]]), self.counters["store_full"]), (3, 1))
+        self.assertEqual(
+            (len([await call for call in posting[:3]]), self.counters["store_full"]), (3, 1)
+        )
 
     async def test_too_late_to_commit(self) -> None:
-        """When a transaction of several took too long, each is tried by itself, and becomes visible soon or never."""
+        """
+        When a transaction of several took too long, each is tried by itself, and becomes visible
+        soon or never.
+        """
         seen: list[int] = []
 
         def late(txn: Transaction, new: Sequence[posts.New]) -> list[Stored]:
@@ -167,4 +203,6 @@ class GroupContract(SQL):
                 await self.refused(ValueError, answer)
             else:
                 await answer
-        self.assertEqual(sorted(body for (body,) in self.rows("SELECT body FROM posts")), ["0", "1", "3"])
+        self.assertEqual(
+            sorted(body for (body,) in self.rows("SELECT body FROM posts")), ["0", "1", "3"]
+        )

@@ -65,15 +65,25 @@ class LogContract(Contract):
         self.assertEqual(await self.store.events_by_id(range(10**6, 10**6 + 1_200)), [])
 
     async def test_events_after(self) -> None:
-        """Those of some authors above the settled one, ascending; others' are not there, but count for the highest."""
+        """
+        Those of some authors above the settled one, ascending; others' are not there, but count for
+        the highest.
+        """
         ann = [one.event for one in await self.posted("ann", 2)]
         bob = [one.event for one in await self.posted("bob", 2)]
         ann += [one.event for one in await self.posted("ann", 1)]
         (last,) = [one.event for one in await self.posted("Ann", 1)]
         self.assertEqual(await self.store.events_after(0, ["ann"], 10), (ann, False, 0, last.id))
-        self.assertEqual(await self.store.events_after(0, ["bob", "eve"], 10), (bob, False, 0, last.id))
-        self.assertEqual(await self.store.events_after(ann[1].id, {"bob", "ann"}, 10), ([*bob, ann[2]], False, 0, last.id))
-        self.assertEqual(await self.store.events_after(last.id, ["ann"], 10), ([], False, 0, last.id))
+        self.assertEqual(
+            await self.store.events_after(0, ["bob", "eve"], 10), (bob, False, 0, last.id)
+        )
+        self.assertEqual(
+            await self.store.events_after(ann[1].id, {"bob", "ann"}, 10),
+            ([*bob, ann[2]], False, 0, last.id),
+        )
+        self.assertEqual(
+            await self.store.events_after(last.id, ["ann"], 10), ([], False, 0, last.id)
+        )
         self.assertEqual(await self.store.events_after(0, [], 10), ([], False, 0, last.id))
 
     async def test_events_after_is_cut_at_the_limit(self) -> None:
@@ -89,7 +99,10 @@ class LogContract(Contract):
         self.assertFalse((await self.store.events_after(0, ["ann"], 5)).more)
 
     async def test_the_body_of_a_deleted_post_is_gone(self) -> None:
-        """Its events are all there, each with the same id and time, and without a body; other posts keep theirs."""
+        """
+        Its events are all there, each with the same id and time, and without a body; other posts
+        keep theirs.
+        """
         first, second = await self.posted("ann", 2)
         edit = await self.store.edit_post("ann", first.post, b'"secret"')
         other = await self.store.edit_post("ann", second.post, b'"shown"')
@@ -142,7 +155,10 @@ class PageContract(Contract):
         self.assertEqual(shown(await self.store.page(["ann"], 10**30, 5, 0)), [1, 0])
 
     async def test_the_ids_that_go_with_it(self) -> None:
-        """The page names the events above the settled one, of its authors only, so that the first poll repeats none."""
+        """
+        The page names the events above the settled one, of its authors only, so that the first poll
+        repeats none.
+        """
         ann = [one.event.id for one in await self.posted("ann", 3)]
         bob = [one.event.id for one in await self.posted("bob", 2)]
         self.assertEqual((await self.store.page(["ann"], None, 1, ann[0])).ids, tuple(ann[1:]))

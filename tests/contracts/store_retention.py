@@ -13,11 +13,16 @@ class RetentionContract(SQL):
     """`SQLStore.prune`."""
 
     async def log(self, *days: float) -> list[int]:
-        """Posts of ann whose events are so many days old, all settled, and a last one of today that is not; their ids."""
+        """
+        Posts of ann whose events are so many days old, all settled, and a last one of today that is
+        not; their ids.
+        """
         events = [one.event.id for one in await self.posted("ann", len(days) + 1)]
         now = int(time.time() * 1000)
         for id, old in zip(events, days, strict=False):
-            self.write("UPDATE events SET created_at = ? WHERE id = ?", (now - int(old * DAY_MS), id))
+            self.write(
+                "UPDATE events SET created_at = ? WHERE id = ?", (now - int(old * DAY_MS), id)
+            )
         await self.store.save_settled((await self.store.open(0)).epoch, events[-2] if days else 0)
         return events
 
@@ -26,7 +31,9 @@ class RetentionContract(SQL):
 
     async def standing(self) -> tuple[int, list[int]]:
         """What was pruned, and what is there."""
-        return (await self.store.events_after(0, ["ann"], 1)).pruned, await self.store.ids_after(0, 100)
+        return (await self.store.events_after(0, ["ann"], 1)).pruned, await self.store.ids_after(
+            0, 100
+        )
 
     def meta(self, name: str, value: Any) -> None:
         """Write a row of ``meta``."""
@@ -34,7 +41,9 @@ class RetentionContract(SQL):
         self.write("INSERT INTO meta (name, value) VALUES (?, ?)", (name, str(value)))
 
     async def test_old_events_go(self) -> None:
-        """Those before the first that is young enough; the posts stay, and what is pruned is known."""
+        """
+        Those before the first that is young enough; the posts stay, and what is pruned is known.
+        """
         ids = await self.log(9, 8, 7.1, 6.9, 8)
         self.assertEqual(await self.prune(), 3)
         self.assertEqual(await self.standing(), (ids[2], ids[3:]))
@@ -69,9 +78,14 @@ class RetentionContract(SQL):
         self.assertEqual((await self.prune(), await self.standing()), (0, (0, [])))
 
     async def test_one_process_at_a_time(self) -> None:
-        """Others find nothing to do until the one that prunes has been silent for a minute, as after a crash."""
+        """
+        Others find nothing to do until the one that prunes has been silent for a minute, as after a
+        crash.
+        """
         await self.log(9, 9, 9)
-        self.assertEqual([await self.prune(1, owner) for owner in ("me", "other", "me", "other")], [1, 0, 1, 0])
+        self.assertEqual(
+            [await self.prune(1, owner) for owner in ("me", "other", "me", "other")], [1, 0, 1, 0]
+        )
         self.meta("pruner", f"{int(time.time() * 1000) - 1} me")
         self.assertEqual(await self.prune(1, "other"), 1)
         self.assertEqual(await self.prune(1, "me"), 0)
@@ -83,7 +97,9 @@ class RetentionContract(SQL):
         self.assertEqual(await self.prune(), 1)
 
     async def test_impossible_times(self) -> None:
-        """A row that claims to be from the future goes with its old neighbours, and never before them."""
+        """
+        A row that claims to be from the future goes with its old neighbours, and never before them.
+        """
         ids = await self.log(9, -400, 9, -400)
         self.assertEqual(await self.prune(), 3)
         self.assertEqual(await self.standing(), (ids[2], ids[3:]))
@@ -100,5 +116,8 @@ class RetentionContract(SQL):
         await self.store.save_settled((await self.store.open(0)).epoch, first.event.id)
         self.assertEqual(await self.prune(keep_days=-1.0), 1)
         again = await self.store.add_post("ann", b"1", "key")
-        self.assertEqual((again.post, again.fresh, again.event.id, again.event.kind), (first.post, False, 0, "post"))
+        self.assertEqual(
+            (again.post, again.fresh, again.event.id, again.event.kind),
+            (first.post, False, 0, "post"),
+        )
         self.assertNotIn(b"secret", again.event.json)

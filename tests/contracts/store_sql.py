@@ -53,7 +53,9 @@ class SQL(Contract):
 
         self.counters = Counters()
         settings = {"url": url or self.url, "threads": 6, "query_seconds": 2.0} | settings
-        store = SQLStore(reactor, Settings(**settings), password, self.counters, lambda: int(time.time() * 1000))
+        store = SQLStore(
+            reactor, Settings(**settings), password, self.counters, lambda: int(time.time() * 1000)
+        )
         store.startService()
         self.addCleanup(store.stopService)
         return store
@@ -77,8 +79,13 @@ class SiteContract(SQL):
     async def test_rows_need_no_times(self) -> None:
         """A site's INSERT into posts and events, without any time, is a post of now."""
         before = time.time() * 1000
-        self.write("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", '{"text": "100 % ? \u2028"}'))
-        self.write("INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)", ("post", "ann", 1, '"100 % ?"'))
+        self.write(
+            "INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", '{"text": "100 % ? \u2028"}')
+        )
+        self.write(
+            "INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)",
+            ("post", "ann", 1, '"100 % ?"'),
+        )
         self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", ("bob", "ann"))
         (event,) = await self.store.events_by_id(await self.store.ids_after(0, 10))
         page = await self.store.page(["ann"], None, 10, 0)
@@ -91,18 +98,39 @@ class SiteContract(SQL):
 
     async def test_friends_that_are_nobody(self) -> None:
         """A row that names no user, or the viewer themselves, is passed over."""
-        for viewer, friend in [("ann", "b b"), ("ann", ""), ("ann", "ann"), ("ann", "bob"), ("bob", "é"), ("eve", "ann")]:
+        for viewer, friend in [
+            ("ann", "b b"),
+            ("ann", ""),
+            ("ann", "ann"),
+            ("ann", "bob"),
+            ("bob", "é"),
+            ("eve", "ann"),
+        ]:
             self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
         self.assertEqual(await self.store.friends_of(["bob", "ann"]), {"ann": ("bob",), "bob": ()})
 
     async def test_friends_with_a_comma(self) -> None:
-        """A name that a site has written with a comma is not two users; nor is one with a space at its end somebody else."""
-        for viewer, friend in [("ann", "bob"), ("ann", "cid,dan"), ("ann", "eve"), ("bob ", "cid"), ("bob", "dan")]:
+        """
+        A name that a site has written with a comma is not two users; nor is one with a space at its
+        end somebody else.
+        """
+        for viewer, friend in [
+            ("ann", "bob"),
+            ("ann", "cid,dan"),
+            ("ann", "eve"),
+            ("bob ", "cid"),
+            ("bob", "dan"),
+        ]:
             self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
-        self.assertEqual(await self.store.friends_of(["ann", "bob"]), {"ann": ("bob", "eve"), "bob": ("dan",)})
+        self.assertEqual(
+            await self.store.friends_of(["ann", "bob"]), {"ann": ("bob", "eve"), "bob": ("dan",)}
+        )
 
     async def test_friends_row_by_row(self) -> None:
-        """However few rows an answer may hold, each viewer's list is whole, and an answer holds as many lists as fit."""
+        """
+        However few rows an answer may hold, each viewer's list is whole, and an answer holds as
+        many lists as fit.
+        """
         names = {"ann": 3, "bob": 0, "cid": 1, "dan": 7, "eve": 2}
         rows = [f"{viewer}-f{number}" for viewer, count in names.items() for number in range(count)]
         await self.store.change_friends(pairs(*rows), [])
@@ -113,7 +141,9 @@ class SiteContract(SQL):
         for limit in range(1, 16):
             left, found = sorted(names), {}
             while left:
-                some = await self.store._reads.run(lambda txn, left=left, limit=limit: friends_of(txn, left, limit))
+                some = await self.store._reads.run(
+                    lambda txn, left=left, limit=limit: friends_of(txn, left, limit)
+                )
                 found |= some
                 left = left[len(some) :]
                 sizes.append(len(some))
@@ -128,9 +158,14 @@ class SiteContract(SQL):
         self.assertEqual(json.loads(post)["edited"], json.loads(event.json)["at"])
 
     async def test_a_site_deletes_a_post(self) -> None:
-        """By its own UPDATE: neither page nor log has the body any more, not even for a repeated key."""
+        """
+        By its own UPDATE: neither page nor log has the body any more, not even for a repeated key.
+        """
         stored = await self.store.add_post("ann", b'"secret"', "key")
-        self.write("INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)", ("message", "ann", stored.post, "1"))
+        self.write(
+            "INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)",
+            ("message", "ann", stored.post, "1"),
+        )
         self.write("UPDATE posts SET deleted_at = ?", (1,))
         events = (await self.store.events_after(0, ["ann"], 9)).events
         self.assertEqual([body_of(event) for event in events], [{}, 1])
@@ -146,13 +181,20 @@ class SiteContract(SQL):
             ("post", "a b", "1"),
             ("friend", "ann", "1"),
         ):
-            self.write("INSERT INTO events (kind, author, payload) VALUES (?, ?, ?)", (kind, author, payload))
+            self.write(
+                "INSERT INTO events (kind, author, payload) VALUES (?, ?, ?)",
+                (kind, author, payload),
+            )
         (last,) = await self.posted("ann", 1)
         first = await self.store.events_after(1, ["ann"], 1)
         self.assertEqual(first.events, [last.event])
         ids = await self.store.ids_after(0, 10)
-        self.assertEqual([event.id for event in await self.store.events_by_id(ids)], [ids[0], ids[-1]])
-        self.assertEqual([event.id for event in (await self.store.open(10)).events], [ids[0], ids[-1]])
+        self.assertEqual(
+            [event.id for event in await self.store.events_by_id(ids)], [ids[0], ids[-1]]
+        )
+        self.assertEqual(
+            [event.id for event in (await self.store.open(10)).events], [ids[0], ids[-1]]
+        )
         self.assertEqual(self.counters["store_unreadable"], 3 + 4 + 4)
 
     async def test_unreadable_posts_are_left_out(self) -> None:
@@ -167,13 +209,21 @@ class SiteContract(SQL):
     async def test_rows_far_apart(self) -> None:
         """They are found across any gap, in both directions, also for very many authors."""
         for id in (1, 7, 6_000, 70_000, 5_000_000, 10**15):
-            self.write("INSERT INTO posts (id, author, body) VALUES (?, ?, ?)", (id, "ann", str(id)))
-            self.write("INSERT INTO events (id, kind, author, payload) VALUES (?, ?, ?, ?)", (id, "message", "ann", "1"))
+            self.write(
+                "INSERT INTO posts (id, author, body) VALUES (?, ?, ?)", (id, "ann", str(id))
+            )
+            self.write(
+                "INSERT INTO events (id, kind, author, payload) VALUES (?, ?, ?, ?)",
+                (id, "message", "ann", "1"),
+            )
         history = await self.store.events_after(1, [*CROWD, "ann"], 4)
         self.assertEqual([event.id for event in history.events], [7, 6_000, 70_000, 5_000_000])
         self.assertEqual((history.more, history.highest), (True, 10**15))
         page = await self.store.page([*CROWD, "ann"], None, 4, 5_000_000)
-        self.assertEqual((shown(page), page.more, page.ids), ([10**15, 5_000_000, 70_000, 6_000], True, (10**15,)))
+        self.assertEqual(
+            (shown(page), page.more, page.ids),
+            ([10**15, 5_000_000, 70_000, 6_000], True, (10**15,)),
+        )
         self.assertEqual(shown(await self.store.page(["ann"], 6_000, 4, 0)), [7, 1])
 
     async def test_a_page_names_a_thousand_ids_at_most(self) -> None:
@@ -221,7 +271,10 @@ class MigrationContract(SQL):
         self.assertTrue((await store.add_post("ann", b"1", None)).fresh)
 
     async def test_it_may_be_left_to_the_operator(self) -> None:
-        """With ``migrate = false`` an old schema is refused, with the reason, until somebody has migrated it."""
+        """
+        With ``migrate = false`` an old schema is refused, with the reason, until somebody has
+        migrated it.
+        """
         self.url = self.new_url()
         store = self.started(migrate=False)
         error = await self.refused(Outdated, store.prepare())
@@ -233,7 +286,9 @@ class MigrationContract(SQL):
         await store.ping()
 
     async def test_a_newer_schema_is_used(self) -> None:
-        """While processes are replaced one by one, an old one may start after a new one has migrated."""
+        """
+        While processes are replaced one by one, an old one may start after a new one has migrated.
+        """
         self.write("UPDATE meta SET value = ? WHERE name = ?", ("99", "schema"))
         store = await self.reached(migrate=False)
         await store.ping()
@@ -241,7 +296,12 @@ class MigrationContract(SQL):
     async def test_nothing_before_it_is_prepared(self) -> None:
         """Every method says that the database is unavailable."""
         store = self.started()
-        for call in (store.open(1), store.add_post("ann", b"1", None), store.page([], None, 1, 0), store.ids_after(0, 1)):
+        for call in (
+            store.open(1),
+            store.add_post("ann", b"1", None),
+            store.page([], None, 1, 0),
+            store.ids_after(0, 1),
+        ):
             await self.refused(Unavailable, call)
 
 
@@ -255,16 +315,24 @@ class BoundContract(SQL):
         return await pool.run(work, **limits)
 
     async def test_the_queue_is_full(self) -> None:
-        """Who comes when too many wait is refused at once, the tail and the friend lists excepted; the others are served."""
+        """
+        Who comes when too many wait is refused at once, the tail and the friend lists excepted; the
+        others are served.
+        """
         store = await self.reached(threads=1, max_waiting=2)
         reading = together([store.events_after(0, ["ann"], 1) for _ in range(4)])
         error = await self.refused(Unavailable, reading[3])
         self.assertEqual((error.part, self.counters["store_full"]), ("database", 1))
-        self.assertEqual((await store.ids_after(0, 10), await store.friends_of(["ann"])), ([], {"ann": ()}))
+        self.assertEqual(
+            (await store.ids_after(0, 10), await store.friends_of(["ann"])), ([], {"ann": ()})
+        )
         self.assertEqual([(await call).events for call in reading[:3]], [[]] * 3)
 
     async def test_a_slow_query_is_not_waited_for(self) -> None:
-        """Who asked gets an answer in time, and what they were told was not stored is not stored later."""
+        """
+        Who asked gets an answer in time, and what they were told was not stored is not stored
+        later.
+        """
 
         def slow(txn: Transaction) -> None:
             txn.execute("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", "1"))
@@ -277,9 +345,14 @@ class BoundContract(SQL):
         self.assertEqual((await (await self.reached()).page(["ann"], None, 1, 0)).posts, [])
 
     async def test_nothing_goes_on_for_nobody(self) -> None:
-        """Who was told that it took too long has no thread at work any more, however many statements were to come."""
+        """
+        Who was told that it took too long has no thread at work any more, however many statements
+        were to come.
+        """
         begun: list[int] = []
-        error = await self.refused(Unavailable, self.transact(lambda txn: self.dawdle(txn, begun), seconds=0.2))
+        error = await self.refused(
+            Unavailable, self.transact(lambda txn: self.dawdle(txn, begun), seconds=0.2)
+        )
         self.assertIn("no answer within 0.2", error.why)
         await self.pause(0.2)
         count = len(begun)
@@ -296,7 +369,9 @@ class BoundContract(SQL):
     async def test_stopping_is_not_put_off(self) -> None:
         """What takes longer than a stop may wait for is rolled back."""
         store = await self.reached(query_seconds=0.2)
-        (working,) = together([self.transact(lambda txn: self.dawdle(txn, []), store, seconds=60.0)])
+        (working,) = together(
+            [self.transact(lambda txn: self.dawdle(txn, []), store, seconds=60.0)]
+        )
         begun = time.monotonic()
         await store.stopService()
         self.assertLess(time.monotonic() - begun, 3.0)
@@ -304,11 +379,16 @@ class BoundContract(SQL):
         self.assertEqual((await self.store.page(["ann"], None, 1, 0)).posts, [])
 
     async def test_an_id_becomes_visible_soon_or_never(self) -> None:
-        """A transaction that takes long after its first event got an id is rolled back: the cursor rests on that."""
+        """
+        A transaction that takes long after its first event got an id is rolled back: the cursor
+        rests on that.
+        """
 
         def late(txn: Transaction) -> None:
             txn.numbering()
-            txn.execute("INSERT INTO events (kind, author, payload) VALUES (?, ?, ?)", ("post", "ann", "1"))
+            txn.execute(
+                "INSERT INTO events (kind, author, payload) VALUES (?, ?, ?)", ("post", "ann", "1")
+            )
             time.sleep(0.6)
 
         store = await self.reached(settle_seconds=1.0)
@@ -338,7 +418,8 @@ class BoundContract(SQL):
         """A mistake of ours is raised as it is, and logged."""
         for statement in ("SELECT nothing FROM posts", "SELEC 1", "SELECT 1 FROM nowhere"):
             await self.refused(
-                self.store._dialect.errors[0], self.transact(lambda txn, statement=statement: txn.row(statement))
+                self.store._dialect.errors[0],
+                self.transact(lambda txn, statement=statement: txn.row(statement)),
             )
         self.assertEqual(len(self.flushLoggedErrors(self.store._dialect.errors[0])), 3)
         self.assertTrue((await self.store.add_post("ann", b"1", None)).fresh)
@@ -364,7 +445,9 @@ class BoundContract(SQL):
 
     async def test_ten_thousand_pairs(self) -> None:
         """Both ways at once; every event has its own id and is in the log."""
-        names = [f"ann-u{number}" for number in range(5_000)] + [f"u{number}-ann" for number in range(5_000)]
+        names = [f"ann-u{number}" for number in range(5_000)] + [
+            f"u{number}-ann" for number in range(5_000)
+        ]
         begun = await self.store.change_friends(pairs(*names), [])
         mixed = await self.store.change_friends(pairs(*names, "bob-eve"), pairs(*names[:1_000]))
         self.assertEqual([len(begun), len(mixed)], [10_000, 1_001])
@@ -374,7 +457,9 @@ class BoundContract(SQL):
 
     async def test_stopping(self) -> None:
         """What was accepted ends well; what comes afterwards is refused."""
-        posting = together([self.store.add_post("ann", b"%d" % number, None) for number in range(20)])
+        posting = together(
+            [self.store.add_post("ann", b"%d" % number, None) for number in range(20)]
+        )
         stopping = self.store.stopService()
         self.assertTrue(all([(await call).fresh for call in posting]))
         await stopping

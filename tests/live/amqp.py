@@ -43,7 +43,11 @@ class BrokerTestCase(TestCase):
         self.rabbit = servers.rabbitmq()
 
     def make(
-        self, url: str = "", password: str = "", changed: Callable[[], None] = lambda: None, **settings: Any
+        self,
+        url: str = "",
+        password: str = "",
+        changed: Callable[[], None] = lambda: None,
+        **settings: Any,
     ) -> AMQPBroker:
         """A broker that is started."""
         broker = AMQPBroker(
@@ -98,9 +102,13 @@ class Stranger:
         self._connection = pika.BlockingConnection(pika.URLParameters(rabbit.url))
         self.channel = self._connection.channel()
 
-    def publish(self, author: str, body: bytes, properties: Any = None, routing_key: str = "") -> None:
+    def publish(
+        self, author: str, body: bytes, properties: Any = None, routing_key: str = ""
+    ) -> None:
         """Publish to the author's exchange."""
-        self.channel.basic_publish(EXCHANGE.replace("{user}", author), routing_key, body, properties)
+        self.channel.basic_publish(
+            EXCHANGE.replace("{user}", author), routing_key, body, properties
+        )
 
     def close(self) -> None:
         """Hang up; what was published has arrived then."""

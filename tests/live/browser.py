@@ -43,15 +43,24 @@ class Browser:
         self.url = url
         self.user = user
         self.cursor = ""
-        self._client = treq.client.HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)))
+        self._client = treq.client.HTTPClient(
+            Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+        )
 
     async def ask(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, **query: object
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        **query: object,
     ) -> Reply:
         """Send a request as this user."""
         url = f"{self.url}{path}?{urlencode({'as': self.user} | query)}"
         data = None if body is None else json.dumps(body).encode()
-        response = await self._client.request(method, url, data=data, headers=dict(headers or {}), timeout=TIMEOUT_SECONDS)
+        response = await self._client.request(
+            method, url, data=data, headers=dict(headers or {}), timeout=TIMEOUT_SECONDS
+        )
         reply = Reply(response.code, response.headers, await response.text("utf-8"))
         if reply.status == 200 and path in ("/feed/init", "/feed/poll"):
             self.cursor = reply.json.get("cursor", self.cursor)

@@ -18,7 +18,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.live.servers import Server
 
 FLAGS = """
---headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
+--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+--disable-background-networking --disable-component-update
 --disable-sync --disable-dev-shm-usage --force-prefers-reduced-motion --window-size=1100,800
 """
 WAIT_SECONDS = 20.0
@@ -60,11 +61,15 @@ class Chromium(Server):
         """A profile is made by the browser itself."""
 
     def _launch(self) -> int:
-        return self._run(["chromedriver", f"--port={self.port}"], os.environ | {"HOME": str(self.folder)})
+        return self._run(
+            ["chromedriver", f"--port={self.port}"], os.environ | {"HOME": str(self.folder)}
+        )
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{self.host}:{self.port}/status", timeout=5) as response:
+            with urllib.request.urlopen(
+                f"http://{self.host}:{self.port}/status", timeout=5
+            ) as response:
                 return int(response.status) == 200
         except OSError:
             return False
@@ -85,7 +90,10 @@ class Window:
 
     def find(self, selector: str) -> WebElement:
         """The first element, waited for until it is shown."""
-        return self.wait(lambda: next(element for element in self._all(selector) if element.is_displayed()), selector)
+        return self.wait(
+            lambda: next(element for element in self._all(selector) if element.is_displayed()),
+            selector,
+        )
 
     def click(self, selector: str) -> None:
         """Click the first such element that is shown."""
@@ -93,12 +101,18 @@ class Window:
 
     def write(self, selector: str, text: str) -> None:
         """Put any text into a field, as typing would; chromedriver itself types no emoji."""
-        script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+        script = (
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new "
+            "Event('input', {bubbles: true}))"
+        )
         self.page.execute_script(script, self.find(selector), text)
 
     def texts(self, selector: str) -> list[str]:
         """The exact text of every such element, shown or not, in the order of the page."""
-        script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.textContent)"
+        script = (
+            "return [...document.querySelectorAll(arguments[0])].map((element) => "
+            "element.textContent)"
+        )
         found: list[str] = self.page.execute_script(script, selector)
         return found
 
@@ -109,7 +123,9 @@ class Window:
     def wait_texts(self, selector: str, expected: list[str]) -> None:
         """Return when `texts` are these."""
         self.wait(
-            lambda: self.texts(selector) == expected or None, f"{selector} with {expected!r}", lambda: self.texts(selector)
+            lambda: self.texts(selector) == expected or None,
+            f"{selector} with {expected!r}",
+            lambda: self.texts(selector),
         )
 
     def opened_by(self, selector: str) -> "Window":
@@ -124,15 +140,25 @@ class Window:
         self.page.close()
 
     def complaints(self) -> list[str]:
-        """What the page has logged as an error since the last time: exceptions, refused scripts, missing files."""
+        """
+        What the page has logged as an error since the last time: exceptions, refused scripts,
+        missing files.
+        """
         return [
             entry["message"]
             for entry in self.page.execute("getLog", {"type": "browser"})["value"]
             if entry["level"] == "SEVERE"
         ]
 
-    def wait(self, look: Callable[[], T | None], what: str, instead: Callable[[], object] = lambda: "nothing") -> T:
-        """The first result of `look` that is not None. Raises `NotSeen` when that takes too long."""
+    def wait(
+        self,
+        look: Callable[[], T | None],
+        what: str,
+        instead: Callable[[], object] = lambda: "nothing",
+    ) -> T:
+        """
+        The first result of `look` that is not None. Raises `NotSeen` when that takes too long.
+        """
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:

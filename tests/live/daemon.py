@@ -19,9 +19,11 @@ class Feedd(Server):
     """
     One process.
 
-    :param settings: TOML; ``{folder}`` in it is the process's folder. It may not have a section [http].
+    :param settings: TOML; ``{folder}`` in it is the process's folder. It may not have a section
+        [http].
     :param http: more lines of the section [http].
-    :param wait_ready: `start` returns only when /status says 200; else as soon as it answers at all.
+    :param wait_ready: `start` returns only when /status says 200; else as soon as it answers at
+        all.
     """
 
     NAME = "feedd"
@@ -49,11 +51,19 @@ class Feedd(Server):
 
     def _prepare(self) -> None:
         listen = f'[http]\nlisten = ["tcp:{self.port}:interface={HOST}"]\n{self._http}'
-        (self.folder / "feedd.toml").write_text(listen + self._settings.replace("{folder}", str(self.folder)))
+        (self.folder / "feedd.toml").write_text(
+            listen + self._settings.replace("{folder}", str(self.folder))
+        )
 
     def _launch(self) -> int:
         twistd = str(Path(sys.executable).with_name("twistd"))
-        arguments = ["--nodaemon", "--pidfile=", "feedd", "--config", str(self.folder / "feedd.toml")]
+        arguments = [
+            "--nodaemon",
+            "--pidfile=",
+            "feedd",
+            "--config",
+            str(self.folder / "feedd.toml"),
+        ]
         return self._run([twistd, *arguments], os.environ | {"PYTHONPATH": str(ROOT)})
 
     def _ready(self) -> bool:

@@ -43,8 +43,13 @@ async def sleep(seconds: float) -> None:
     await deferLater(reactor, seconds)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS) -> float:
-    """Ask `condition` until it holds; returns after how many seconds. Fails with `what` when it does not come true."""
+async def eventually(
+    condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS
+) -> float:
+    """
+    Ask `condition` until it holds; returns after how many seconds. Fails with `what` when it does
+    not come true.
+    """
     began = time.monotonic()
     while not await condition():
         if time.monotonic() - began > seconds:
@@ -75,7 +80,11 @@ class HarmedCase(TestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.database = await deferToThread(self.mariadb.database)
-        ports = {"rabbitmq": self.rabbitmq.port, "mariadb": self.mariadb.port, "memcached": servers.memcached().port}
+        ports = {
+            "rabbitmq": self.rabbitmq.port,
+            "mariadb": self.mariadb.port,
+            "memcached": servers.memcached().port,
+        }
         self.proxies = {part: self._proxy(port) for part, port in ports.items()}
         await self.prepare()
         self.feedds = [Feedd(self._settings(), wait_ready=False) for _ in range(self.processes)]
@@ -107,7 +116,10 @@ class HarmedCase(TestCase):
         return await eventually(is_ready, f"{browser.url} is ready")
 
     async def until_away(self, browser: Browser, part: str) -> float:
-        """Wait until the browser's process says that `part` (``broker``, ``database``, ``cache``) is away."""
+        """
+        Wait until the browser's process says that `part` (``broker``, ``database``, ``cache``) is
+        away.
+        """
 
         async def is_away() -> bool:
             reply = await browser.ask("GET", "/status")
@@ -133,7 +145,10 @@ class HarmedCase(TestCase):
         return polling
 
     async def try_to_post(self, text: str) -> tuple[int, float]:
-        """Alice's post: its status, and after how many seconds it came. A refusal must say when to come back."""
+        """
+        Alice's post: its status, and after how many seconds it came. A refusal must say when to
+        come back.
+        """
         began = time.monotonic()
         reply = await self.alice.ask("POST", "/feed/posts", {"body": {"text": text}})
         if reply.status == 503:

@@ -1,7 +1,9 @@
 """
-A TCP proxy on loopback that stands between a client and a server and harms the connection when it is told to.
+A TCP proxy on loopback that stands between a client and a server and harms the connection when it
+is told to.
 
-It runs in the reactor of the test. This module knows bytes and times. It does not know what they mean.
+It runs in the reactor of the test. This module knows bytes and times. It does not know what they
+mean.
 """
 
 from collections import deque
@@ -21,7 +23,10 @@ PIECE_BYTES = 1_024
 
 
 class Pace(NamedTuple):
-    """How bytes travel: each `delay_seconds` late, `bytes_per_second` in each direction of each connection (0: no limit)."""
+    """
+    How bytes travel: each `delay_seconds` late, `bytes_per_second` in each direction of each
+    connection (0: no limit).
+    """
 
     delay_seconds: float = 0.0
     bytes_per_second: float = 0.0
@@ -227,7 +232,9 @@ class _Front(_Side):
         self._pair = _Pair(proxy, self)
         if proxy.frozen:
             self._pair.freeze()
-        endpoint: Any = TCP4ClientEndpoint(proxy.reactor, HOST, proxy.target, timeout=CONNECT_SECONDS)
+        endpoint: Any = TCP4ClientEndpoint(
+            proxy.reactor, HOST, proxy.target, timeout=CONNECT_SECONDS
+        )
         connecting: Deferred[Any] = endpoint.connect(_BackFactory(self._pair))
         connecting.addErrback(lambda failure: self._pair.reset())
 

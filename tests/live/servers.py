@@ -1,9 +1,10 @@
 """
-The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loopback ports, with their data in a temporary
-folder.
+The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loopback ports, with
+their data in a temporary folder.
 
-`rabbitmq()`, `mariadb()` and `memcached()` return the one that all tests share; the classes make a private one for a test
-that stops, kills or freezes it. All end with the process that started them (see `supervisor`). Everything here blocks.
+`rabbitmq()`, `mariadb()` and `memcached()` return the one that all tests share; the classes make a
+private one for a test that stops, kills or freezes it. All end with the process that started them
+(see `supervisor`). Everything here blocks.
 
 This module knows how each server is started and when it is ready. It does not know feedd.
 """
@@ -34,7 +35,10 @@ STOP_SECONDS = 30.0
 
 
 class NotStarted(Exception):
-    """A server does not come up, or is not installed in CI; the text says which, or holds the end of its log."""
+    """
+    A server does not come up, or is not installed in CI; the text says which, or holds the end of
+    its log.
+    """
 
 
 class NotInstalled(SkipTest):
@@ -50,7 +54,10 @@ def supervisor() -> Supervisor:
 
 
 def free_port() -> int:
-    """A port nobody listens on, below the range that outgoing connections take, so that it stays free across a restart."""
+    """
+    A port nobody listens on, below the range that outgoing connections take, so that it stays free
+    across a restart.
+    """
     while True:
         port = random.randint(15_000, 31_000)
         with socket.socket() as probe:
@@ -62,7 +69,10 @@ def free_port() -> int:
 
 
 def answers(port: int, send: bytes = b"") -> bytes:
-    """The first bytes that the server on `port` says after `send`, b"" when it says none or is not there."""
+    """
+    The first bytes that the server on `port` says after `send`, b"" when it says none or is not
+    there.
+    """
     try:
         with socket.create_connection((HOST, port), timeout=2) as connection:
             connection.sendall(send)
@@ -86,7 +96,9 @@ class Server:
         self.host = HOST
         self.port = free_port()
         # A port may have been another server's before; the folder may not.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.NAME}-{self.port}-", dir=supervisor().folder))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix=f"{self.NAME}-{self.port}-", dir=supervisor().folder)
+        )
         self._prepared = False
         self._pid = 0
 
@@ -112,7 +124,10 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """End it in its own way, so that its clients are told and its data is flushed; nothing when it does not run."""
+        """
+        End it in its own way, so that its clients are told and its data is flushed; nothing when it
+        does not run.
+        """
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -143,7 +158,9 @@ class Server:
         self._pid = 0
 
     def _run(self, command: list[str], environment: Mapping[str, str] = os.environ) -> int:
-        return supervisor().start([_program(command[0]), *command[1:]], environment, self.folder / "log")
+        return supervisor().start(
+            [_program(command[0]), *command[1:]], environment, self.folder / "log"
+        )
 
     def describe(self) -> str:
         """What another process needs for `attach`."""
@@ -175,7 +192,22 @@ class Memcached(Server):
     NAME = "memcached"
 
     def _launch(self) -> int:
-        return self._run(["memcached", "-l", HOST, "-p", str(self.port), "-U", "0", "-m", "64", "-c", "1024", *_as_root("-u")])
+        return self._run(
+            [
+                "memcached",
+                "-l",
+                HOST,
+                "-p",
+                str(self.port),
+                "-U",
+                "0",
+                "-m",
+                "64",
+                "-c",
+                "1024",
+                *_as_root("-u"),
+            ]
+        )
 
     def _ready(self) -> bool:
         return answers(self.port, b"version\r\n").startswith(b"VERSION")
@@ -185,7 +217,11 @@ class MariaDB(Server):
     """A MariaDB whose user `feedd`, without a password, may do anything from 127.0.0.1."""
 
     NAME = "mariadb"
-    _DURABILITY = ("--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M")
+    _DURABILITY = (
+        "--innodb-flush-log-at-trx-commit=2",
+        "--innodb-log-file-size=16M",
+        "--innodb-buffer-pool-size=64M",
+    )
 
     def database(self) -> str:
         """The URL of a fresh, empty database."""
@@ -195,7 +231,9 @@ class MariaDB(Server):
 
     def execute(self, statement: str) -> None:
         """Run one SQL statement as an administrator."""
-        connection = pymysql.connect(host=self.host, port=self.port, user="feedd", connect_timeout=10)
+        connection = pymysql.connect(
+            host=self.host, port=self.port, user="feedd", connect_timeout=10
+        )
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
@@ -204,13 +242,28 @@ class MariaDB(Server):
 
     def _prepare(self) -> None:
         (self.folder / "init.sql").write_text(
-            "CREATE USER IF NOT EXISTS 'feedd'@'127.0.0.1';\nGRANT ALL ON *.* TO 'feedd'@'127.0.0.1' WITH GRANT OPTION;\n"
+            "CREATE USER IF NOT EXISTS 'feedd'@'127.0.0.1';\nGRANT ALL ON *.* TO "
+            "'feedd'@'127.0.0.1' WITH GRANT OPTION;\n"
         )
-        command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder}/data", *_as_root("--user")]
-        command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", *self._DURABILITY]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS)
+        command = [
+            _program("mariadb-install-db"),
+            "--no-defaults",
+            f"--datadir={self.folder}/data",
+            *_as_root("--user"),
+        ]
+        command += [
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            *self._DURABILITY,
+        ]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS
+        )
         if done.returncode:
-            raise NotStarted(f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise NotStarted(
+                f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
 
     def _launch(self) -> int:
         options = {
@@ -225,7 +278,14 @@ class MariaDB(Server):
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         return self._run(
-            ["mariadbd", "--no-defaults", *arguments, "--skip-name-resolve", *self._DURABILITY, *_as_root("--user")]
+            [
+                "mariadbd",
+                "--no-defaults",
+                *arguments,
+                "--skip-name-resolve",
+                *self._DURABILITY,
+                *_as_root("--user"),
+            ]
         )
 
     def _socket(self) -> str:
@@ -243,10 +303,15 @@ class MariaDB(Server):
 
 
 class RabbitMQ(Server):
-    """A RabbitMQ node with a name and an epmd of its own, without plugins; user and password are guest."""
+    """
+    A RabbitMQ node with a name and an epmd of its own, without plugins; user and password are
+    guest.
+    """
 
     NAME = "rabbitmq"
-    _SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # Debian's /usr/sbin/rabbitmq* insist on the user rabbitmq
+    _SCRIPTS = Path(
+        "/usr/lib/rabbitmq/bin"
+    )  # Debian's /usr/sbin/rabbitmq* insist on the user rabbitmq
     _NO_STRANGERS = "-kernel inet_dist_use_interface {127,0,0,1}"
 
     def __init__(self) -> None:
@@ -259,13 +324,23 @@ class RabbitMQ(Server):
         return f"amqp://guest:guest@{self.host}:{self.port}/%2F"
 
     def ctl(self, *arguments: str) -> str:
-        """The output of ``rabbitmqctl -q arguments``; a second or two. Raises `subprocess.CalledProcessError`."""
+        """
+        The output of ``rabbitmqctl -q arguments``; a second or two. Raises
+        `subprocess.CalledProcessError`.
+        """
         command = [str(self._SCRIPTS / "rabbitmqctl"), "-q", *arguments]
         done = subprocess.run(
-            command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
+            command,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
         )
         if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
+            raise subprocess.CalledProcessError(
+                done.returncode, arguments, done.stdout, done.stderr
+            )
         return done.stdout
 
     def _end(self, number: int) -> None:
@@ -289,7 +364,9 @@ class RabbitMQ(Server):
     def _launch(self) -> int:
         environment = self._environment()
         server = _program(str(self._SCRIPTS / "rabbitmq-server"))
-        self._epmd = self._run(["epmd", "-address", HOST, "-port", environment["ERL_EPMD_PORT"]], environment)
+        self._epmd = self._run(
+            ["epmd", "-address", HOST, "-port", environment["ERL_EPMD_PORT"]], environment
+        )
         deadline = time.monotonic() + 10
         while not _listens(int(environment["ERL_EPMD_PORT"])) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -300,10 +377,15 @@ class RabbitMQ(Server):
 
     def _environment(self) -> dict[str, str]:
         epmd, distribution = (self.folder / "ports").read_text().split()
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RABBITMQ_", "ERL_"))
+        }
         return inherited | {
             "HOME": str(self.folder),  # the cookie
-            "detached": "true",  # rabbitmq-server then becomes the Erlang VM, so that a signal reaches it
+            # rabbitmq-server then becomes the Erlang VM, so that a signal reaches it
+            "detached": "true",
             "ERL_EPMD_PORT": epmd,
             "ERL_EPMD_ADDRESS": HOST,
             "RABBITMQ_NODENAME": f"feedd-{self.port}-{epmd}@localhost",

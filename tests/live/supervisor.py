@@ -1,10 +1,11 @@
 """
 Ends what a test run started, whatever ends the run.
 
-This program is started by `Supervisor` below and holds one end of a socket whose other end only its owner has. It starts
-processes at the owner's word. When the socket closes, because the owner ended, crashed or was killed, it kills all of them
-and whatever they had started, and removes the run's folder. It is a subreaper, so that a process that detaches itself becomes
-its child and does not escape. It knows nothing of servers or tests.
+This program is started by `Supervisor` below and holds one end of a socket whose other end only its
+owner has. It starts processes at the owner's word. When the socket closes, because the owner ended,
+crashed or was killed, it kills all of them and whatever they had started, and removes the run's
+folder. It is a subreaper, so that a process that detaches itself becomes its child and does not
+escape. It knows nothing of servers or tests.
 """
 
 import contextlib
@@ -48,9 +49,15 @@ class Supervisor:
                 start_new_session=True,
             )
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> int:
-        """Start `command` and return its process id; its output goes to `log`, or where ours goes."""
-        pid: int = self._ask(start=list(command), environment=dict(environment), log=str(log) if log else None)
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path | None = None
+    ) -> int:
+        """
+        Start `command` and return its process id; its output goes to `log`, or where ours goes.
+        """
+        pid: int = self._ask(
+            start=list(command), environment=dict(environment), log=str(log) if log else None
+        )
         return pid
 
     def signal(self, pid: int, number: int) -> None:
@@ -161,7 +168,9 @@ def _die_with_parent() -> None:
 
 def _supervise(connection: socket.socket, folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: None)  # unlike SIG_IGN, children do not inherit it
+        signal.signal(
+            number, lambda number, frame: None
+        )  # unlike SIG_IGN, children do not inherit it
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     children = _Children()
     try:

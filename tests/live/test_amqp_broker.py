@@ -1,4 +1,7 @@
-"""The broker on a real RabbitMQ: the contract, producers that are not feedd, poison, TLS, and logins that are refused."""
+"""
+The broker on a real RabbitMQ: the contract, producers that are not feedd, poison, TLS, and logins
+that are refused.
+"""
 
 import json
 from collections.abc import Coroutine
@@ -79,20 +82,35 @@ class ProducerTests(BrokerTestCase):
         author = someone()
         await self.up(author)
         stranger = Stranger(self.rabbit)
-        stranger.publish(author, PAYLOAD, pika.BasicProperties(message_id="m1", timestamp=1_700_000_000))
+        stranger.publish(
+            author, PAYLOAD, pika.BasicProperties(message_id="m1", timestamp=1_700_000_000)
+        )
         stranger.close()
         await self.wait_for(1)
         event = json.loads(self.heard[0].json)
         self.assertLess(event.pop("id"), 0)
-        expected = {"kind": "message", "author": author, "post": None, "body": json.loads(PAYLOAD), "at": 1_700_000_000_000}
+        expected = {
+            "kind": "message",
+            "author": author,
+            "post": None,
+            "body": json.loads(PAYLOAD),
+            "at": 1_700_000_000_000,
+        }
         self.assertEqual(event, expected)
 
     async def test_exchange_declared_otherwise(self) -> None:
-        """An exchange that was declared not durable is used as it is, and so is one of another type; all others are bound."""
+        """
+        An exchange that was declared not durable is used as it is, and so is one of another type;
+        all others are bound.
+        """
         authors = [someone() for _ in range(5)]
         stranger = Stranger(self.rabbit)
-        stranger.channel.exchange_declare(EXCHANGE.replace("{user}", authors[1]), "fanout", auto_delete=True)
-        stranger.channel.exchange_declare(EXCHANGE.replace("{user}", authors[3]), "topic", durable=True)
+        stranger.channel.exchange_declare(
+            EXCHANGE.replace("{user}", authors[1]), "fanout", auto_delete=True
+        )
+        stranger.channel.exchange_declare(
+            EXCHANGE.replace("{user}", authors[3]), "topic", durable=True
+        )
         broker = await self.up(*authors)
         for author in authors:
             stranger.publish(author, PAYLOAD, routing_key="some.key")
@@ -103,16 +121,33 @@ class ProducerTests(BrokerTestCase):
         self.assertEqual(self.counters.snapshot(), {})
 
     async def test_poison(self) -> None:
-        """Messages that break other clients are counted or delivered, on the same connection, and the next one arrives."""
+        """
+        Messages that break other clients are counted or delivered, on the same connection, and the
+        next one arrives.
+        """
         author = someone()
         flips: list[int] = []
         await self.up(author, changed=lambda: flips.append(1))
         stranger = Stranger(self.rabbit)
-        deaths: dict[str, Any] = {"x-death": [{"count": 3, "queue": "q", "reason": "rejected"}], "big": 2**40, "none": None}
+        deaths: dict[str, Any] = {
+            "x-death": [{"count": 3, "queue": "q", "reason": "rejected"}],
+            "big": 2**40,
+            "none": None,
+        }
         stranger.publish(author, PAYLOAD, pika.BasicProperties(headers=deaths, message_id="1"))
-        for body in (b"{", b"", b"\xff\xfe", b'"\xff"', b"x" * 200_000, b"[" * 200_000, b"x" * 2_000_000):
+        for body in (
+            b"{",
+            b"",
+            b"\xff\xfe",
+            b'"\xff"',
+            b"x" * 200_000,
+            b"[" * 200_000,
+            b"x" * 2_000_000,
+        ):
             stranger.publish(author, body)
-        stranger.publish(author, b'"' + "😀".encode() * 50_000 + b'"', pika.BasicProperties(message_id="2"))
+        stranger.publish(
+            author, b'"' + "😀".encode() * 50_000 + b'"', pika.BasicProperties(message_id="2")
+        )
         stranger.publish(author, make_event(9, "post", "somebody-else", 1, b"{}", 1).json)
         stranger.publish(author, posts(author)[0].json)
         stranger.close()
@@ -125,9 +160,16 @@ class ProducerTests(BrokerTestCase):
         """Our queue drops its oldest messages when it is full, and does not hold the broker up."""
         broker = await self.up(queue_length=5)
         stranger = Stranger(self.rabbit)
-        queues = [line for line in self.rabbit.ctl("list_queues", "arguments").splitlines() if "x-max-length" in line]
+        queues = [
+            line
+            for line in self.rabbit.ctl("list_queues", "arguments").splitlines()
+            if "x-max-length" in line
+        ]
         stranger.close()
-        self.assertTrue(any("x-max-length" in line and "5" in line and "drop-head" in line for line in queues), queues)
+        self.assertTrue(
+            any("x-max-length" in line and "5" in line and "drop-head" in line for line in queues),
+            queues,
+        )
         self.assertTrue(broker.up)
 
 

@@ -37,8 +37,8 @@ class ComesAndGoesTests(BrokerTestCase):
 
     async def test_late_killed_and_full(self) -> None:
         """
-        Absent at the start, it is found when it comes; killed and started, everything is bound again; while it has no memory
-        left it is heard but not rung.
+        Absent at the start, it is found when it comes; killed and started, everything is bound
+        again; while it has no memory left it is heard but not rung.
         """
         author, flips = someone(), list[bool]()
         broker = self.make(self.own.url, changed=lambda: flips.append(broker.up))
@@ -125,7 +125,9 @@ class TLSTests(BrokerTestCase):
     async def test_trusted(self) -> None:
         """With the authority's file the connection is made."""
         author = someone()
-        broker = await self.up(author, url=self.url("localhost", f"?cacertfile={self.folder / 'ca.pem'}"))
+        broker = await self.up(
+            author, url=self.url("localhost", f"?cacertfile={self.folder / 'ca.pem'}")
+        )
         broker.publish(posts(author))
         await self.wait_for(1)
 
@@ -158,5 +160,7 @@ def make_certificate(host: str) -> bytes:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     return certificate.public_bytes(serialization.Encoding.PEM) + private

@@ -15,7 +15,10 @@ class RepairTests(BrokerTestCase):
     """The connection stands, and nothing comes."""
 
     async def test_exchange_deleted(self) -> None:
-        """An exchange that somebody deletes takes its binding along; when the net is first, it is declared and bound again."""
+        """
+        An exchange that somebody deletes takes its binding along; when the net is first, it is
+        declared and bound again.
+        """
         author = someone()
         broker = await self.up(author, linger_seconds=LINGER_SECONDS)
         stranger = Stranger(self.rabbit)
@@ -28,13 +31,26 @@ class RepairTests(BrokerTestCase):
         self.assertEqual(self.counters["amqp_bound_again"], 1)
 
     async def test_queue_deleted(self) -> None:
-        """A consumer that the broker cancels, because its queue is gone, is replaced within seconds."""
+        """
+        A consumer that the broker cancels, because its queue is gone, is replaced within seconds.
+        """
         author, flips = someone(), list[bool]()
         broker = self.make(linger_seconds=LINGER_SECONDS, changed=lambda: flips.append(broker.up))
         broker.follow(author)
         await self.until(lambda: broker.up)
-        listed = await deferToThread(self.rabbit.ctl, "list_bindings", "source_name", "destination_name", "--formatter", "json")
-        (queue,) = (row["destination_name"] for row in json.loads(listed) if row["source_name"] == f"{author}_feedExchange")
+        listed = await deferToThread(
+            self.rabbit.ctl,
+            "list_bindings",
+            "source_name",
+            "destination_name",
+            "--formatter",
+            "json",
+        )
+        (queue,) = (
+            row["destination_name"]
+            for row in json.loads(listed)
+            if row["source_name"] == f"{author}_feedExchange"
+        )
         await deferToThread(self.rabbit.ctl, "delete_queue", queue)
         began = time.monotonic()
         await self.until(lambda: flips == [True, False, True])

@@ -50,7 +50,12 @@ class LiveCase(TestCase):
         ring.startService()
         self.addCleanup(ring.stopService)
         return ring, CachedFriends(
-            ring, load or self.load, settings, self.counters, lambda: os.urandom(8).hex().encode(), reactor
+            ring,
+            load or self.load,
+            settings,
+            self.counters,
+            lambda: os.urandom(8).hex().encode(),
+            reactor,
         )
 
     def key(self, viewer: str) -> bytes:
@@ -115,7 +120,10 @@ class Shared(LiveCase):
         self.assertEqual(self.counters["cache_leases_lost"], 1)
 
     async def test_second_reader_does_not_fill(self) -> None:
-        """A lease that was lost to a change, and taken by a later reader, is filled by the later one only."""
+        """
+        A lease that was lost to a change, and taken by a later reader, is filled by the later one
+        only.
+        """
         first, second = await self.two()
         started, go_on = self.load.hold()
         early = start(first, "ann")
@@ -151,7 +159,9 @@ class Faults(LiveCase):
         self.ring, self.friends = self.process(*(server.port for server in self.servers))
         sick = f"127.0.0.1:{self.servers[0].port}"
         viewers = [f"v{number}" for number in range(60)]
-        self.on_sick = [viewer for viewer in viewers if self.ring.server_of(self.key(viewer)).address == sick]
+        self.on_sick = [
+            viewer for viewer in viewers if self.ring.server_of(self.key(viewer)).address == sick
+        ]
         self.on_well = [viewer for viewer in viewers if viewer not in self.on_sick]
 
     async def seconds(self, work: Awaitable[Any]) -> float:
@@ -177,20 +187,30 @@ class Faults(LiveCase):
             self.assertIn(b"STAT curr_items %d\r\n" % len(viewers), plain(server.port, b"stats"))
 
     async def test_killed(self) -> None:
-        """The dead server's keys are misses at once and nobody else's; it is used again when it is back."""
+        """
+        The dead server's keys are misses at once and nobody else's; it is used again when it is
+        back.
+        """
         await self.until(lambda: self.ring.up)
         await self.ask(self.on_sick + self.on_well)
         self.servers[0].kill()
         await self.until(lambda: not self.ring.up)
         self.assertEqual(self.ring.trouble, f"memcached 127.0.0.1:{self.servers[0].port} away")
         self.assertTrue(await self.seconds(self.ask(self.on_sick)) < 0.4)
-        self.assertEqual((await self.ask(self.on_sick), await self.ask(self.on_well)), (len(self.on_sick), 0))
+        self.assertEqual(
+            (await self.ask(self.on_sick), await self.ask(self.on_well)), (len(self.on_sick), 0)
+        )
         self.servers[0].start()
         await self.until(lambda: self.ring.up)
-        self.assertEqual((await self.ask(self.on_sick), await self.ask(self.on_sick)), (len(self.on_sick), 0))
+        self.assertEqual(
+            (await self.ask(self.on_sick), await self.ask(self.on_sick)), (len(self.on_sick), 0)
+        )
 
     async def test_frozen(self) -> None:
-        """A frozen server costs the time limit once; a change made meanwhile is not lost when it thaws."""
+        """
+        A frozen server costs the time limit once; a change made meanwhile is not lost when it
+        thaws.
+        """
         await self.until(lambda: self.ring.up)
         await self.ask(self.on_sick)
         changed = self.on_sick[0]
@@ -202,7 +222,9 @@ class Faults(LiveCase):
         self.assertTrue(await self.seconds(self.ask(self.on_sick)) < 0.4)
         self.servers[0].resume()
         deletions = self.ring.server_of(self.key(changed))._deletions
-        await self.until(lambda: self.ring.up and not deletions)  # what is being deleted is neither read nor filled
+        await self.until(
+            lambda: self.ring.up and not deletions
+        )  # what is being deleted is neither read nor filled
         self.assertEqual(await self.ask(self.on_sick), 1)
         self.assertEqual(await self.ask(self.on_sick), 0)
         self.assertNotIn(b"[]", plain(self.servers[0].port, b"get " + self.key(changed)))

@@ -43,7 +43,9 @@ class DemoPageTests(SynchronousTestCase):
     def check_pages(self) -> None:
         """No page has run into an error."""
         for window in (self.alice, self.bob):
-            self.assertEqual([text for text in window.complaints() if "net::ERR_CONNECTION_" not in text], [])
+            self.assertEqual(
+                [text for text in window.complaints() if "net::ERR_CONNECTION_" not in text], []
+            )
 
     def enter(self, name: str) -> Window:
         """A new window whose user chooses this name."""
@@ -61,7 +63,9 @@ class DemoPageTests(SynchronousTestCase):
     def send(self, user: str, text: str) -> None:
         """Post from elsewhere."""
         body = json.dumps({"body": {"text": text}}).encode()
-        with urllib.request.urlopen(f"{self.feedd.url}/feed/posts?as={user}", body, timeout=20) as response:
+        with urllib.request.urlopen(
+            f"{self.feedd.url}/feed/posts?as={user}", body, timeout=20
+        ) as response:
             self.assertEqual(response.status, 201)
 
     def test_appears_at_the_friend(self) -> None:
@@ -76,7 +80,9 @@ class DemoPageTests(SynchronousTestCase):
         self.assertEqual(self.bob.run("return window.loaded"), "once")
 
     def test_edit(self) -> None:
-        """An edited post changes at the friend, and says that it was edited; Escape leaves it alone."""
+        """
+        An edited post changes at the friend, and says that it was edited; Escape leaves it alone.
+        """
         self.say(self.alice, "frist")
         self.bob.wait_texts(TEXT, ["frist"])
         self.alice.click(".edit")
@@ -91,11 +97,18 @@ class DemoPageTests(SynchronousTestCase):
         self.assertEqual(self.alice.texts(TEXT), ["first"])
 
     def test_delete(self) -> None:
-        """Deleting asks once more, then the post goes at both; a friend's post has no such button."""
+        """
+        Deleting asks once more, then the post goes at both; a friend's post has no such button.
+        """
         self.say(self.alice, "keep")
         self.say_second(self.alice, "drop")
         self.bob.wait_texts(TEXT, ["drop", "keep"])
-        self.assertEqual(self.bob.run("return [...document.querySelectorAll('.post-foot')].every((foot) => foot.hidden)"), True)
+        self.assertEqual(
+            self.bob.run(
+                "return [...document.querySelectorAll('.post-foot')].every((foot) => foot.hidden)"
+            ),
+            True,
+        )
         self.alice.click(".delete")
         self.alice.click(".delete.sure")
         for window in (self.alice, self.bob):
@@ -103,7 +116,10 @@ class DemoPageTests(SynchronousTestCase):
 
     def say_second(self, window: Window, text: str) -> None:
         """Post when the post before has been taken."""
-        window.wait(lambda: window.run("return document.getElementById('text').value === ''") or None, "an empty composer")
+        window.wait(
+            lambda: window.run("return document.getElementById('text').value === ''") or None,
+            "an empty composer",
+        )
         self.say(window, text)
 
     def test_older(self) -> None:
@@ -118,7 +134,10 @@ class DemoPageTests(SynchronousTestCase):
         self.assertTrue(self.bob.run("return document.getElementById('older').hidden"))
 
     def test_unfriend(self) -> None:
-        """After an unfriending neither sees the other's posts, old or new; befriending brings them back."""
+        """
+        After an unfriending neither sees the other's posts, old or new; befriending brings them
+        back.
+        """
         self.say(self.alice, "alice's")
         self.bob.wait_texts(TEXT, ["alice's"])
         self.bob.click(".friend .remove")
@@ -134,14 +153,18 @@ class DemoPageTests(SynchronousTestCase):
             window.wait_texts(TEXT, ["meanwhile", "bob's", "alice's"])
 
     def test_stays_text(self) -> None:
-        """Whatever users write is shown as they wrote it, live and after a reload, and runs nothing."""
+        """
+        Whatever users write is shown as they wrote it, live and after a reload, and runs nothing.
+        """
         for text in HOSTILE:
             self.send("alice", text)
         expected = list(reversed(HOSTILE))
         self.bob.wait_texts(TEXT, expected)
         self.bob.page.refresh()
         self.bob.wait_texts(TEXT, expected)
-        self.assertEqual(self.bob.run("return document.querySelectorAll('#posts img, #posts script').length"), 0)
+        self.assertEqual(
+            self.bob.run("return document.querySelectorAll('#posts img, #posts script').length"), 0
+        )
         self.assertEqual(self.bob.page.title, "bob · feedd")
 
     def test_other_shapes(self) -> None:

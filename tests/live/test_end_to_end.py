@@ -1,4 +1,7 @@
-"""The main job on real parts: what is posted at one process answers the polls that are parked at another."""
+"""
+The main job on real parts: what is posted at one process answers the polls that are parked at
+another.
+"""
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -52,7 +55,10 @@ class EndToEndTests(TestCase):
         self.bob = Browser(reactor, self.feedds[1].url, "bob")
 
     async def test_crosses_processes(self) -> None:
-        """A post at one process answers a JSONP poll that is parked at the other, and a page load shows it."""
+        """
+        A post at one process answers a JSONP poll that is parked at the other, and a page load
+        shows it.
+        """
         await self.alice.befriend("bob")
         await self.bob.init()
         poll = Deferred.fromCoroutine(self.bob.poll(callback="cb"))
@@ -60,7 +66,10 @@ class EndToEndTests(TestCase):
         stored = await self.alice.post(HOSTILE)
         answer = await poll
         (event,) = answer["events"]
-        self.assertEqual((event["id"], event["post"], event["author"]), (stored["event"], stored["post"], "alice"))
+        self.assertEqual(
+            (event["id"], event["post"], event["author"]),
+            (stored["event"], stored["post"], "alice"),
+        )
         self.assertEqual(event["body"], {"text": HOSTILE})
         self.assertEqual((await self.bob.init())["posts"][0]["body"], {"text": HOSTILE})
 
@@ -76,7 +85,10 @@ class EndToEndTests(TestCase):
         self.assertEqual(seen, [str(number) for number in range(8)])
 
     async def test_unfriend(self) -> None:
-        """After a friendship has ended at one process, the other delivers nothing of that friend any more."""
+        """
+        After a friendship has ended at one process, the other delivers nothing of that friend any
+        more.
+        """
         await self.alice.befriend("bob")
         await self.bob.init()
         poll = Deferred.fromCoroutine(self.bob.poll())
@@ -100,7 +112,10 @@ class EmbeddedTests(TestCase):
         self.alice, self.bob = (Browser(reactor, self.feedd.url, user) for user in ("alice", "bob"))
 
     async def test_restart(self) -> None:
-        """A post answers the friend's parked poll; after a restart the page and the old cursor still have it."""
+        """
+        A post answers the friend's parked poll; after a restart the page and the old cursor still
+        have it.
+        """
         await self.alice.befriend("bob")
         cursor = (await self.bob.init())["cursor"]
         poll = Deferred.fromCoroutine(self.bob.poll(callback="cb"))
@@ -111,4 +126,6 @@ class EmbeddedTests(TestCase):
         self.feedd.start()
         self.assertEqual((await self.bob.init())["posts"][0]["body"]["text"], HOSTILE)
         self.bob.cursor = cursor
-        self.assertEqual([event["body"]["text"] for event in (await self.bob.poll(wait=0))["events"]], [HOSTILE])
+        self.assertEqual(
+            [event["body"]["text"] for event in (await self.bob.poll(wait=0))["events"]], [HOSTILE]
+        )

@@ -47,7 +47,10 @@ class PythonProducerTests(TestCase):
         return err.decode()
 
     async def test_posts(self) -> None:
-        """The bell answers a friend's parked poll; the net tells it nobody again; without a broker the net brings it."""
+        """
+        The bell answers a friend's parked poll; the net tells it nobody again; without a broker the
+        net brings it.
+        """
         bob = Browser(reactor, self.bell.url, "bob")
         await bob.befriend("alice")
         await bob.init()
@@ -62,4 +65,6 @@ class PythonProducerTests(TestCase):
         said = await self.post("no bell", f"amqp://guest:guest@127.0.0.1:{servers.free_port()}/%2F")
         self.assertIn("no bell, the log has it", said)
         self.assertEqual([event["body"]["text"] for event in (await poll)["events"]], ["no bell"])
-        self.assertEqual([post["body"]["text"] for post in (await bob.init())["posts"]], ["no bell", HOSTILE])
+        self.assertEqual(
+            [post["body"]["text"] for post in (await bob.init())["posts"]], ["no bell", HOSTILE]
+        )

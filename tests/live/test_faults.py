@@ -1,4 +1,7 @@
-"""A process dies, a client vanishes, memcached hangs, nothing is there at the start: what the others notice of it."""
+"""
+A process dies, a client vanishes, memcached hangs, nothing is there at the start: what the others
+notice of it.
+"""
 
 import socket
 import struct
@@ -14,7 +17,10 @@ class ProcessTests(HarmedCase):
     """Two processes, one of which is killed."""
 
     async def test_killed_with_parked_polls(self) -> None:
-        """The same cursor at the other process brings what was said before, during and after; nothing comes twice."""
+        """
+        The same cursor at the other process brings what was said before, during and after; nothing
+        comes twice.
+        """
         await self.alice.post("before")
         self.assertEqual(texts(await self.bob.poll()), ["before"])
         parked = await self.park(self.bob)
@@ -28,7 +34,10 @@ class ProcessTests(HarmedCase):
         self.assertEqual(texts(await parked), ["after"])
 
     async def test_restarted(self) -> None:
-        """A process that has just been started knows where a viewer stands who comes from the other one."""
+        """
+        A process that has just been started knows where a viewer stands who comes from the other
+        one.
+        """
         await self.alice.post("one")
         self.assertEqual(texts(await self.bob.poll()), ["one"])
         await deferToThread(self.feedds[1].kill)
@@ -45,7 +54,10 @@ class VanishedTests(HarmedCase):
     processes = 1
 
     async def test_reset(self) -> None:
-        """Polls whose connections were reset are forgotten at once, their subscriptions when the time to linger is over."""
+        """
+        Polls whose connections were reset are forgotten at once, their subscriptions when the time
+        to linger is over.
+        """
         connections = [self.connect() for _ in range(10)]
 
         async def polls(number: int) -> bool:
@@ -66,7 +78,9 @@ class VanishedTests(HarmedCase):
         """Bob, polling over a connection of his own."""
         connection = socket.create_connection((servers.HOST, self.feedds[0].port))
         self.addCleanup(connection.close)
-        connection.sendall(f"GET /feed/poll?as=bob&cursor={self.bob.cursor} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(
+            f"GET /feed/poll?as=bob&cursor={self.bob.cursor} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        )
         return connection
 
 
@@ -76,12 +90,17 @@ class CacheTests(HarmedCase):
     processes = 1
 
     async def test_frozen(self) -> None:
-        """Friend lists come from the database, polls and changes of friends go on; /status names it; it heals."""
+        """
+        Friend lists come from the database, polls and changes of friends go on; /status names it;
+        it heals.
+        """
         self.proxies["memcached"].freeze()
         began = time.monotonic()
         self.assertEqual((await self.alice.ask("GET", "/feed/friends")).json["friends"], ["bob"])
         await self.alice.befriend("carol")
-        self.assertEqual((await self.alice.ask("GET", "/feed/friends")).json["friends"], ["bob", "carol"])
+        self.assertEqual(
+            (await self.alice.ask("GET", "/feed/friends")).json["friends"], ["bob", "carol"]
+        )
         self.assertEqual([event["kind"] for event in (await self.bob.poll())["events"]], ["friend"])
         parked = await self.park(self.bob)
         await self.alice.post("uncached")
@@ -90,7 +109,9 @@ class CacheTests(HarmedCase):
         await self.until_away(self.alice, "cache")
         self.proxies["memcached"].heal()
         await self.until_ready(self.alice)
-        self.assertEqual((await self.alice.ask("GET", "/feed/friends")).json["friends"], ["bob", "carol"])
+        self.assertEqual(
+            (await self.alice.ask("GET", "/feed/friends")).json["friends"], ["bob", "carol"]
+        )
 
 
 class AbsentTests(HarmedCase):
@@ -106,7 +127,10 @@ class AbsentTests(HarmedCase):
         """It is not."""
 
     async def test_absent_at_the_start(self) -> None:
-        """The process starts all the same, names each part, refuses in time, and recovers by itself as they come."""
+        """
+        The process starts all the same, names each part, refuses in time, and recovers by itself as
+        they come.
+        """
         for part in ("broker", "database", "cache"):
             await self.until_away(self.alice, part)
         for path in ("/feed/init", "/feed/poll", "/feed/friends"):

@@ -25,7 +25,10 @@ class KilledTests(HarmedCase):
         return private_server()
 
     async def test_killed_and_back(self) -> None:
-        """Parked polls are answered by the net, four times a second; the answers say "degraded" until it is back."""
+        """
+        Parked polls are answered by the net, four times a second; the answers say "degraded" until
+        it is back.
+        """
         parked = await self.park(self.bob)
         await deferToThread(self.rabbitmq.kill)
         for browser in (self.alice, self.bob):
@@ -49,7 +52,10 @@ class HungTests(HarmedCase):
     """A broker whose connections stand and say nothing."""
 
     async def test_frozen(self) -> None:
-        """Before anybody has noticed it the net brings a post within a tick; what was held back is not told twice."""
+        """
+        Before anybody has noticed it the net brings a post within a tick; what was held back is not
+        told twice.
+        """
         parked = await self.park(self.bob)
         self.proxies["rabbitmq"].freeze()
         began = time.monotonic()
@@ -64,7 +70,9 @@ class HungTests(HarmedCase):
         self.assertEqual(texts(await parked), ["heard"])
 
     async def test_cut(self) -> None:
-        """Both processes come back by themselves; posts in between are all there, in order, once."""
+        """
+        Both processes come back by themselves; posts in between are all there, in order, once.
+        """
         await self.proxies["rabbitmq"].cut()
         for number in range(3):
             await self.alice.post(str(number))

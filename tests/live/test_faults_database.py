@@ -1,4 +1,7 @@
-"""MariaDB hangs, or somebody holds a lock: everything is answered in bounded time, and what needs no database goes on."""
+"""
+MariaDB hangs, or somebody holds a lock: everything is answered in bounded time, and what needs no
+database goes on.
+"""
 
 import functools
 import time
@@ -23,7 +26,10 @@ def private_server() -> servers.MariaDB:
 
 
 def ring(url: str, author: str, body: bytes) -> None:
-    """Publish a message on the author's exchange, as a site's own producer does; again, it is the same message."""
+    """
+    Publish a message on the author's exchange, as a site's own producer does; again, it is the same
+    message.
+    """
     with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
         properties = pika.BasicProperties(message_id="the bell")
         connection.channel().basic_publish(f"{author}_feedExchange", "", body, properties)
@@ -39,14 +45,21 @@ class FrozenTests(HarmedCase):
         return private_server()
 
     async def test_frozen_and_back(self) -> None:
-        """Posts are refused in time and not stored later; hot polls and the bell go on; it heals by itself."""
+        """
+        Posts are refused in time and not stored later; hot polls and the bell go on; it heals by
+        itself.
+        """
         parked = await self.park(self.bob)
         self.mariadb.pause()
         try:
-            posting = [Deferred.fromCoroutine(self.try_to_post(f"refused {number}")) for number in range(20)]
+            posting = [
+                Deferred.fromCoroutine(self.try_to_post(f"refused {number}"))
+                for number in range(20)
+            ]
 
             async def rung() -> bool:
-                # A poll may be parked a moment before the exchange is bound; what is not in the log is lost until then.
+                # A poll may be parked a moment before the exchange is bound; what is not in the log
+                # is lost until then.
                 await deferToThread(ring, self.rabbitmq.url, "alice", b'{"live": 1}')
                 return bool(parked.called)
 
@@ -68,7 +81,9 @@ class FrozenTests(HarmedCase):
         await eventually(stored, "a post is taken again")
         self.assertEqual(texts(await parked), ["accepted"])
         await self.until_ready(self.bob)
-        self.assertEqual([post["body"]["text"] for post in (await self.bob.init())["posts"]], ["accepted"])
+        self.assertEqual(
+            [post["body"]["text"] for post in (await self.bob.init())["posts"]], ["accepted"]
+        )
 
 
 class LockTests(HarmedCase):
@@ -79,17 +94,24 @@ class LockTests(HarmedCase):
     def hold(self, statement: str) -> pymysql.connections.Connection:
         """A transaction that keeps what `statement` locks until it is closed."""
         name = self.database.rpartition("/")[2]
-        connection = pymysql.connect(host=servers.HOST, port=self.mariadb.port, user="feedd", database=name)
+        connection = pymysql.connect(
+            host=servers.HOST, port=self.mariadb.port, user="feedd", database=name
+        )
         self.addCleanup(connection.close)
         with connection.cursor() as cursor:
             cursor.execute(statement)
         return connection
 
     async def test_post(self) -> None:
-        """An edit of a locked post is refused in time, and others post meanwhile; it works when the lock has gone."""
+        """
+        An edit of a locked post is refused in time, and others post meanwhile; it works when the
+        lock has gone.
+        """
         post = (await self.alice.post("first"))["post"]
         holder = self.hold(f"SELECT * FROM posts WHERE id = {post} FOR UPDATE")
-        editing = Deferred.fromCoroutine(self.alice.ask("PATCH", f"/feed/posts/{post}", {"body": {"text": "second"}}))
+        editing = Deferred.fromCoroutine(
+            self.alice.ask("PATCH", f"/feed/posts/{post}", {"body": {"text": "second"}})
+        )
         began = time.monotonic()
         await self.alice.post("another")
         self.assertLess(time.monotonic() - began, 1.0)
@@ -106,7 +128,9 @@ class LockTests(HarmedCase):
         holder = self.hold("SELECT * FROM friendships FOR UPDATE")
         began = time.monotonic()
         remove = {"remove": [{"viewer": "alice", "friend": "bob"}]}
-        reply = await self.alice.ask("POST", "/api/friendships", remove, {"Authorization": "Bearer demo"})
+        reply = await self.alice.ask(
+            "POST", "/api/friendships", remove, {"Authorization": "Bearer demo"}
+        )
         self.assertEqual(reply.status, 503, reply.text)
         self.assertTrue(reply.headers.getRawHeaders("Retry-After"))
         self.assertLess(time.monotonic() - began, 2 * BOUND_SECONDS)

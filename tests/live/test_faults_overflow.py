@@ -1,4 +1,7 @@
-"""A process that does not read for a while: its queue drops the oldest messages, and the net brings what was dropped."""
+"""
+A process that does not read for a while: its queue drops the oldest messages, and the net brings
+what was dropped.
+"""
 
 from typing import Any
 
@@ -8,7 +11,10 @@ from tests.live.harmed import HarmedCase, eventually
 
 POSTS = 350
 POST_BYTES = 50_000
-"""In all more than the socket buffers between RabbitMQ and a process take (10 MB), so that the queue fills."""
+"""
+In all more than the socket buffers between RabbitMQ and a process take (10 MB), so that the queue
+fills.
+"""
 
 QUEUE_LENGTH = 5
 
@@ -17,13 +23,21 @@ class OverflowTests(HarmedCase):
     """Bob's process stands still while Alice posts."""
 
     def _settings(self) -> str:
-        direct = super()._settings().replace(f":{self.proxies['rabbitmq'].port}/", f":{self.rabbitmq.port}/")
+        direct = (
+            super()
+            ._settings()
+            .replace(f":{self.proxies['rabbitmq'].port}/", f":{self.rabbitmq.port}/")
+        )
         return direct.replace(
-            "timeout_seconds = 2.0\n", f"timeout_seconds = 2.0\nheartbeat_seconds = 60\nqueue_length = {QUEUE_LENGTH}\n"
+            "timeout_seconds = 2.0\n",
+            f"timeout_seconds = 2.0\nheartbeat_seconds = 60\nqueue_length = {QUEUE_LENGTH}\n",
         )
 
     async def test_drop_head(self) -> None:
-        """All posts arrive, each once; what the net brings comes after what the bell brought of later ones."""
+        """
+        All posts arrive, each once; what the net brings comes after what the bell brought of later
+        ones.
+        """
         parked = await self.park(self.bob)
         self.feedds[1].pause()
         try:
@@ -31,7 +45,9 @@ class OverflowTests(HarmedCase):
                 await self.alice.post(f"{number} {'x' * POST_BYTES}")
 
             async def is_full() -> bool:
-                return f"\t{QUEUE_LENGTH}\n" in await deferToThread(self.rabbitmq.ctl, "list_queues", "name", "messages")
+                return f"\t{QUEUE_LENGTH}\n" in await deferToThread(
+                    self.rabbitmq.ctl, "list_queues", "name", "messages"
+                )
 
             await eventually(is_full, "the queue is full")
         finally:

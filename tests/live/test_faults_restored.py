@@ -1,4 +1,7 @@
-"""A backup is put in the place of the database while feedd runs: ids mean something else now, and every page begins anew."""
+"""
+A backup is put in the place of the database while feedd runs: ids mean something else now, and
+every page begins anew.
+"""
 
 from contextlib import closing
 
@@ -22,13 +25,18 @@ class RestoredTests(HarmedCase):
     def restore(self) -> None:
         """The database is as it was before anything was said."""
         name = self.database.rpartition("/")[2]
-        connection = pymysql.connect(host=servers.HOST, port=self.mariadb.port, user="feedd", database=name, autocommit=True)
+        connection = pymysql.connect(
+            host=servers.HOST, port=self.mariadb.port, user="feedd", database=name, autocommit=True
+        )
         with closing(connection), connection.cursor() as cursor:
             for statement in RESTORE:
                 cursor.execute(statement)
 
     async def test_restored(self) -> None:
-        """Parked polls end, the next ones say gap, and what is posted then arrives, though its id was given out before."""
+        """
+        Parked polls end, the next ones say gap, and what is posted then arrives, though its id was
+        given out before.
+        """
         for number in range(3):
             await self.alice.post(f"before {number}")
         self.assertEqual(len((await self.bob.poll())["events"]), 3)

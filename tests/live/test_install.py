@@ -1,4 +1,6 @@
-"""What ``pip install`` leaves behind works: from a wheel, and from a checkout with ``pip install -e``."""
+"""
+What ``pip install`` leaves behind works: from a wheel, and from a checkout with ``pip install -e``.
+"""
 
 import json
 import os
@@ -17,14 +19,22 @@ from tests.live.daemon import Feedd
 
 ROOT = Path(__file__).parents[2]
 _SOURCE = ("feedd", "twisted", "setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.rst")
-_TWISTD = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; sys.exit(run())"
+_TWISTD = (
+    "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; sys.exit(run())"
+)
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     """The output of a command; an error holds what it printed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     if done.returncode:
         raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -37,14 +47,21 @@ def copy_source(folder: Path) -> Path:
     copy.mkdir()
     for name in _SOURCE:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "dropin.cache"))
+            shutil.copytree(
+                ROOT / name,
+                copy / name,
+                ignore=shutil.ignore_patterns("__pycache__", "dropin.cache"),
+            )
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, copy)
     return copy
 
 
 def make_environment(folder: Path) -> Path:
-    """The interpreter of a fresh virtual environment, which finds the dependencies, but not feedd, where we find them."""
+    """
+    The interpreter of a fresh virtual environment, which finds the dependencies, but not feedd,
+    where we find them.
+    """
     run(sys.executable, "-m", "venv", "--without-pip", folder / "venv")
     python = folder / "venv" / "bin" / "python"
     libraries = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
@@ -58,7 +75,9 @@ def pip(*arguments: str | Path) -> None:
 
 
 class InstalledFeedd(Feedd):
-    """The daemon of an installation, run in an empty folder with everything but its port by default."""
+    """
+    The daemon of an installation, run in an empty folder with everything but its port by default.
+    """
 
     def __init__(self, python: Path) -> None:
         super().__init__("# the embedded default\n")
@@ -68,12 +87,19 @@ class InstalledFeedd(Feedd):
         (self.folder / "run").mkdir()
         arguments = ["--nodaemon", "feedd", "--config", "../feedd.toml"]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return self._run(["env", f"--chdir={self.folder}/run", self._python, "-c", _TWISTD, *arguments], environment)
+        return self._run(
+            ["env", f"--chdir={self.folder}/run", self._python, "-c", _TWISTD, *arguments],
+            environment,
+        )
 
 
 def data_files(package: Path) -> set[str]:
     """All files of the package that are not Python, by their path in it."""
-    return {str(path.relative_to(package)) for path in package.rglob("*.*") if path.suffix not in (".py", ".pyc")}
+    return {
+        str(path.relative_to(package))
+        for path in package.rglob("*.*")
+        if path.suffix not in (".py", ".pyc")
+    }
 
 
 class Installed(SynchronousTestCase):
@@ -92,9 +118,15 @@ class Installed(SynchronousTestCase):
         """twistd knows feedd, Twisted is whole, the data files are there, and the daemon serves."""
         which = ("-c", "import twisted.web; print(twisted.web.__file__)")
         for where in (self.elsewhere, self.source):
-            self.assertRegex(run(self.python, "-c", _TWISTD, "--help", cwd=where), r"\n +feedd +A realtime")
-            self.assertEqual(run(self.python, *which, cwd=where), run(sys.executable, *which, cwd=self.elsewhere))
-        package = run(self.python, "-c", "import feedd; print(feedd.__path__[0])", cwd=self.elsewhere).strip()
+            self.assertRegex(
+                run(self.python, "-c", _TWISTD, "--help", cwd=where), r"\n +feedd +A realtime"
+            )
+            self.assertEqual(
+                run(self.python, *which, cwd=where), run(sys.executable, *which, cwd=self.elsewhere)
+            )
+        package = run(
+            self.python, "-c", "import feedd; print(feedd.__path__[0])", cwd=self.elsewhere
+        ).strip()
         self.assertEqual(data_files(Path(package)), data_files(ROOT / "feedd"))
         self.assertIn("feedd", run(self.python.parent / "feedd", "--help", cwd=self.elsewhere))
         server = InstalledFeedd(self.python).start()
@@ -131,5 +163,14 @@ class EditableTests(Installed):
 
     def test_it_works(self) -> None:
         """From the checkout's folder and from any other."""
-        pip("--python", self.python, "install", "--no-deps", "--no-index", "--no-build-isolation", "-e", self.source)
+        pip(
+            "--python",
+            self.python,
+            "install",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "-e",
+            self.source,
+        )
         self.check_it_works()

@@ -54,7 +54,9 @@ class ProxyTests(TestCase):
 
     async def connect(self) -> Client:
         """A client behind the proxy."""
-        client: Client = await connectProtocol(TCP4ClientEndpoint(reactor, servers.HOST, self.proxy.port), Client())
+        client: Client = await connectProtocol(
+            TCP4ClientEndpoint(reactor, servers.HOST, self.proxy.port), Client()
+        )
         self.addCleanup(lambda: client.ended)
         self.addCleanup(client.transport.abortConnection)
         return client
@@ -92,7 +94,10 @@ class ProxyTests(TestCase):
         await self.heard(client)
 
     async def test_freeze(self) -> None:
-        """Old and new connections stand and pass nothing on, until it is healed; then nothing is missing."""
+        """
+        Old and new connections stand and pass nothing on, until it is healed; then nothing is
+        missing.
+        """
         old = await self.connect()
         old.ask()
         await self.heard(old)

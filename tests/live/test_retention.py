@@ -19,7 +19,10 @@ class RetentionTests(TestCase):
     timeout = 90
 
     async def test_a_long_absence(self) -> None:
-        """While memory knows the events nothing is missing; later the old cursor says gap, and init shows the posts."""
+        """
+        While memory knows the events nothing is missing; later the old cursor says gap, and init
+        shows the posts.
+        """
         from twisted.internet import reactor
 
         feedd = Feedd(SETTINGS)

@@ -46,11 +46,16 @@ class EndTests(SynchronousTestCase):
     """The end of an owner is the end of all it started."""
 
     def end(self, start: str, number: int) -> tuple[list[str], list[str]]:
-        """Let an owner run `start`, send it a signal; returns what ran before, and what a little later."""
+        """
+        Let an owner run `start`, send it a signal; returns what ran before, and what a little
+        later.
+        """
         owner = subprocess.Popen(
             [sys.executable, "-c", _OWNER.format(start=start)],
             cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+            env={
+                name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -62,7 +67,9 @@ class EndTests(SynchronousTestCase):
             owner.send_signal(number)
             owner.wait(30)
         deadline = time.monotonic() + 10
-        while (after := naming(folder) + [folder] * Path(folder).exists()) and time.monotonic() < deadline:
+        while (
+            after := naming(folder) + [folder] * Path(folder).exists()
+        ) and time.monotonic() < deadline:
             time.sleep(0.05)
         return before, after
 

@@ -23,7 +23,10 @@ class SharedPortTests(SynchronousTestCase):
             feedd.start()
 
     def ask(self, times: int = 1) -> set[str]:
-        """The epochs that answer on one connection, without those of a process that has not reached its database yet."""
+        """
+        The epochs that answer on one connection, without those of a process that has not reached
+        its database yet.
+        """
         connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
         epochs = set()
         for _ in range(times):

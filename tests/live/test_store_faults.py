@@ -51,7 +51,10 @@ class FaultTests(MariaDB, TestCase):
         self.assertTrue((await store.add_post("ann", b"1", None)).fresh)
 
     async def test_frozen_at_the_start(self) -> None:
-        """A server that takes the connection and says nothing: that is said in time, each time, and stopping does not wait."""
+        """
+        A server that takes the connection and says nothing: that is said in time, each time, and
+        stopping does not wait.
+        """
         store = self.started(query_seconds=0.5)
         self.server.pause()
         try:
@@ -81,12 +84,17 @@ class FaultTests(MariaDB, TestCase):
         self.assertEqual(len(await self.store.ids_after(before.event.id, 10)), len(stored))
 
     async def test_frozen_and_back(self) -> None:
-        """Meanwhile every call says so within its time; what was refused is not stored when the server goes on."""
+        """
+        Meanwhile every call says so within its time; what was refused is not stored when the server
+        goes on.
+        """
         (before,) = await self.posted("ann")
         self.server.pause()
         begun = time.monotonic()
         try:
-            writing = together([self.store.add_post("ann", b"1", f"key{number}") for number in range(8)])
+            writing = together(
+                [self.store.add_post("ann", b"1", f"key{number}") for number in range(8)]
+            )
             reading = together([self.store.ping() for _ in range(8)])
             for call in (*writing, *reading):
                 await self.refused(Unavailable, call)
@@ -98,7 +106,10 @@ class FaultTests(MariaDB, TestCase):
         self.assertTrue((await self.store.add_post("ann", b"1", "key0")).fresh)
 
     async def test_the_net_holds(self) -> None:
-        """What a site inserted is offered once, across a crash of the server; the trouble is known meanwhile."""
+        """
+        What a site inserted is offered once, across a crash of the server; the trouble is known
+        meanwhile.
+        """
         from twisted.internet import reactor
 
         offered: list[Event] = []

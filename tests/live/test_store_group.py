@@ -28,7 +28,8 @@ class MariaDBGroup(MariaDB, GroupContract):
 
     def refuse_unwanted(self) -> None:
         self.write(
-            f"CREATE TRIGGER unwanted BEFORE INSERT ON posts FOR EACH ROW IF NEW.body = '{UNWANTED}' THEN SIGNAL"
+            f"CREATE TRIGGER unwanted BEFORE INSERT ON posts FOR EACH ROW IF NEW.body = "
+            f"'{UNWANTED}' THEN SIGNAL"
             " SQLSTATE '45000' SET MESSAGE_TEXT = 'unwanted'; END IF"
         )
 
@@ -40,8 +41,13 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         """In a cluster the ids of a transaction step by more than 1."""
         self.store = await self.reached(threads=1)
         assert self.store._writes is not None
-        await self.store._writes.run(lambda txn: txn.execute("SET SESSION auto_increment_increment = 7"))
-        stored = [await call for call in together([self.store.add_post("ann", b"%d" % n, None) for n in range(9)])]
+        await self.store._writes.run(
+            lambda txn: txn.execute("SET SESSION auto_increment_increment = 7")
+        )
+        stored = [
+            await call
+            for call in together([self.store.add_post("ann", b"%d" % n, None) for n in range(9)])
+        ]
         ids = [one.event.id for one in stored]
         self.assertEqual([later - ids[1] for later in ids[1:]], list(range(0, 56, 7)))
         self.assertEqual(await self.store.events_by_id(ids), [one.event for one in stored])
@@ -49,7 +55,10 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         self.assertEqual(sorted(self.rows("SELECT id, post FROM events")), links)
 
     async def test_a_commit_that_is_lost(self) -> None:
-        """Nobody knows whether it happened: unavailable for all of the transaction, and nobody is tried again."""
+        """
+        Nobody knows whether it happened: unavailable for all of the transaction, and nobody is
+        tried again.
+        """
 
         def cut(txn: Transaction, new: Sequence[posts.New]) -> list[Stored]:
             stored = posts.add_posts(txn, new)
@@ -68,7 +77,10 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         await group.add(posts.New("ann", b"5", None, 5))
 
     async def test_a_key_that_somebody_holds(self) -> None:
-        """Who waits for its row keeps the others waiting for a moment only; it is known when that has been committed."""
+        """
+        Who waits for its row keeps the others waiting for a moment only; it is known when that has
+        been committed.
+        """
         site = self.other()
         site.execute("INSERT INTO posts (author, body, idempotency_key) VALUES ('ann', '1', 'key')")
         held = together([self.store.add_post("ann", b"1", key) for key in (None, "key", None)])

@@ -49,7 +49,10 @@ class LateCommitTests(TestCase):
         return int(count)
 
     async def test_held_up(self) -> None:
-        """Nobody may see a row so long after its id was given out: who has read past it would never look for it again."""
+        """
+        Nobody may see a row so long after its id was given out: who has read past it would never
+        look for it again.
+        """
         connection = await deferToThread(self.insert)
         self.proxy.freeze()
         with self.assertRaises(self.dialect.errors):

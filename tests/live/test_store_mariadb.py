@@ -27,7 +27,12 @@ def connect(url: str) -> Any:
     """A connection past feedd, in a transaction."""
     parts = urlsplit(url)
     return pymysql.connect(
-        host=parts.hostname, port=parts.port, user=parts.username, database=parts.path[1:], charset="utf8mb4", read_timeout=20
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        database=parts.path[1:],
+        charset="utf8mb4",
+        read_timeout=20,
     )
 
 
@@ -70,16 +75,30 @@ class TextTests(MariaDB, TestCase):
     """Many values come as one text."""
 
     async def test_a_list_that_does_not_fit(self) -> None:
-        """Somebody who hears more than a text holds hears all of them, and so does who was asked for beside them."""
-        number = TEXT_BYTES // 65 + 2  # the last one is left out, but the comma makes up for it in number
-        self.write(f"INSERT INTO friendships (viewer, friend) SELECT 'ann', LPAD(seq, 64, 'f') FROM seq_1_to_{number}")
+        """
+        Somebody who hears more than a text holds hears all of them, and so does who was asked for
+        beside them.
+        """
+        number = (
+            TEXT_BYTES // 65 + 2
+        )  # the last one is left out, but the comma makes up for it in number
+        self.write(
+            f"INSERT INTO friendships (viewer, friend) SELECT 'ann', LPAD(seq, 64, 'f') "
+            f"FROM seq_1_to_{number}"
+        )
         self.write("INSERT INTO friendships (viewer, friend) VALUES ('ann', 'a,b'), ('bob', 'ann')")
         lists = await self.store.friends_of(["ann", "bob"])
         self.assertEqual((len(lists["ann"]), lists["bob"]), (number, ("ann",)))
 
     async def test_many(self) -> None:
-        """It holds as many as the net asks for, in their order, whatever the server's own limit is (MySQL's is 1 kB)."""
-        self.write(f"INSERT INTO events (kind, author, payload) SELECT 'post', 'ann', '1' FROM seq_1_to_{BATCH}")
+        """
+        It holds as many as the net asks for, in their order, whatever the server's own limit is
+        (MySQL's is 1 kB).
+        """
+        self.write(
+            f"INSERT INTO events (kind, author, payload) SELECT 'post', 'ann', '1' FROM "
+            f"seq_1_to_{BATCH}"
+        )
         self.assertEqual(await self.store.ids_after(0, BATCH), list(range(1, BATCH + 1)))
         self.assertEqual(await self.store.ids_after(7, 2), [8, 9])
         assert self.store._reads is not None
@@ -92,7 +111,10 @@ class OverlapTests(MariaDB, TestCase):
     """Transactions that overlap with feedd's."""
 
     async def test_a_late_commit(self) -> None:
-        """A row that was inserted first and committed last appears below the one in between; this is what the net is for."""
+        """
+        A row that was inserted first and committed last appears below the one in between; this is
+        what the net is for.
+        """
         site = self.other()
         site.execute(INSERT, ("1",))
         (stored,) = await self.posted("bob")
@@ -118,7 +140,9 @@ class OverlapTests(MariaDB, TestCase):
     async def test_edits_are_in_the_order_of_their_events(self) -> None:
         """Of many edits at once, the one with the highest event is what the post says."""
         (stored,) = await self.posted("ann")
-        edits = together([self.store.edit_post("ann", stored.post, b"%d" % number) for number in range(20)])
+        edits = together(
+            [self.store.edit_post("ann", stored.post, b"%d" % number) for number in range(20)]
+        )
         last = max([await edit for edit in edits], key=lambda event: event.id)
         (post,) = (await self.store.page(["ann"], None, 1, 0)).posts
         self.assertIn(b'"body":%d,' % body_of(last), post)
@@ -145,13 +169,20 @@ class OverlapTests(MariaDB, TestCase):
         await self.store._writes.run(look)
 
     async def test_crossing_changes_of_friends(self) -> None:
-        """Many calls that change the same pairs at once all end, and their events tell one story."""
+        """
+        Many calls that change the same pairs at once all end, and their events tell one story.
+        """
         names = [f"u{a}-u{b}" for a in range(12) for b in range(12) if a != b]
         store = await self.reached(query_seconds=5.0)
         calls = []
         for turn in range(12):
             some, others = names[turn::3], names[turn % 2 :: 2]
-            calls += together([store.change_friends(pairs(*some), []), store.change_friends([], pairs(*others[::-1]))])
+            calls += together(
+                [
+                    store.change_friends(pairs(*some), []),
+                    store.change_friends([], pairs(*others[::-1])),
+                ]
+            )
         story = []
         for call in calls:
             story += await call
@@ -160,14 +191,18 @@ class OverlapTests(MariaDB, TestCase):
             self.assertNotEqual(standing.get((event.author, event.friend), "unfriend"), event.kind)
             standing[event.author, event.friend] = event.kind
         for viewer in {name.split("-")[0] for name in names}:
-            heard = sorted(str(f) for (v, f), kind in standing.items() if v == viewer and kind == "friend")
+            heard = sorted(
+                str(f) for (v, f), kind in standing.items() if v == viewer and kind == "friend"
+            )
             self.assertEqual(list((await store.friends_of([viewer]))[viewer]), heard)
 
     async def test_a_deadlock(self) -> None:
         """Its victim is run again, in a new transaction."""
         site = self.other()
         insert = "INSERT INTO friendships (viewer, friend) VALUES (%s, %s)"
-        site.executemany(insert, [("z", f"u{number}") for number in range(50)])  # so that the other one is the victim
+        site.executemany(
+            insert, [("z", f"u{number}") for number in range(50)]
+        )  # so that the other one is the victim
         site.execute(insert, ("b", "y"))
         (changing,) = together([self.store.change_friends(pairs("a-x", "b-y", "c-z"), [])])
         await self.pause(0.3)  # it holds a-x now, and waits for b-y
@@ -211,7 +246,10 @@ class WaitTests(MariaDB, TestCase):
         self.assertLess(time.monotonic() - begun, 3.5)
 
     async def test_a_table_that_somebody_keeps(self) -> None:
-        """Who reads or writes it is refused in time, nothing is stored, and nobody waits on in the server."""
+        """
+        Who reads or writes it is refused in time, nothing is stored, and nobody waits on in the
+        server.
+        """
         (before,) = await self.posted("ann")
         site = self.other()
         for lock in ("LOCK TABLES posts WRITE", "FLUSH TABLES WITH READ LOCK"):
@@ -220,13 +258,19 @@ class WaitTests(MariaDB, TestCase):
             if lock.startswith("LOCK"):
                 await self.refused_in_time(self.store.page(["ann"], None, 1, 0))
             await self.pause(2.5)
-            site.execute("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE '%lock%'")
+            site.execute(
+                "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND "
+                "state LIKE '%lock%'"
+            )
             self.assertEqual(site.fetchall(), ())
             site.execute("UNLOCK TABLES")
             self.assertEqual(await self.store.ids_after(0, 9), [before.event.id])
 
     async def test_a_commit_that_somebody_holds_up(self) -> None:
-        """As a backup does. It is refused in time, and does not happen later, when its id has been read past."""
+        """
+        As a backup does. It is refused in time, and does not happen later, when its id has been
+        read past.
+        """
         site = self.other()
 
         def held_up(txn: Transaction) -> None:
@@ -241,7 +285,9 @@ class WaitTests(MariaDB, TestCase):
         self.assertEqual(await self.store.ids_after(0, 9), [])
 
     async def test_stopping_does_not_wait_for_a_migration(self) -> None:
-        """It has its own thread, and leaves nothing half done that the next one would not complete."""
+        """
+        It has its own thread, and leaves nothing half done that the next one would not complete.
+        """
         self.url = self.new_url()
         self.other().execute("SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), 0)")
         store = self.started()
@@ -258,7 +304,10 @@ class PruningTests(MariaDB, TestCase):
     """Retention beside those who write."""
 
     async def test_who_writes_does_not_wait(self) -> None:
-        """While a batch is deleted, posts, edits and the watermark are written, though nothing but the last row is left."""
+        """
+        While a batch is deleted, posts, edits and the watermark are written, though nothing but the
+        last row is left.
+        """
         stored = await self.posted("ann", 1_500)
         await self.store.save_settled((await self.store.open(0)).epoch, stored[-1].event.id)
         self.write("UPDATE events SET created_at = 1")
@@ -268,7 +317,10 @@ class PruningTests(MariaDB, TestCase):
             site = self.other()
             site.execute("SET innodb_lock_wait_timeout = 1")
             site.execute(INSERT, ("1",))
-            site.execute("INSERT INTO events (kind, author, payload, created_at) VALUES ('post', 'ann', '1', 1)")
+            site.execute(
+                "INSERT INTO events (kind, author, payload, created_at) VALUES ('post', "
+                "'ann', '1', 1)"
+            )
             site.execute("UPDATE posts SET body = '2' WHERE id = 1")
             site.execute("UPDATE meta SET value = '9999' WHERE name = 'settled'")
             site.connection.commit()
@@ -306,7 +358,9 @@ class ConnectionTests(MariaDB, TestCase):
     async def test_a_statement_that_takes_too_long(self) -> None:
         """The server ends it, so that it does not go on for a caller who has left."""
         assert self.store._reads is not None
-        error = await self.refused(Unavailable, self.store._reads.run(lambda txn: txn.row("SELECT SLEEP(10)")))
+        error = await self.refused(
+            Unavailable, self.store._reads.run(lambda txn: txn.row("SELECT SLEEP(10)"))
+        )
         self.assertIn("max_statement_time", error.why)
 
     async def test_an_idle_connection_that_died(self) -> None:
@@ -315,7 +369,8 @@ class ConnectionTests(MariaDB, TestCase):
         await self.posted("ann")
         await store.friends_of(["ann"])
         self.other().execute(
-            "BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND"
+            "BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.processlist "
+            "WHERE id <> CONNECTION_ID() AND"
             f" db = '{self.url.rpartition('/')[2]}') DO KILL c.id; END FOR; END"
         )
         await self.pause(1.1)
@@ -338,5 +393,7 @@ class ConnectionTests(MariaDB, TestCase):
 
     async def test_tls_is_not_left_out(self) -> None:
         """A server that cannot do TLS is not talked to without it."""
-        error = await self.refused(Unavailable, self.started(self.url.replace("mysql:", "mysqls:")).prepare())
+        error = await self.refused(
+            Unavailable, self.started(self.url.replace("mysql:", "mysqls:")).prepare()
+        )
         self.assertIn("SSL", error.why)

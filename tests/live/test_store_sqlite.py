@@ -32,7 +32,8 @@ from feedd.core.counters import Counters
 from feedd.store.sql import SQLStore
 
 async def post():
-    store = SQLStore(reactor, Store(url=sys.argv[1]), "", Counters(), lambda: int(time.time() * 1000))
+    store = SQLStore(reactor, Store(url=sys.argv[1]), "", Counters(),
+    lambda: int(time.time() * 1000))
     store.startService()
     await store.prepare()
     while True:
@@ -112,7 +113,10 @@ class SQLiteTests(SQLite, TestCase):
         """Commits are written through to the disk, and the log is written ahead."""
         connection = make_dialect(Settings(url=self.url), "").connect()
         self.addCleanup(connection.close)
-        found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode", "foreign_keys")]
+        found = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("synchronous", "journal_mode", "foreign_keys")
+        ]
         self.assertEqual(found, [2, "wal", 1])
 
     async def test_a_writer_keeps_nobody_from_reading(self) -> None:
@@ -130,10 +134,17 @@ class SQLiteTests(SQLite, TestCase):
         self.assertEqual((await store.add_post("ann", b"2", None)).post, 2)
 
     async def test_two_processes_write(self) -> None:
-        """A transaction that will write does not begin as one that reads; it would be refused when it wants to write."""
+        """
+        A transaction that will write does not begin as one that reads; it would be refused when it
+        wants to write.
+        """
         (stored,) = await self.posted("ann")
         other = await self.reached()
-        edits = [store.edit_post("ann", stored.post, b"1") for _ in range(25) for store in (self.store, other)]
+        edits = [
+            store.edit_post("ann", stored.post, b"1")
+            for _ in range(25)
+            for store in (self.store, other)
+        ]
         self.assertEqual(sorted([(await edit).id for edit in together(edits)]), list(range(2, 52)))
 
     async def test_a_migration_waits_for_another(self) -> None:
@@ -153,11 +164,24 @@ class SQLiteTests(SQLite, TestCase):
         await store.ping()
 
     async def test_what_is_not_text(self) -> None:
-        """SQLite takes anything into any column; such rows are left out and do not hide their neighbours."""
-        self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', CAST(X'22ff22' AS TEXT))")
-        self.write("INSERT INTO events (kind, author, payload, created_at) VALUES ('post', 'ann', '1', 'now')")
-        self.write("INSERT INTO events (kind, author, payload, post) VALUES ('post', X'616e6e', '1', 'x')")
-        self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', X'2262797465732022')")
+        """
+        SQLite takes anything into any column; such rows are left out and do not hide their
+        neighbours.
+        """
+        self.write(
+            "INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', "
+            "CAST(X'22ff22' AS TEXT))"
+        )
+        self.write(
+            "INSERT INTO events (kind, author, payload, created_at) VALUES ('post', "
+            "'ann', '1', 'now')"
+        )
+        self.write(
+            "INSERT INTO events (kind, author, payload, post) VALUES ('post', X'616e6e', '1', 'x')"
+        )
+        self.write(
+            "INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', X'2262797465732022')"
+        )
         await self.posted("ann", 1)
         events = await self.store.events_by_id([1, 2, 3, 4, 5])
         self.assertEqual([json.loads(event.json)["body"] for event in events], ["bytes ", 0])

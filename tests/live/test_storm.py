@@ -1,4 +1,7 @@
-"""A crowd that comes at once, with friend lists that no cache has: it waits its turn, and is not refused."""
+"""
+A crowd that comes at once, with friend lists that no cache has: it waits its turn, and is not
+refused.
+"""
 
 import json
 import urllib.error
@@ -21,7 +24,9 @@ class StormTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         url = servers.mariadb().database()
-        self.feedd = Feedd(settings(url).replace("[broker]", "max_waiting = 20\nthreads = 4\n[broker]"))
+        self.feedd = Feedd(
+            settings(url).replace("[broker]", "max_waiting = 20\nthreads = 4\n[broker]")
+        )
         self.addCleanup(self.feedd.stop)
         self.feedd.start()
         host, port = servers.mariadb().host, servers.mariadb().port
@@ -59,30 +64,45 @@ class StormTests(SynchronousTestCase):
         return crowd
 
     def test_cold_lists(self) -> None:
-        """Nobody is refused, a few queries read all lists, and everybody hears their friend from then on."""
+        """
+        Nobody is refused, a few queries read all lists, and everybody hears their friend from then
+        on.
+        """
         before = self.selects()
         crowd = self.come([])
         self.assertEqual(crowd.count, Count(answers=0, refused=0, odd=0, lost=0))
         self.assertLess(self.selects() - before, 100)
         crowd.watch(b"the news")
-        self.database.execute("INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"the news\"')")
+        self.database.execute(
+            "INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"the news\"')"
+        )
         self.assertTrue(crowd.pump(SECONDS, lambda: len(crowd.seen) == CROWD), len(crowd.seen))
 
     def test_after_a_crash(self) -> None:
-        """With their cursors they are told what was posted meanwhile, from memory, and their lists come from memcached."""
+        """
+        With their cursors they are told what was posted meanwhile, from memory, and their lists
+        come from memcached.
+        """
         crowd = self.come([])
         crowd.watch(b"before")
-        self.database.execute("INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"before\"')")
+        self.database.execute(
+            "INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"before\"')"
+        )
         self.assertTrue(crowd.pump(SECONDS, lambda: len(crowd.seen) == CROWD), len(crowd.seen))
         crowd.close()
         self.feedd.kill()
-        self.database.execute("INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"meanwhile\"')")
+        self.database.execute(
+            "INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"meanwhile\"')"
+        )
         self.feedd.start()
         before = self.selects()
         again = Crowd(self.feedd.port, CROWD, self.ask, crowd.cursors)
         self.addCleanup(again.close)
         again.watch(b"meanwhile")
         again.connect(at_once=CROWD)
-        self.assertTrue(again.pump(SECONDS, lambda: len(again.seen) == CROWD and self.polls() == CROWD), again.count)
+        self.assertTrue(
+            again.pump(SECONDS, lambda: len(again.seen) == CROWD and self.polls() == CROWD),
+            again.count,
+        )
         self.assertEqual(again.count, Count(answers=CROWD, refused=0, odd=0, lost=0))
         self.assertLess(self.selects() - before, 20)

@@ -1,4 +1,6 @@
-"""Parked polls on real sockets: what comes, or ends, while the watch reads in the reactor's place."""
+"""
+Parked polls on real sockets: what comes, or ends, while the watch reads in the reactor's place.
+"""
 
 import json
 import socket
@@ -101,7 +103,10 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(ended.recv(1), b"")
 
     def test_something_else(self) -> None:
-        """What comes behind a parked poll, in pieces, is answered behind it; so is what is no poll, and no HTTP."""
+        """
+        What comes behind a parked poll, in pieces, is answered behind it; so is what is no poll,
+        and no HTTP.
+        """
         connection = self.park()
         for byte in INIT:
             connection.sendall(bytes([byte]))
@@ -116,7 +121,9 @@ class WatchTests(SynchronousTestCase):
         self.assertIn(b"400 Bad Request", self.receive(connection, 100))
 
     def test_too_much_behind(self) -> None:
-        """Who sends on and on behind a parked poll is read no further, and answered when the poll is."""
+        """
+        Who sends on and on behind a parked poll is read no further, and answered when the poll is.
+        """
         connection = self.park()
         number = 2000
         connection.setblocking(False)

@@ -1,8 +1,8 @@
 """
 The other end of an AMQP connection, for tests without a socket.
 
-Frames are made and read by pika, so that our packing is checked by somebody else's. `Peer` is moved by hand; `FakeRabbit`
-answers like a small RabbitMQ.
+Frames are made and read by pika, so that our packing is checked by somebody else's. `Peer` is moved
+by hand; `FakeRabbit` answers like a small RabbitMQ.
 """
 
 from collections.abc import Callable
@@ -28,10 +28,14 @@ def method_frame(channel: int, method: Any) -> bytes:
     return bytes(frame.Method(channel, method).marshal())
 
 
-def content_frames(channel: int, body: bytes, properties: Any = None, piece: int = FRAME_MAX - 8) -> bytes:
+def content_frames(
+    channel: int, body: bytes, properties: Any = None, piece: int = FRAME_MAX - 8
+) -> bytes:
     """Header and body frames, the body cut into pieces."""
     header = frame.Header(channel, len(body), properties or spec.BasicProperties()).marshal()
-    pieces = [frame.Body(channel, body[at : at + piece]).marshal() for at in range(0, len(body), piece)]
+    pieces = [
+        frame.Body(channel, body[at : at + piece]).marshal() for at in range(0, len(body), piece)
+    ]
     return bytes(b"".join([header, *pieces]))
 
 
@@ -63,7 +67,10 @@ def read_frames(data: bytes) -> list[Any]:
 
 
 class Wire:
-    """A transport that remembers what is written, and hangs up a turn of the clock after it was told to."""
+    """
+    A transport that remembers what is written, and hangs up a turn of the clock after it was told
+    to.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -142,11 +149,15 @@ class Peer:
         """The broker's first word."""
         self.say(0, spec.Connection.Start(0, 9, {"product": "RabbitMQ"}, "PLAIN AMQPLAIN", "en_US"))
 
-    def handshake(self, channel_max: int = 2047, frame_max: int = FRAME_MAX, heartbeat: int = 0) -> "Deferred[None]":
+    def handshake(
+        self, channel_max: int = 2047, frame_max: int = FRAME_MAX, heartbeat: int = 0
+    ) -> "Deferred[None]":
         """Open the connection."""
         opening = Deferred.fromCoroutine(self.client.open())
         self.start()
-        self.say(0, spec.Connection.Tune(channel_max, frame_max, heartbeat), spec.Connection.OpenOk())
+        self.say(
+            0, spec.Connection.Tune(channel_max, frame_max, heartbeat), spec.Connection.OpenOk()
+        )
         self.sent()
         return opening
 
@@ -162,7 +173,8 @@ class Peer:
 
 class FakeRabbit:
     """
-    An endpoint whose connections are answered like RabbitMQ answers; `run` lets all that is on its way arrive.
+    An endpoint whose connections are answered like RabbitMQ answers; `run` lets all that is on its
+    way arrive.
 
     :ivar exchanges: name to durable.
     :ivar bindings: the exchanges bound to the queue of the last connection.
@@ -226,7 +238,13 @@ class FakeRabbit:
             for wire, answer in arriving:
                 if not wire.ended:
                     wire.protocol.dataReceived(answer)
-            if not data and not arriving and not any(c.getTime() <= self.clock.seconds() for c in self.clock.getDelayedCalls()):
+            if (
+                not data
+                and not arriving
+                and not any(
+                    c.getTime() <= self.clock.seconds() for c in self.clock.getDelayedCalls()
+                )
+            ):
                 return
             self.clock.advance(0)
         raise AssertionError("it never ends")
@@ -304,8 +322,14 @@ class FakeRabbit:
             self._missing(number, name)
         elif not method.passive and name in self.forbidden:
             self.close_channel(number, 403, f"ACCESS_REFUSED - exchange '{name}'")
-        elif not method.passive and self.exchanges.setdefault(name, method.durable) != method.durable:
-            self.close_channel(number, 406, f"PRECONDITION_FAILED - inequivalent arg 'durable' for exchange '{name}'")
+        elif (
+            not method.passive and self.exchanges.setdefault(name, method.durable) != method.durable
+        ):
+            self.close_channel(
+                number,
+                406,
+                f"PRECONDITION_FAILED - inequivalent arg 'durable' for exchange '{name}'",
+            )
         elif not method.nowait:
             self.say(number, spec.Exchange.DeclareOk())
 

@@ -41,7 +41,9 @@ class StockTestCase(SynchronousTestCase):
         self.flushLoggedErrors()
 
     def publish(self, **arguments: Any) -> Any:
-        return self.stock_channel().basic_publish(**{"exchange": "e", "content": Content(b"x"), **arguments})
+        return self.stock_channel().basic_publish(
+            **{"exchange": "e", "content": Content(b"x"), **arguments}
+        )
 
 
 class MendedTestCase(SynchronousTestCase):

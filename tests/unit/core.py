@@ -26,7 +26,9 @@ def post(id: int, author: str = "bob") -> Event:
 
 def change(id: int, kind: str, viewer: str, friend: str) -> Event:
     """`viewer` befriends or unfriends `friend`."""
-    return make_event(id, kind, viewer, None, b'{"friend":"%s"}' % friend.encode(), 1_700_000_000_000)
+    return make_event(
+        id, kind, viewer, None, b'{"friend":"%s"}' % friend.encode(), 1_700_000_000_000
+    )
 
 
 def ids(events: Sequence[Event]) -> list[int]:
@@ -131,8 +133,14 @@ class HubCase(SynchronousTestCase):
     def assert_empty(self) -> None:
         """Nothing is left of anybody."""
         self.flush()
-        kept = {name: value for name, value in vars(self.hub).items() if isinstance(value, dict | set) and value}
-        self.assertEqual((kept, self.broker.followed, len(self.hub), self.hub.parked), ({}, set(), 0, 0))
+        kept = {
+            name: value
+            for name, value in vars(self.hub).items()
+            if isinstance(value, dict | set) and value
+        }
+        self.assertEqual(
+            (kept, self.broker.followed, len(self.hub), self.hub.parked), ({}, set(), 0, 0)
+        )
 
 
 class CoreCase(SynchronousTestCase):

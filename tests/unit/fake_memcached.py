@@ -1,8 +1,8 @@
 """
 A memcached in memory, with the clock of the test, that can be stopped, hang and answer nonsense.
 
-It speaks as much of the text protocol as feedd uses. Answers come in the next turn of the clock (``advance(0)``), as from a
-socket. It does not know feedd.
+It speaks as much of the text protocol as feedd uses. Answers come in the next turn of the clock
+(``advance(0)``), as from a socket. It does not know feedd.
 """
 
 from collections.abc import Callable
@@ -90,7 +90,11 @@ class FakeMemcached:
     def put(self, key: bytes, value: bytes, seconds: int = 0) -> None:
         """Another client's set."""
         self.numbers += 1
-        self.items[key] = (value, self.numbers, self.clock.seconds() + seconds if seconds else float("inf"))
+        self.items[key] = (
+            value,
+            self.numbers,
+            self.clock.seconds() + seconds if seconds else float("inf"),
+        )
 
     def value(self, key: bytes) -> bytes | None:
         """Another client's get."""
@@ -127,7 +131,10 @@ class FakeMemcached:
 
     def do_gets(self, words: list[bytes], value: bytes) -> bytes:
         found = [(key, value) for key in words[1:] if (value := self.value(key)) is not None]
-        values = [b"VALUE %s 0 %d %d\r\n%s\r\n" % (key, len(value), self.items[key][1], value) for key, value in found]
+        values = [
+            b"VALUE %s 0 %d %d\r\n%s\r\n" % (key, len(value), self.items[key][1], value)
+            for key, value in found
+        ]
         return b"".join(values) + b"END\r\n"
 
     def do_add(self, words: list[bytes], value: bytes) -> bytes:

@@ -13,10 +13,14 @@ class ParseTests(SynchronousTestCase):
 
     def test_whole(self) -> None:
         """Every part, URL-decoded."""
-        address = parse_address("amqps://us%40er:p%2Fw%3A@one:1,two,[::1]:3,[::2]/v%2Fh?heartbeat=7&x=y&cacertfile=/ca.pem")
+        address = parse_address(
+            "amqps://us%40er:p%2Fw%3A@one:1,two,[::1]:3,[::2]/v%2Fh?heartbeat=7&x=y&cacertfile=/ca.pem"
+        )
         self.assertEqual(address.hosts, (("one", 1), ("two", 5671), ("::1", 3), ("::2", 5671)))
         self.assertEqual(tuple(address.login), ("us@er", "p/w:", "v/h"))
-        self.assertEqual((address.tls, address.heartbeat_seconds, address.cacertfile), (True, 7, "/ca.pem"))
+        self.assertEqual(
+            (address.tls, address.heartbeat_seconds, address.cacertfile), (True, 7, "/ca.pem")
+        )
 
     def test_short(self) -> None:
         """What is left out is as RabbitMQ's clients have it."""
@@ -70,7 +74,10 @@ class DoorTests(SynchronousTestCase):
 
     def test_tls(self) -> None:
         """With TLS the endpoint is wrapped."""
-        plain, wrapped = (make_doors(_Reactor(), parse_address(f"{scheme}://h"), 3)[0].endpoint for scheme in ("amqp", "amqps"))
+        plain, wrapped = (
+            make_doors(_Reactor(), parse_address(f"{scheme}://h"), 3)[0].endpoint
+            for scheme in ("amqp", "amqps")
+        )
         self.assertNotEqual(type(plain), type(wrapped))
 
     def test_no_authority(self) -> None:

@@ -18,7 +18,9 @@ class StartTests(BrokerTestCase):
         """It is up when it consumes and hears everybody who is followed; `changed` is told."""
         self.rabbit.silent = {"Basic.Consume"}
         self.start("alice")
-        self.assertEqual((self.broker.up, self.broker.trouble, self.flips), (False, "connecting", []))
+        self.assertEqual(
+            (self.broker.up, self.broker.trouble, self.flips), (False, "connecting", [])
+        )
         self.rabbit.say(1, spec.Basic.ConsumeOk("ctag1"))
         self.rabbit.run()
         self.assertEqual((self.broker.up, self.broker.trouble, self.flips), (True, "", [True]))
@@ -40,7 +42,10 @@ class StartTests(BrokerTestCase):
         """The queue is ours alone, goes with us, and drops its oldest message when it is full."""
         self.start(queue_length=77)
         declare = next(call for call in self.rabbit.calls if isinstance(call, spec.Queue.Declare))
-        self.assertEqual((declare.queue, declare.exclusive, declare.auto_delete, declare.durable), ("", True, True, False))
+        self.assertEqual(
+            (declare.queue, declare.exclusive, declare.auto_delete, declare.durable),
+            ("", True, True, False),
+        )
         self.assertEqual(declare.arguments, {"x-max-length": 77, "x-overflow": "drop-head"})
         consume = next(call for call in self.rabbit.calls if isinstance(call, spec.Basic.Consume))
         self.assertTrue(consume.no_ack)
@@ -68,7 +73,9 @@ class FollowTests(BrokerTestCase):
         self.broker.follow("alice")
         self.broker.follow("alice")
         self.rabbit.run()
-        self.assertEqual((self.rabbit.bindings, self.count("Queue.Bind")), ({"alice_feedExchange"}, 1))
+        self.assertEqual(
+            (self.rabbit.bindings, self.count("Queue.Bind")), ({"alice_feedExchange"}, 1)
+        )
 
     def test_lingers(self) -> None:
         """An author is unbound `linger_seconds` after the last interest."""
@@ -115,7 +122,10 @@ class FollowTests(BrokerTestCase):
         self.assertEqual(self.rabbit.bindings, set())
 
     def test_settled(self) -> None:
-        """`settled` fires when what was followed is bound; at once when there is nothing to do, or nobody to do it."""
+        """
+        `settled` fires when what was followed is bound; at once when there is nothing to do, or
+        nobody to do it.
+        """
         self.successResultOf(Deferred.fromCoroutine(self.broker.settled()))
         self.start()
         self.successResultOf(Deferred.fromCoroutine(self.broker.settled()))
@@ -147,7 +157,9 @@ class EndTests(BrokerTestCase):
         self.stop_now()
         self.assertEqual(self.rabbit.bindings, set())
         self.assertEqual(self.rabbit.heard[-1], "Connection.Close")
-        self.assertEqual((self.broker.up, self.broker.trouble, self.flips), (False, "stopped", [True, False]))
+        self.assertEqual(
+            (self.broker.up, self.broker.trouble, self.flips), (False, "stopped", [True, False])
+        )
 
     def stop_now(self) -> None:
         stopping = self.broker.stopService()
@@ -301,7 +313,10 @@ class BlockedTests(BrokerTestCase):
 
     def test_trouble(self) -> None:
         """It is up, because it hears, but in trouble; publishes are dropped and counted."""
-        self.assertEqual((self.broker.up, self.broker.trouble), (True, "the broker takes no messages: low on memory"))
+        self.assertEqual(
+            (self.broker.up, self.broker.trouble),
+            (True, "the broker takes no messages: low on memory"),
+        )
         self.broker.publish([event()])
         self.assertEqual(self.counters["amqp_publish_dropped"], 1)
         self.rabbit.deliver(event().json)
@@ -333,7 +348,10 @@ class MissedTests(BrokerTestCase):
         return self.bindings() - before
 
     def test_bound_again(self) -> None:
-        """Then the author's exchange is bound again, but not for every event of a site that never publishes."""
+        """
+        Then the author's exchange is bound again, but not for every event of a site that never
+        publishes.
+        """
         self.start("alice")
         self.assertEqual([self.missed("alice"), self.missed("alice")], [1, 0])
         self.clock.advance(6)

@@ -41,7 +41,11 @@ class HandshakeTests(SynchronousTestCase):
     def test_no_vhost(self) -> None:
         """So they are when the vhost does not exist."""
         self.peer.start()
-        self.peer.say(0, spec.Connection.Tune(0, 0, 0), spec.Connection.Close(530, "NOT_ALLOWED - vhost not found", 10, 40))
+        self.peer.say(
+            0,
+            spec.Connection.Tune(0, 0, 0),
+            spec.Connection.Close(530, "NOT_ALLOWED - vhost not found", 10, 40),
+        )
         self.failureResultOf(self.opening, ConnectionClosed)
         self.assertEqual(self.peer.client.trouble, "530 NOT_ALLOWED - vhost not found")
 
@@ -139,9 +143,13 @@ class EndTests(SynchronousTestCase):
         self.failureResultOf(Deferred.fromCoroutine(self.client.open_channel(Listener())), Closed)
 
     def test_answer_to_nothing(self) -> None:
-        """An answer to no call, on the channel that is the connection's own, ends the connection."""
+        """
+        An answer to no call, on the channel that is the connection's own, ends the connection.
+        """
         self.peer.say(0, spec.Connection.OpenOk())
-        self.assertEqual((self.peer.wire.ended, self.client.trouble), ("aborted", "an answer that fits no call"))
+        self.assertEqual(
+            (self.peer.wire.ended, self.client.trouble), ("aborted", "an answer that fits no call")
+        )
 
     def test_words(self) -> None:
         """What happened, in few words, whatever it was."""
@@ -174,17 +182,24 @@ class NumberTests(SynchronousTestCase):
         """One channel too many is an error of who wants it."""
         for _ in range(3):
             self.peer.channel()
-        self.failureResultOf(Deferred.fromCoroutine(self.peer.client.open_channel(Listener())), Closed)
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.peer.client.open_channel(Listener())), Closed
+        )
 
     def test_not_before_the_broker_agrees(self) -> None:
-        """The number of a channel that we closed is in use until close-ok; a close from the other side is answered."""
+        """
+        The number of a channel that we closed is in use until close-ok; a close from the other side
+        is answered.
+        """
         channel, _, _ = self.peer.channel(), self.peer.channel(), self.peer.channel()
         channel.abandon(Closed("x"))
         channel.abandon(Closed("again"))
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Channel.Close"])
         self.peer.say(1, spec.Channel.Close(404, "x", 0, 0))
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Channel.CloseOk"])
-        self.failureResultOf(Deferred.fromCoroutine(self.peer.client.open_channel(Listener())), Closed)
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.peer.client.open_channel(Listener())), Closed
+        )
         self.peer.say(1, spec.Channel.CloseOk())
         self.assertEqual(self.peer.channel().id, 1)
 
@@ -222,7 +237,10 @@ class HeartbeatTests(SynchronousTestCase):
         self.peer.clock.pump([5] * 4)
         self.assertEqual(self.peer.wire.ended, "")
         self.peer.clock.advance(5)
-        self.assertEqual((self.peer.wire.ended, self.peer.client.trouble), ("aborted", "no heartbeat from the broker"))
+        self.assertEqual(
+            (self.peer.wire.ended, self.peer.client.trouble),
+            ("aborted", "no heartbeat from the broker"),
+        )
         self.peer.clock.advance(0)
         self.assertEqual(self.peer.clock.getDelayedCalls(), [])
 
@@ -243,7 +261,10 @@ class HeartbeatTests(SynchronousTestCase):
     def test_negotiation(self) -> None:
         """0 is no wish of one's own."""
         pairs = ((0, 0, 0), (0, 5, 5), (5, 0, 5), (5, 7, 5), (7, 5, 5))
-        self.assertEqual([negotiate(ours, theirs) for ours, theirs, _ in pairs], [agreed for _, _, agreed in pairs])
+        self.assertEqual(
+            [negotiate(ours, theirs) for ours, theirs, _ in pairs],
+            [agreed for _, _, agreed in pairs],
+        )
 
     def test_sending_that_fails(self) -> None:
         """Ends the connection."""

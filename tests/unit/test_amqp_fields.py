@@ -1,4 +1,7 @@
-"""Field tables: everything RabbitMQ sends is read, nothing that strangers send is fatal, what we send is what others read."""
+"""
+Field tables: everything RabbitMQ sends is read, nothing that strangers send is fatal, what we send
+is what others read.
+"""
 
 import struct
 from datetime import UTC, datetime
@@ -61,12 +64,17 @@ class DecodeTests(SynchronousTestCase):
 
     def test_death_record(self) -> None:
         """The x-death header of a dead-lettered message: an array of tables."""
-        death = pair(b"count", b"l" + struct.pack(">q", 3)) + pair(b"routing-keys", sized(b"A", sized(b"S", b"k")))
+        death = pair(b"count", b"l" + struct.pack(">q", 3)) + pair(
+            b"routing-keys", sized(b"A", sized(b"S", b"k"))
+        )
         self.assertReads(sized(b"A", sized(b"F", death)), [{"count": 3, "routing-keys": [b"k"]}])
 
     def test_unknown_type_ends_the_table(self) -> None:
         """What stands before a type that nobody knows is kept."""
-        self.assertEqual(decode_table(pair(b"a", b"t\1") + pair(b"b", b"?xxxx") + pair(b"c", b"t\1")), {"a": True})
+        self.assertEqual(
+            decode_table(pair(b"a", b"t\1") + pair(b"b", b"?xxxx") + pair(b"c", b"t\1")),
+            {"a": True},
+        )
 
     def test_unknown_type_inside_a_value(self) -> None:
         """Nested, it costs only the value that it is in."""
@@ -75,7 +83,11 @@ class DecodeTests(SynchronousTestCase):
 
     def test_cut_anywhere(self) -> None:
         """A table that is cut off is read as far as it goes."""
-        whole = pair(b"a", b"I\0\0\0\1") + pair(b"b", sized(b"S", b"xyz")) + pair(b"c", sized(b"F", pair(b"d", b"D\0\0\0\0\1")))
+        whole = (
+            pair(b"a", b"I\0\0\0\1")
+            + pair(b"b", sized(b"S", b"xyz"))
+            + pair(b"c", sized(b"F", pair(b"d", b"D\0\0\0\0\1")))
+        )
         for end in range(len(whole)):
             self.assertLessEqual(set(decode_table(whole[:end])), {"a", "b", "c"})
         self.assertEqual(decode_table(whole[:10]), {"a": 1})
@@ -114,7 +126,10 @@ leaves = (
     | st.decimals(-(10**6), 10**6, places=3)
 )
 values = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
 )
 
 
@@ -143,7 +158,13 @@ class EncodeTests(SynchronousTestCase):
 
     def test_what_has_no_form(self) -> None:
         """A value or name that AMQP cannot carry is an error of the caller."""
-        for table in ({"k": 2**63}, {"k": object()}, {"k": Decimal("NaN")}, {"k": Decimal(2**31)}, {"k" * 256: 1}):
+        for table in (
+            {"k": 2**63},
+            {"k": object()},
+            {"k": Decimal("NaN")},
+            {"k": Decimal(2**31)},
+            {"k" * 256: 1},
+        ):
             self.assertRaises(ValueError, encode_table, table)
 
     def test_time_before_1970(self) -> None:

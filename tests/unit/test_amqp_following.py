@@ -22,8 +22,13 @@ class ExchangesTests(SynchronousTestCase):
         self.assertEqual(USERS.of("alice"), b"alice_feedExchange")
 
     def test_shard(self) -> None:
-        """Documented, so that a producer in another language finds the same one: crc32 of the author, modulo shards."""
-        self.assertEqual(Exchanges("feed.{shard}", 256).of("alice"), b"feed.%d" % (crc32(b"alice") % 256))
+        """
+        Documented, so that a producer in another language finds the same one: crc32 of the author,
+        modulo shards.
+        """
+        self.assertEqual(
+            Exchanges("feed.{shard}", 256).of("alice"), b"feed.%d" % (crc32(b"alice") % 256)
+        )
         self.assertEqual(Exchanges("feed.{shard}", 256).of("alice"), b"feed.71")
 
     def test_too_long(self) -> None:
@@ -38,7 +43,9 @@ class FollowingTests(SynchronousTestCase):
     def test_follow_twice(self) -> None:
         """The second time needs nothing new."""
         following = Following(USERS, 60)
-        self.assertEqual([following.follow("alice"), following.follow("alice")], [b"alice_feedExchange", None])
+        self.assertEqual(
+            [following.follow("alice"), following.follow("alice")], [b"alice_feedExchange", None]
+        )
         self.assertEqual(following.by_name, {b"alice_feedExchange": "alice"})
 
     def test_lingers(self) -> None:
@@ -47,7 +54,9 @@ class FollowingTests(SynchronousTestCase):
         following.follow("alice")
         following.unfollow("alice", 100)
         following.unfollow("alice", 130)
-        self.assertEqual((following.next_expiry(), following.expire(159), len(following.by_name)), (160, [], 1))
+        self.assertEqual(
+            (following.next_expiry(), following.expire(159), len(following.by_name)), (160, [], 1)
+        )
         self.assertEqual((following.expire(160), following.by_name), ([b"alice_feedExchange"], {}))
         self.assertIsNone(following.next_expiry())
 
@@ -68,7 +77,10 @@ class FollowingTests(SynchronousTestCase):
         self.assertIsNone(following.next_expiry())
 
     def test_shard_is_counted(self) -> None:
-        """A shard is needed as long as one of its authors is; authors are told apart by the routing key."""
+        """
+        A shard is needed as long as one of its authors is; authors are told apart by the routing
+        key.
+        """
         following = Following(SHARDS, 0)
         same = [name for name in map(str, range(20)) if SHARDS.of(name) == b"feed.0"][:2]
         self.assertEqual([following.follow(author) for author in same], [b"feed.0", None])

@@ -32,7 +32,9 @@ class InboxTestCase(SynchronousTestCase):
         complain = Complaints(self.counters, lambda: 0.0)
         self.inbox = Inbox(following, self.events.append, complain, self.counters, lambda: 5000)
 
-    def take(self, body: bytes, exchange: bytes = ALICE, key: bytes = b"alice", **properties: Any) -> None:
+    def take(
+        self, body: bytes, exchange: bytes = ALICE, key: bytes = b"alice", **properties: Any
+    ) -> None:
         named = {name.replace("_", "-"): value for name, value in properties.items()}
         self.inbox(exchange, key, pack_properties(BASIC, named), body)
 
@@ -50,7 +52,10 @@ class UserInboxTests(InboxTestCase):
         self.assertEqual(self.events, [POST])
 
     def test_foreign(self) -> None:
-        """Other JSON is a message of the exchange's author, dated by its timestamp, known by its message-id."""
+        """
+        Other JSON is a message of the exchange's author, dated by its timestamp, known by its
+        message-id.
+        """
         self.take(PAYLOAD, message_id="m1", timestamp=1_700_000_000)
         self.assertEqual(self.events, [foreign_message(PAYLOAD, "alice", b"m1", 1_700_000_000_000)])
         self.assertEqual(self.events[0].kind, "message")

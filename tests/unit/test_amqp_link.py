@@ -26,7 +26,14 @@ class LinkTests(SynchronousTestCase):
     def make(self, use: Callable[[Client], Any]) -> Link:
         clock: Any = self.clock
         doors = [Door("rabbit:1", self.rabbit)]
-        return Link(clock, doors, lambda: Client(LOGIN, clock, print, print, 0), use, self.count_lost, lambda: 1.0)
+        return Link(
+            clock,
+            doors,
+            lambda: Client(LOGIN, clock, print, print, 0),
+            use,
+            self.count_lost,
+            lambda: 1.0,
+        )
 
     def count_lost(self) -> None:
         self.lost += 1
@@ -53,7 +60,9 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_our_own_mistake(self) -> None:
-        """An error of ours in the use of a connection is logged, ends it, and the next one is made."""
+        """
+        An error of ours in the use of a connection is logged, ends it, and the next one is made.
+        """
 
         async def use(client: Client) -> None:
             self.used.append(client)
@@ -81,8 +90,15 @@ class LinkTests(SynchronousTestCase):
         self.end()
 
     def test_stopped_anywhere(self) -> None:
-        """`stop` ends it while it connects, logs in, is used, or waits, and leaves nothing behind."""
-        for silent, refuse in (("Connection.StartOk", False), ("Connection.Open", False), ("", False), ("", True)):
+        """
+        `stop` ends it while it connects, logs in, is used, or waits, and leaves nothing behind.
+        """
+        for silent, refuse in (
+            ("Connection.StartOk", False),
+            ("Connection.Open", False),
+            ("", False),
+            ("", True),
+        ):
             self.rabbit.silent, self.rabbit.refuse = {silent}, refuse
             self.link = self.make(self.use)
             self.link.start()
@@ -100,13 +116,25 @@ class LinkTests(SynchronousTestCase):
                 return Deferred(lambda deferred: cancelled.append(1))
 
         clock: Any = self.clock
-        self.link = Link(clock, [Door("slow:1", Slow())], lambda: self.used[0], self.use, self.count_lost, lambda: 1.0)
+        self.link = Link(
+            clock,
+            [Door("slow:1", Slow())],
+            lambda: self.used[0],
+            self.use,
+            self.count_lost,
+            lambda: 1.0,
+        )
         self.link.start()
         self.end()
         self.assertEqual(cancelled, [1])
 
     def test_delays(self) -> None:
-        """Doubling from half a second to half a minute, at least half of that; hardly any while hosts are untried."""
-        self.assertEqual([delay_seconds(n, 1, 1.0) for n in (1, 2, 3, 7, 8, 10**6)], [0.5, 1, 2, 30, 30, 30])
+        """
+        Doubling from half a second to half a minute, at least half of that; hardly any while hosts
+        are untried.
+        """
+        self.assertEqual(
+            [delay_seconds(n, 1, 1.0) for n in (1, 2, 3, 7, 8, 10**6)], [0.5, 1, 2, 30, 30, 30]
+        )
         self.assertEqual(delay_seconds(3, 1, 0.0), 1)
         self.assertEqual([delay_seconds(n, 2, 1.0) for n in (1, 2, 3, 4)], [0.1, 0.5, 0.1, 1])

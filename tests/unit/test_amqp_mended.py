@@ -1,7 +1,8 @@
 """
 What txAMQP gets wrong, and that our client does not: a pair of tests for each mended thing.
 
-`Stock` tests show the library misbehaving on the same bytes; should one of them fail with a newer txAMQP, the mending may go.
+`Stock` tests show the library misbehaving on the same bytes; should one of them fail with a newer
+txAMQP, the mending may go.
 """
 
 from pika import spec
@@ -14,7 +15,9 @@ from tests.unit.amqp_peer import delivery
 from tests.unit.amqp_stock import MendedTestCase, Recording, StockTestCase
 
 EMOJI = "héllo 😀 \u2028".encode()
-DEATHS = spec.BasicProperties(headers={"x-death": [{"count": 3, "reason": "rejected"}], "big": 2**40})
+DEATHS = spec.BasicProperties(
+    headers={"x-death": [{"count": 3, "reason": "rejected"}], "big": 2**40}
+)
 
 
 class BodyStockTests(StockTestCase):
@@ -23,19 +26,31 @@ class BodyStockTests(StockTestCase):
         self.client.dataReceived(delivery(EMOJI))
         self.assertEqual(self.client.queues, {})
         self.client.dataReceived(delivery(b"plain"))
-        self.assertNotIn(b"plain", [message.content.body for queue in self.client.queues.values() for message in queue.pending])
+        self.assertNotIn(
+            b"plain",
+            [
+                message.content.body
+                for queue in self.client.queues.values()
+                for message in queue.pending
+            ],
+        )
 
 
 class BodyMendedTests(MendedTestCase):
     def test_bytes(self) -> None:
         """A body arrives as the bytes that were sent, and so does the next."""
         self.client.dataReceived(delivery(EMOJI) + delivery(b"\xff\xfe") + delivery(b"plain"))
-        self.assertEqual([message[3] for message in self.peer.delivered], [EMOJI, b"\xff\xfe", b"plain"])
+        self.assertEqual(
+            [message[3] for message in self.peer.delivered], [EMOJI, b"\xff\xfe", b"plain"]
+        )
 
 
 class PublishStockTests(StockTestCase):
     def test_dead_writer(self) -> None:
-        """Stock: a publish that cannot be packed succeeds, and so do all later ones, of which nothing is sent."""
+        """
+        Stock: a publish that cannot be packed succeeds, and so do all later ones, of which nothing
+        is sent.
+        """
         self.successResultOf(self.publish(exchange="e" * 300))
         self.peer.wire.take()
         self.successResultOf(self.publish())
@@ -47,7 +62,9 @@ class PublishStockTests(StockTestCase):
 
 class PublishMendedTests(MendedTestCase):
     def test_error_of_the_caller(self) -> None:
-        """What cannot be packed is an error of who called, nothing is sent, and the next one goes."""
+        """
+        What cannot be packed is an error of who called, nothing is sent, and the next one goes.
+        """
         channel = self.peer.channel()
         for arguments in (
             {"exchange": "e" * 256, "content": Content(b"x")},
@@ -59,7 +76,11 @@ class PublishMendedTests(MendedTestCase):
             self.failureResultOf(channel.basic_publish(**arguments), Unpackable)
         self.assertRaises(Unpackable, channel.send, "queue.bind", no_wait=True)
         self.assertEqual(self.peer.wire.take(), b"")
-        self.call(channel.basic_publish(exchange="e", content=Content(EMOJI, properties={"headers": {"k": None, "f": 0.5}})))
+        self.call(
+            channel.basic_publish(
+                exchange="e", content=Content(EMOJI, properties={"headers": {"k": None, "f": 0.5}})
+            )
+        )
         self.assertEqual(self.peer.sent()[-1].fragment, EMOJI)
 
     def test_one_write(self) -> None:
@@ -90,7 +111,9 @@ class UnknownMendedTests(MendedTestCase):
         """Confirms and cancels reach who listens on the channel."""
         listener = Recording()
         number = self.peer.channel(listener).id
-        self.peer.say(number, spec.Basic.Ack(1, False), spec.Basic.Nack(3, True), spec.Basic.Cancel("ctag1"))
+        self.peer.say(
+            number, spec.Basic.Ack(1, False), spec.Basic.Nack(3, True), spec.Basic.Cancel("ctag1")
+        )
         self.assertEqual(listener.said, [(1, False, True), (3, True, False), (b"ctag1",)])
 
     def test_nobody_to_tell(self) -> None:
@@ -111,7 +134,9 @@ class UnknownMendedTests(MendedTestCase):
         self.assertEqual(self.peer.wire.ended, "")
 
     def test_failure_of_who_is_told(self) -> None:
-        """An error of who listens for the end of a channel is counted, and everybody else is told."""
+        """
+        An error of who listens for the end of a channel is counted, and everybody else is told.
+        """
 
         class Broken(Listener):
             def failed(self, error: Exception) -> None:
@@ -134,7 +159,10 @@ class UnknownMendedTests(MendedTestCase):
 
 class ChannelStockTests(StockTestCase):
     def test_consumer_sleeps(self) -> None:
-        """Stock: a channel that the broker closes wakes no consumer, and its number is given out again."""
+        """
+        Stock: a channel that the broker closes wakes no consumer, and its number is given out
+        again.
+        """
         channel = self.stock_channel()
         waiting = self.successResultOf(self.client.queue("ctag1")).get()
         self.peer.say(1, spec.Channel.Close(404, "gone", 0, 0))
@@ -150,7 +178,9 @@ class ChannelMendedTests(MendedTestCase):
         channel = self.peer.channel(listener)
         self.peer.say(channel.id, spec.Channel.Close(404, "gone", 0, 0))
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Channel.CloseOk"])
-        self.assertEqual([(name, error.args[0].reply_code) for name, error in listener.said], [("failed", 404)])
+        self.assertEqual(
+            [(name, error.args[0].reply_code) for name, error in listener.said], [("failed", 404)]
+        )
         self.failureResultOf(channel.queue_declare(), Closed)
         self.assertNotEqual(self.peer.channel().id, channel.id)
 
@@ -172,7 +202,9 @@ class TableStockTests(StockTestCase):
     def test_signed(self) -> None:
         """Stock: negative numbers, None and floats cannot be sent, and kill the writer."""
         for value in (-1, None, 0.5):
-            self.successResultOf(self.publish(content=Content(b"x", properties={"headers": {"k": value}})))
+            self.successResultOf(
+                self.publish(content=Content(b"x", properties={"headers": {"k": value}}))
+            )
         self.peer.wire.take()
         self.successResultOf(self.publish())
         self.assertEqual(self.peer.wire.take(), b"")
@@ -190,7 +222,9 @@ class TableMendedTests(MendedTestCase):
 
 class LengthStockTests(StockTestCase):
     def test_characters_are_counted(self) -> None:
-        """Stock: a string of two-byte characters has the wrong length, so the peer reads garbage."""
+        """
+        Stock: a string of two-byte characters has the wrong length, so the peer reads garbage.
+        """
         self.stock_channel().queue_bind(queue="é", exchange="e")
         payload = self.peer.wire.take()[7:]
         self.assertEqual(payload[6:9], b"\x01\xc3\xa9")
@@ -222,11 +256,15 @@ class OrderMendedTests(MendedTestCase):
         first, second = channel.queue_declare(), channel.queue_declare()
         first.cancel()
         self.failureResultOf(first)
-        self.peer.say(channel.id, spec.Queue.DeclareOk("first", 0, 0), spec.Queue.DeclareOk("second", 0, 0))
+        self.peer.say(
+            channel.id, spec.Queue.DeclareOk("first", 0, 0), spec.Queue.DeclareOk("second", 0, 0)
+        )
         self.assertEqual(self.call(second).queue, b"second")
 
     def test_time_limit(self) -> None:
-        """A call that is not answered in time closes its channel, whose late answers hurt nobody."""
+        """
+        A call that is not answered in time closes its channel, whose late answers hurt nobody.
+        """
         listener = Recording()
         channel = self.peer.channel(listener)
         first, second = channel.queue_declare(), channel.queue_declare()
@@ -241,7 +279,9 @@ class OrderMendedTests(MendedTestCase):
         self.assertEqual(self.peer.clock.getDelayedCalls(), [])
 
     def test_answers_keep_a_pipeline_alive(self) -> None:
-        """The time limit counts from the last answer, not from when a call was queued behind others."""
+        """
+        The time limit counts from the last answer, not from when a call was queued behind others.
+        """
         channel = self.peer.channel()
         calls = [channel.queue_declare() for _ in range(3)]
         for call in calls:

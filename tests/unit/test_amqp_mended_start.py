@@ -1,5 +1,6 @@
 """
-What txAMQP gets wrong before the first message, and that our client does not; see `test_amqp_mended`.
+What txAMQP gets wrong before the first message, and that our client does not; see
+`test_amqp_mended`.
 """
 
 from pika import spec
@@ -16,8 +17,10 @@ from tests.unit.amqp_stock import MendedTestCase, StockTestCase
 
 NO_WAIT = """<amqp major="0" minor="9"><constant name="frame-method" value="1"/>
 <constant name="frame-end" value="206"/><class name="queue" index="50" handler="channel">
-<method name="bind" synchronous="1" index="20"> <response name="bind-ok"/><field name="queue" type="shortstr"/>
-<field name="no-wait" type="bit"/></method><method name="bind-ok" synchronous="1" index="21"> </method></class></amqp>"""
+<method name="bind" synchronous="1" index="20"> <response name="bind-ok"/><field name="queue"
+type="shortstr"/>
+<field name="no-wait" type="bit"/></method><method name="bind-ok" synchronous="1" index="21">
+</method></class></amqp>"""
 
 
 class SpecStockTests(SynchronousTestCase):
@@ -26,7 +29,10 @@ class SpecStockTests(SynchronousTestCase):
         self.assertRaises(ValueError, AMQFactory)
 
     def test_no_wait(self) -> None:
-        """Stock: with the specification's own name of the field, a call without an answer never returns."""
+        """
+        Stock: with the specification's own name of the field, a call without an answer never
+        returns.
+        """
         peer = Peer(AMQClient(TwistedDelegate(), "/", load_string(NO_WAIT), clock=Clock()))
         channel = self.successResultOf(peer.client.channel(1))
         waiting = channel.queue_bind(queue="q", no_wait=True)
@@ -57,7 +63,12 @@ class StartMendedTests(SynchronousTestCase):
         (answer,) = peer.methods()
         self.assertEqual((answer.mechanism, answer.response), ("PLAIN", b"\0feedd\0s3cret"))
         capabilities = answer.client_properties["capabilities"]
-        for name in ("authentication_failure_close", "basic.nack", "connection.blocked", "consumer_cancel_notify"):
+        for name in (
+            "authentication_failure_close",
+            "basic.nack",
+            "connection.blocked",
+            "consumer_cancel_notify",
+        ):
             self.assertIs(capabilities[name], True)
 
 
@@ -72,7 +83,9 @@ class TuneStockTests(StockTestCase):
 
     def test_frame_over_the_limit(self) -> None:
         """Stock: a part of a frame over the limit calls a method that is not there."""
-        self.assertRaises(AttributeError, self.client.dataReceived, b"\x03\0\1\0\1\0\0" + b"x" * 5000)
+        self.assertRaises(
+            AttributeError, self.client.dataReceived, b"\x03\0\1\0\1\0\0" + b"x" * 5000
+        )
 
     def test_heartbeat(self) -> None:
         """Stock: the server's wish is not heard."""
@@ -113,4 +126,6 @@ class TuneMendedTests(SynchronousTestCase):
         peer = Peer()
         peer.handshake(frame_max=4096)
         peer.client.dataReceived(b"\x03\0\1\0\1\0\0" + b"x" * 5000)
-        self.assertEqual((peer.wire.ended, peer.client.trouble), ("aborted", "a frame of 65536 bytes"))
+        self.assertEqual(
+            (peer.wire.ended, peer.client.trouble), ("aborted", "a frame of 65536 bytes")
+        )

@@ -18,7 +18,11 @@ class PublishTests(BrokerTestCase):
 
     def posts(self) -> list[str]:
         """The ids that RabbitMQ has got, without the probe's."""
-        return [properties.message_id for exchange, _, properties, _ in self.rabbit.published if exchange]
+        return [
+            properties.message_id
+            for exchange, _, properties, _ in self.rabbit.published
+            if exchange
+        ]
 
     def publish(self, *ids: int, author: str = "alice", body: bytes = b"{}") -> None:
         self.broker.publish([event(id, author, body) for id in ids])
@@ -31,13 +35,18 @@ class PublishTests(BrokerTestCase):
         self.rabbit.run()
         exchange, key, properties, body = self.rabbit.published[-1]
         self.assertEqual((exchange, key, body), ("bob_feedExchange", "bob", post.json))
-        self.assertEqual((properties.content_type, properties.message_id, properties.type), ("application/json", "5", "post"))
+        self.assertEqual(
+            (properties.content_type, properties.message_id, properties.type),
+            ("application/json", "5", "post"),
+        )
         self.assertEqual(properties.delivery_mode, 1)
 
     def test_body_over_several_frames(self) -> None:
         """A large body arrives whole."""
         self.publish(1, body=b'"' + b"x" * 300_000 + b'"')
-        self.assertEqual(len(self.events[0].json), len(event(1, body=b'"' + b"x" * 300_000 + b'"').json))
+        self.assertEqual(
+            len(self.events[0].json), len(event(1, body=b'"' + b"x" * 300_000 + b'"').json)
+        )
 
     def test_one_write(self) -> None:
         """All that one turn of the reactor publishes is one write."""
@@ -50,7 +59,10 @@ class PublishTests(BrokerTestCase):
         self.assertEqual(self.posts(), ["1", "2", "3"])
 
     def test_channel_that_fails_before_the_write(self) -> None:
-        """Nothing is written for a channel that has been closed meanwhile: that would end the connection."""
+        """
+        Nothing is written for a channel that has been closed meanwhile: that would end the
+        connection.
+        """
         self.rabbit.close_channel(2, 541, "INTERNAL_ERROR")
         self.broker.publish([event(1)])
         ((wire, data),) = self.rabbit._on_its_way
@@ -58,7 +70,9 @@ class PublishTests(BrokerTestCase):
         self.rabbit._on_its_way.clear()
         self.rabbit.run()
         self.publish(2)
-        self.assertEqual((self.posts(), self.counters.snapshot()), (["2"], {"amqp_publish_lost": 1}))
+        self.assertEqual(
+            (self.posts(), self.counters.snapshot()), (["2"], {"amqp_publish_lost": 1})
+        )
 
     def test_order(self) -> None:
         """Those of one author arrive in order, also when the first waits for its exchange."""
@@ -82,10 +96,14 @@ class PublishTests(BrokerTestCase):
         self.assertEqual(self.count("Exchange.Declare"), declares)
 
     def test_bound_of_events(self) -> None:
-        """What is over the bound of unconfirmed events is dropped and counted; confirms make room."""
+        """
+        What is over the bound of unconfirmed events is dropped and counted; confirms make room.
+        """
         self.rabbit.confirms = False
         self.publish(*range(1, publisher.MAX_EVENTS + 3))
-        self.assertEqual((len(self.posts()), self.counters["amqp_publish_dropped"]), (publisher.MAX_EVENTS, 2))
+        self.assertEqual(
+            (len(self.posts()), self.counters["amqp_publish_dropped"]), (publisher.MAX_EVENTS, 2)
+        )
         self.rabbit.say(2, spec.Basic.Ack(publisher.MAX_EVENTS - 1, True))
         self.rabbit.run()
         self.publish(1, 2, *range(publisher.MAX_EVENTS))
@@ -102,21 +120,33 @@ class PublishTests(BrokerTestCase):
         self.assertEqual((len(self.posts()), self.counters["amqp_publish_lost"]), (17, 16))
 
     def test_bound_of_exchanges(self) -> None:
-        """Of too many exchanges that wait to be declared the last are given up, counted; those declared make room."""
+        """
+        Of too many exchanges that wait to be declared the last are given up, counted; those
+        declared make room.
+        """
         self.rabbit.silent = {"Queue.Declare"}
         under_way = 1
-        self.broker.publish([event(number + 1, f"u{number}") for number in range(under_way + MAX_ASKED + 1)])
+        self.broker.publish(
+            [event(number + 1, f"u{number}") for number in range(under_way + MAX_ASKED + 1)]
+        )
         self.assertEqual(self.counters.snapshot(), {"amqp_publish_lost": 1})
         self.rabbit.run()
         self.rabbit.silent = set()
         self.rabbit.say(3, spec.Queue.DeclareOk(QUEUE, 0, 0))
         self.rabbit.run()
-        self.broker.publish([event(number + 1, f"v{number}") for number in range(under_way + MAX_ASKED)])
+        self.broker.publish(
+            [event(number + 1, f"v{number}") for number in range(under_way + MAX_ASKED)]
+        )
         self.rabbit.run()
-        self.assertEqual((self.counters["amqp_publish_lost"], len(self.posts())), (1, 2 * (under_way + MAX_ASKED)))
+        self.assertEqual(
+            (self.counters["amqp_publish_lost"], len(self.posts())),
+            (1, 2 * (under_way + MAX_ASKED)),
+        )
 
     def test_confirms(self) -> None:
-        """One by one, out of order, many at once, all at once, and twice: the room is given back once."""
+        """
+        One by one, out of order, many at once, all at once, and twice: the room is given back once.
+        """
         self.rabbit.confirms = False
         for acks in (
             ((1, False), (3, False), (2, False)),
@@ -192,7 +222,9 @@ class PublishTests(BrokerTestCase):
         """An event with a name that AMQP cannot carry is counted, and the next one goes."""
         self.broker.publish([Event(1, "k" * 256, "alice", None, None, b"{}"), event(2)])
         self.rabbit.run()
-        self.assertEqual((self.posts(), self.counters.snapshot()), (["2"], {"amqp_publish_lost": 1}))
+        self.assertEqual(
+            (self.posts(), self.counters.snapshot()), (["2"], {"amqp_publish_lost": 1})
+        )
 
     def test_returned(self) -> None:
         """A message that comes back, which none should, is counted."""

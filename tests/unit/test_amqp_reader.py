@@ -1,4 +1,7 @@
-"""The reader gives what a slow and plain one gives, however the stream is cut, and survives what is not AMQP."""
+"""
+The reader gives what a slow and plain one gives, however the stream is cut, and survives what is
+not AMQP.
+"""
 
 import random
 from typing import Any
@@ -19,7 +22,12 @@ class Heard:
         self.delivered: list[Message] = []
         self.received: list[tuple[int, str, tuple[Any, ...]]] = []
         self.dropped: list[str] = []
-        self.reader = Reader(self._delivered, self._received, lambda counter, why: self.dropped.append(counter), FRAME_MAX)
+        self.reader = Reader(
+            self._delivered,
+            self._received,
+            lambda counter, why: self.dropped.append(counter),
+            FRAME_MAX,
+        )
 
     def _delivered(self, *message: Any) -> None:
         self.delivered.append(message)
@@ -47,13 +55,27 @@ def plain(stream: bytes) -> list[tuple[bytes, bytes, bytes]]:
 
 
 def some_stream(chance: random.Random) -> bytes:
-    """Messages of all sizes, on two channels, in one or several frames, with heartbeats and methods in between."""
+    """
+    Messages of all sizes, on two channels, in one or several frames, with heartbeats and methods in
+    between.
+    """
     parts = []
     for _ in range(chance.randint(1, 8)):
         body = chance.randbytes(chance.choice((0, 1, 7, 60, 300)))
-        properties = spec.BasicProperties(message_id="x" * chance.randint(0, 9), headers=chance.choice((None, {"a": 1})))
+        properties = spec.BasicProperties(
+            message_id="x" * chance.randint(0, 9), headers=chance.choice((None, {"a": 1}))
+        )
         exchange, key = "e" * chance.choice((0, 1, 255)), "k" * chance.choice((0, 5, 255))
-        parts.append(delivery(body, exchange, key, properties, chance.choice((1, 2)), chance.choice((1000, 50, 300))))
+        parts.append(
+            delivery(
+                body,
+                exchange,
+                key,
+                properties,
+                chance.choice((1, 2)),
+                chance.choice((1000, 50, 300)),
+            )
+        )
         if chance.random() < 0.3:
             parts.append(frame.Heartbeat().marshal())
         if chance.random() < 0.3:
@@ -66,12 +88,18 @@ class ReaderTests(SynchronousTestCase):
 
     def test_every_cut(self) -> None:
         """A stream cut at any byte gives the same as the whole one."""
-        stream = delivery("é😀".encode()) + method_frame(3, spec.Basic.Ack(1, False)) + delivery(b"x" * 20, piece=7)
+        stream = (
+            delivery("é😀".encode())
+            + method_frame(3, spec.Basic.Ack(1, False))
+            + delivery(b"x" * 20, piece=7)
+        )
         for cut in range(len(stream) + 1):
             heard = Heard()
             heard.reader.feed(stream[:cut])
             heard.reader.feed(stream[cut:])
-            self.assertEqual([message[3] for message in heard.delivered], ["é😀".encode(), b"x" * 20])
+            self.assertEqual(
+                [message[3] for message in heard.delivered], ["é😀".encode(), b"x" * 20]
+            )
             self.assertEqual(heard.received, [(3, "basic.ack", (1, False))])
             self.assertEqual(heard.reader.deliveries, 2)
 
@@ -119,7 +147,9 @@ class ReaderTests(SynchronousTestCase):
             raise IndexError(body)
 
         dropped: list[str] = []
-        reader = Reader(deliver, lambda *args: None, lambda counter, why: dropped.append(counter), FRAME_MAX)
+        reader = Reader(
+            deliver, lambda *args: None, lambda counter, why: dropped.append(counter), FRAME_MAX
+        )
         reader.feed(delivery(b"one") + delivery(b"two") + delivery(b"three", piece=2))
         self.assertEqual(bodies, [b"one", b"two", b"three"])
         self.assertEqual(dropped, ["amqp_errors"] * 3)
@@ -128,7 +158,10 @@ class ReaderTests(SynchronousTestCase):
         """Is counted and thrown away as it comes; the next message arrives."""
         heard = Heard()
         heard.reader.feed(delivery(b"x" * (MAX_BODY + 1)) + delivery(b"y"))
-        self.assertEqual((heard.dropped, [message[3] for message in heard.delivered]), (["amqp_too_large"], [b"y"]))
+        self.assertEqual(
+            (heard.dropped, [message[3] for message in heard.delivered]),
+            (["amqp_too_large"], [b"y"]),
+        )
 
     def test_largest_body(self) -> None:
         """A body of just the limit arrives."""
@@ -141,13 +174,20 @@ class ReaderTests(SynchronousTestCase):
         heard = Heard()
         stray = b"\x01\0\x01\0\0\0\x04\0\x3c\0\xff\xce" + content_frames(1, b"lost")
         heard.reader.feed(stray + delivery(b"y"))
-        self.assertEqual(heard.dropped, ["amqp_unknown_methods", "amqp_stray_frames", "amqp_stray_frames"])
+        self.assertEqual(
+            heard.dropped, ["amqp_unknown_methods", "amqp_stray_frames", "amqp_stray_frames"]
+        )
         self.assertEqual([message[3] for message in heard.delivered], [b"y"])
 
     def test_returned_message(self) -> None:
-        """Another method with content is told when its content is through, and that is not delivered."""
+        """
+        Another method with content is told when its content is through, and that is not delivered.
+        """
         heard = Heard()
-        heard.reader.feed(method_frame(1, spec.Basic.Return(312, "NO_ROUTE", "e", "k")) + content_frames(1, b"back"))
+        heard.reader.feed(
+            method_frame(1, spec.Basic.Return(312, "NO_ROUTE", "e", "k"))
+            + content_frames(1, b"back")
+        )
         self.assertEqual(heard.received, [(1, "basic.return", (312, b"NO_ROUTE", b"e", b"k"))])
         self.assertEqual(heard.delivered, [])
 
@@ -155,7 +195,9 @@ class ReaderTests(SynchronousTestCase):
         """A channel that is closed inside a message leaves nothing behind."""
         heard = Heard()
         begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
-        heard.reader.feed(begun + method_frame(1, spec.Channel.Close(500, "x", 0, 0)) + delivery(b"y"))
+        heard.reader.feed(
+            begun + method_frame(1, spec.Channel.Close(500, "x", 0, 0)) + delivery(b"y")
+        )
         self.assertEqual(heard.received[0][1], "channel.close")
         self.assertEqual([message[3] for message in heard.delivered], [b"y"])
 
@@ -163,11 +205,16 @@ class ReaderTests(SynchronousTestCase):
         """A header for a message whose channel was closed belongs to nobody."""
         heard = Heard()
         begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
-        heard.reader.feed(begun + method_frame(1, spec.Channel.Close(500, "x", 0, 0)) + content_frames(1, b"y"))
+        heard.reader.feed(
+            begun + method_frame(1, spec.Channel.Close(500, "x", 0, 0)) + content_frames(1, b"y")
+        )
         self.assertEqual((heard.delivered, heard.dropped), ([], ["amqp_stray_frames"] * 3))
 
     def test_message_inside_a_message(self) -> None:
-        """A message that begins on the same channel ends the one before, which never gets another's content."""
+        """
+        A message that begins on the same channel ends the one before, which never gets another's
+        content.
+        """
         heard = Heard()
         begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "stale", "k"))
         heard.reader.feed(begun + delivery(b"y"))
@@ -180,7 +227,9 @@ class ReaderTests(SynchronousTestCase):
         begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
         header = frame.Header(2, 3, spec.BasicProperties()).marshal()
         heard = Heard()
-        self.assertRaises(FrameError, heard.reader.feed, begun + header + frame.Body(1, b"xyz").marshal())
+        self.assertRaises(
+            FrameError, heard.reader.feed, begun + header + frame.Body(1, b"xyz").marshal()
+        )
         self.assertEqual(heard.delivered, [])
 
     def test_not_amqp(self) -> None:
@@ -199,18 +248,30 @@ class ReaderTests(SynchronousTestCase):
             self.assertIn(why, str(caught.exception))
 
     def test_contents_out_of_order(self) -> None:
-        """A body before its header, two headers, or a body longer than announced: the stream is broken."""
+        """
+        A body before its header, two headers, or a body longer than announced: the stream is
+        broken.
+        """
         begun = method_frame(1, spec.Basic.Deliver("t", 1, False, "e", "k"))
         header = frame.Header(1, 2, spec.BasicProperties()).marshal()
         body = frame.Body(1, b"xyz").marshal()
         without_flags = b"\2\0\1\0\0\0\x0c\0\x3c\0\0" + (3).to_bytes(8, "big") + b"\xce"
         self.assertRaises(FrameError, Heard().reader.feed, begun + without_flags + body)
-        for stream in (begun + body, begun + header + header, begun + header + body, begun + b"\2\0\1\0\0\0\2\0\0\xce"):
+        for stream in (
+            begun + body,
+            begun + header + header,
+            begun + header + body,
+            begun + b"\2\0\1\0\0\0\2\0\0\xce",
+        ):
             self.assertRaises(FrameError, Heard().reader.feed, stream)
 
     def test_damaged_delivery(self) -> None:
-        """A byte changed anywhere, in turn to many values, never raises anything but `FrameError`."""
-        stream = delivery(b"0123456789", properties=spec.BasicProperties(message_id="5")) + delivery(b"y")
+        """
+        A byte changed anywhere, in turn to many values, never raises anything but `FrameError`.
+        """
+        stream = delivery(
+            b"0123456789", properties=spec.BasicProperties(message_id="5")
+        ) + delivery(b"y")
         for at in range(len(stream)):
             for value in (0, 1, 2, 3, 60, 127, 206, 255):
                 heard = Heard()

@@ -14,9 +14,18 @@ names = st.text(st.sampled_from("aé_-😀"), max_size=40)
 
 def field_by_field(channel: int, exchange: bytes, event: Event, frame_max: int) -> bytes:
     """What `feedd.amqp.protocol.frames` makes of it."""
-    properties = {"content-type": "application/json", "delivery-mode": 1, "message-id": str(event.id), "type": event.kind}
-    method = pack_method(channel, METHODS["basic.publish"], (0, exchange, event.author, False, False))
-    return method + pack_content(channel, BASIC, pack_properties(BASIC, properties), event.json, frame_max)
+    properties = {
+        "content-type": "application/json",
+        "delivery-mode": 1,
+        "message-id": str(event.id),
+        "type": event.kind,
+    }
+    method = pack_method(
+        channel, METHODS["basic.publish"], (0, exchange, event.author, False, False)
+    )
+    return method + pack_content(
+        channel, BASIC, pack_properties(BASIC, properties), event.json, frame_max
+    )
 
 
 class RingTests(SynchronousTestCase):
@@ -24,9 +33,24 @@ class RingTests(SynchronousTestCase):
 
     @settings(derandomize=True, deadline=None, database=None)
     @given(
-        st.integers(1, 65_535), names, names, names, st.integers(-(2**53), 2**53), st.binary(max_size=200), st.integers(9, 99)
+        st.integers(1, 65_535),
+        names,
+        names,
+        names,
+        st.integers(-(2**53), 2**53),
+        st.binary(max_size=200),
+        st.integers(9, 99),
     )
-    def test_same(self, channel: int, exchange: str, author: str, kind: str, id: int, body: bytes, frame_max: int) -> None:
+    def test_same(
+        self,
+        channel: int,
+        exchange: str,
+        author: str,
+        kind: str,
+        id: int,
+        body: bytes,
+        frame_max: int,
+    ) -> None:
         """The same bytes, whatever the names, the id and the size of the body."""
         event = Event(id, kind, author, None, None, body)
         args = (channel, exchange.encode(), event, frame_max)
@@ -38,6 +62,10 @@ class RingTests(SynchronousTestCase):
             event = Event(1, kind, author, None, None, b"{}")
             args = (1, exchange.encode(), event, 131_072)
             self.assertEqual(pack_event(*args), field_by_field(*args))
-        for exchange, author, kind in (("é" * 128, "a", "k"), ("x", "é" * 128, "k"), ("x", "a", "é" * 128)):
+        for exchange, author, kind in (
+            ("é" * 128, "a", "k"),
+            ("x", "é" * 128, "k"),
+            ("x", "a", "é" * 128),
+        ):
             with self.assertRaises(Unpackable):
                 pack_event(1, exchange.encode(), Event(1, kind, author, None, None, b"{}"), 131_072)

@@ -89,7 +89,11 @@ class AsItIsTests(BrokerTestCase):
         self.start()
         self.broker.publish([event(1, "old"), event(2, "old")])
         self.rabbit.run()
-        posts = [(exchange, properties.message_id) for exchange, _, properties, _ in self.rabbit.published if exchange]
+        posts = [
+            (exchange, properties.message_id)
+            for exchange, _, properties, _ in self.rabbit.published
+            if exchange
+        ]
         self.assertEqual(posts, [("old_feedExchange", "1"), ("old_feedExchange", "2")])
 
     def test_consumer_and_publisher_unharmed(self) -> None:
@@ -113,7 +117,10 @@ class RefusedTests(BrokerTestCase):
         self.assertEqual(self.rabbit.bindings, exchanges("alice", "bob"))
 
     def test_not_to_be_had(self) -> None:
-        """One that is not is counted once and given up until the next connection; the others are bound."""
+        """
+        One that is not is counted once and given up until the next connection; the others are
+        bound.
+        """
         self.rabbit.forbidden = {"alice_feedExchange"}
         self.start("alice", "bob")
         self.assertEqual(self.rabbit.bindings, exchanges("bob"))
@@ -145,7 +152,9 @@ class RefusedTests(BrokerTestCase):
         del self.rabbit.exchanges["alice_feedExchange"]
         self.broker.unfollow("alice")
         self.pass_time(2)
-        self.assertEqual((self.broker.up, len(self.rabbit.wires), self.counters.snapshot()), (True, 1, {}))
+        self.assertEqual(
+            (self.broker.up, len(self.rabbit.wires), self.counters.snapshot()), (True, 1, {})
+        )
         self.broker.follow("alice")
         self.rabbit.run()
         self.assertEqual(self.rabbit.bindings, exchanges("alice", "bob"))
@@ -159,7 +168,10 @@ class RefusedTests(BrokerTestCase):
         for number in (3, 4, 5):
             self.rabbit.close_channel(number, 404, "NOT_FOUND - no queue 'amq.gen-1' in vhost '/'")
             self.rabbit.run()
-        self.assertEqual(self.broker.trouble, "rabbit0: topology: 404 NOT_FOUND - no queue 'amq.gen-1' in vhost '/'")
+        self.assertEqual(
+            self.broker.trouble,
+            "rabbit0: topology: 404 NOT_FOUND - no queue 'amq.gen-1' in vhost '/'",
+        )
         self.rabbit.silent = set()
         self.pass_time(1)
         self.assertEqual(self.rabbit.bindings, exchanges("alice", "bob"))
@@ -178,7 +190,10 @@ class GoneTests(BrokerTestCase):
     """An exchange that is deleted under us."""
 
     def test_declared_and_bound_again(self) -> None:
-        """Publishing to it finds out: it is declared again, and bound again where it was; others stay as they are."""
+        """
+        Publishing to it finds out: it is declared again, and bound again where it was; others stay
+        as they are.
+        """
         self.start("alice", "bob")
         del self.rabbit.exchanges["alice_feedExchange"]
         self.rabbit.bindings.discard("alice_feedExchange")

@@ -37,13 +37,29 @@ class TableTests(SynchronousTestCase):
 
     def test_what_is_synchronous(self) -> None:
         """A method that we call and wait for has an answer in the table."""
-        for name in ("channel.open", "exchange.declare", "queue.bind", "queue.unbind", "basic.consume", "confirm.select"):
-            self.assertEqual([answer.name for answer in METHODS[name].responses], [f"{METHODS[name].name}-ok"])
+        for name in (
+            "channel.open",
+            "exchange.declare",
+            "queue.bind",
+            "queue.unbind",
+            "basic.consume",
+            "confirm.select",
+        ):
+            self.assertEqual(
+                [answer.name for answer in METHODS[name].responses], [f"{METHODS[name].name}-ok"]
+            )
         self.assertEqual(METHODS["basic.publish"].responses, [])
 
     def test_nowait_has_the_name_that_is_looked_for(self) -> None:
         """Else a call without an answer would wait for one for ever."""
-        for name in ("exchange.declare", "queue.bind", "queue.declare", "basic.consume", "basic.cancel", "confirm.select"):
+        for name in (
+            "exchange.declare",
+            "queue.bind",
+            "queue.declare",
+            "basic.consume",
+            "basic.cancel",
+            "confirm.select",
+        ):
             self.assertIn("nowait", dict(SIGNATURES[name]))
 
 
@@ -52,19 +68,38 @@ class MethodTests(SynchronousTestCase):
 
     def test_pika_reads_what_we_write(self) -> None:
         """Every field arrives, each bit in its place."""
-        for passive, durable, auto_delete, internal, nowait in ((1, 0, 1, 0, 1), (0, 1, 0, 1, 0), (0, 0, 0, 0, 1)):
+        for passive, durable, auto_delete, internal, nowait in (
+            (1, 0, 1, 0, 1),
+            (0, 1, 0, 1, 0),
+            (0, 0, 0, 0, 1),
+        ):
             bits = (bool(passive), bool(durable), bool(auto_delete), bool(internal), bool(nowait))
-            packed = pack_method(3, METHODS["exchange.declare"], (0, "é_feedExchange", b"fanout", *bits, {"a": 1}))
+            packed = pack_method(
+                3, METHODS["exchange.declare"], (0, "é_feedExchange", b"fanout", *bits, {"a": 1})
+            )
             (read,) = read_frames(packed)
             method = read.method
             self.assertEqual(read.channel_number, 3)
-            self.assertEqual((method.exchange, method.type, method.arguments), ("é_feedExchange", "fanout", {"a": 1}))
-            self.assertEqual((method.passive, method.durable, method.auto_delete, method.internal, method.nowait), bits)
+            self.assertEqual(
+                (method.exchange, method.type, method.arguments),
+                ("é_feedExchange", "fanout", {"a": 1}),
+            )
+            self.assertEqual(
+                (
+                    method.passive,
+                    method.durable,
+                    method.auto_delete,
+                    method.internal,
+                    method.nowait,
+                ),
+                bits,
+            )
 
     def test_we_read_what_pika_writes(self) -> None:
         """Strings arrive as bytes; bits between other fields do not shift them."""
         for method, args in (
-            (spec.Basic.Deliver("tag", 2**40, True, "é", "k"), (b"tag", 2**40, True, "é".encode(), b"k")),
+            (spec.Basic.Deliver("tag", 2**40, True, "é", "k"), (b"tag", 2**40, True, "é".encode(),
+            b"k")),
             (spec.Basic.Nack(5, True, False), (5, True, False)),
             (spec.Queue.DeclareOk("q", 3, 4), (b"q", 3, 4)),
             (spec.Connection.Tune(1, 2, 3), (1, 2, 3)),
@@ -77,7 +112,12 @@ class MethodTests(SynchronousTestCase):
     def test_what_has_no_form(self) -> None:
         """An argument of the wrong type, size or number is an error of the caller."""
         bind = METHODS["queue.bind"]
-        for args in ((0, "q" * 256, "", "", False, {}), (0, None, "", "", False, {}), (70_000, "", "", "", False, {}), (0,)):
+        for args in (
+            (0, "q" * 256, "", "", False, {}),
+            (0, None, "", "", False, {}),
+            (70_000, "", "", "", False, {}),
+            (0,),
+        ):
             self.assertRaises(Unpackable, pack_method, 1, bind, args)
 
     def test_short_string_is_short_in_bytes(self) -> None:
@@ -127,7 +167,9 @@ class ContentTests(SynchronousTestCase):
             "app-id": "feedd",
             "cluster-id": "x",
         }
-        (header,) = read_frames(pack_content(1, BASIC, pack_properties(BASIC, properties), b"", 4096))
+        (header,) = read_frames(
+            pack_content(1, BASIC, pack_properties(BASIC, properties), b"", 4096)
+        )
         read = {name.replace("_", "-"): value for name, value in vars(header.properties).items()}
         self.assertEqual(read, properties)
 

@@ -17,7 +17,16 @@ class Cookies(SynchronousTestCase):
 
     def test_found(self) -> None:
         """A cookie is found wherever it stands, with and without spaces and quotes."""
-        for header in (b"a=1", b"b=2; a=1", b"b=2;a=1;c=3", b"  a = 1 ;", b'a="1"', b"b; a=1", b"=; ;; a=1", b"aa=2; a=1"):
+        for header in (
+            b"a=1",
+            b"b=2; a=1",
+            b"b=2;a=1;c=3",
+            b"  a = 1 ;",
+            b'a="1"',
+            b"b; a=1",
+            b"=; ;; a=1",
+            b"aa=2; a=1",
+        ):
             self.assertEqual((header, cookie_value(header, "a")), (header, b"1"))
 
     def test_none(self) -> None:
@@ -35,7 +44,13 @@ class Cookies(SynchronousTestCase):
 
     def test_values(self) -> None:
         """A value may hold equals signs, be empty, or be a single quote."""
-        for header, value in ((b"a=b=c", b"b=c"), (b"a=", b""), (b'a=""', b""), (b'a="', b'"'), (b'a="x', b'"x')):
+        for header, value in (
+            (b"a=b=c", b"b=c"),
+            (b"a=", b""),
+            (b'a=""', b""),
+            (b'a="', b'"'),
+            (b'a="x', b'"x'),
+        ):
             self.assertEqual(cookie_value(header, "a"), value)
 
     @given(st.binary(), st.sampled_from(["a", "feedd_token"]))
@@ -95,7 +110,10 @@ class Demo(AuthenticatorContract, SynchronousTestCase):
     """`DemoAuth`."""
 
     good = (Credentials(name=b"alice"), Credentials(name=b"alice", cookie=b"feedd_user=bob"))
-    ambient = (Credentials(cookie=b"x=1; feedd_user=alice"), Credentials(name=b"", cookie=b'feedd_user="alice"'))
+    ambient = (
+        Credentials(cookie=b"x=1; feedd_user=alice"),
+        Credentials(name=b"", cookie=b'feedd_user="alice"'),
+    )
     bad = (
         Credentials(name=b"SECRET!"),
         Credentials(name=b"SECRET\xff", cookie=b"feedd_user=alice"),

@@ -114,7 +114,10 @@ class SiteContract(AuthenticatorContract, SiteCase):
     """The contract, over `SiteAuth`."""
 
     good = ()
-    ambient = (Credentials(cookie=b"a=b; session=alice"), Credentials(b"Bearer x", b"x", b"bob", b"session=alice"))
+    ambient = (
+        Credentials(cookie=b"a=b; session=alice"),
+        Credentials(b"Bearer x", b"x", b"bob", b"session=alice"),
+    )
     bad = (
         Credentials(cookie=b"session=SECRET9"),
         Credentials(cookie=b"other=SECRET"),
@@ -131,9 +134,16 @@ class Asked(SiteCase):
 
     def test_request(self) -> None:
         """The URL is asked with the request's cookies, and with nothing else of the request."""
-        self.successResultOf(self.ask(self.auth, Credentials(b"Bearer SECRET", b"SECRET", b"bob", b'a="b c"; session=alice')))
+        self.successResultOf(
+            self.ask(
+                self.auth,
+                Credentials(b"Bearer SECRET", b"SECRET", b"bob", b'a="b c"; session=alice'),
+            )
+        )
         [request] = self.site.requests
-        self.assertEqual((request.uri, request.getHeader("host")), (b"/whoami?from=feedd", "site.example.org"))
+        self.assertEqual(
+            (request.uri, request.getHeader("host")), (b"/whoami?from=feedd", "site.example.org")
+        )
         self.assertEqual(request.requestHeaders.getRawHeaders("cookie"), ['a="b c"; session=alice'])
         self.assertNotIn("SECRET", str(list(request.requestHeaders.getAllRawHeaders())))
 
@@ -337,7 +347,10 @@ class Remembered(SiteCase):
             self.failureResultOf(asker, Unavailable)
 
     def test_too_many(self) -> None:
-        """Over the bound of requests at the same time the next one is not sent, counted; who joins one under way still may."""
+        """
+        Over the bound of requests at the same time the next one is not sent, counted; who joins one
+        under way still may.
+        """
         auth = self.made(self.settings, limits=Limits(requests=2))
         self.site.answer = silent
         askers = [self.begin(name, auth) for name in (b"a", b"b")]

@@ -15,9 +15,23 @@ from tests.unit.test_auth_http import SiteCase
 
 PROFILE = settings(derandomize="FEEDD_EXAMPLES" not in os.environ, deadline=None, database=None)
 SECRET = "0123456789abcdef" * 2
-TOKENS = [make_token(SECRET, user, expires).encode() for user in ("alice", "bob") for expires in (5, 10, 1000)]
+TOKENS = [
+    make_token(SECRET, user, expires).encode()
+    for user in ("alice", "bob")
+    for expires in (5, 10, 1000)
+]
 OTHERS = [make_token(SECRET[1:] + "x", "alice", 1000).encode(), TOKENS[0][:-1], b"x", b"", None]
-WORDS = [None, b"", b"bob", b"b b", b"\xe9", b"x" * 65, b"a=b; feedd_user=dora", b"feedd_user=", b"feedd_user=b b"]
+WORDS = [
+    None,
+    b"",
+    b"bob",
+    b"b b",
+    b"\xe9",
+    b"x" * 65,
+    b"a=b; feedd_user=dora",
+    b"feedd_user=",
+    b"feedd_user=b b",
+]
 
 tokens = st.sampled_from([*TOKENS, *OTHERS])
 
@@ -27,14 +41,18 @@ def offers(draw: st.DrawFn) -> Credentials:
     """Tokens anywhere."""
     header, query, cookie = (draw(st.one_of(st.none(), tokens)) for _ in range(3))
     return Credentials(
-        authorization=None if header is None else draw(st.sampled_from([b"Bearer ", b"bearer  ", b"Basic "])) + header,
+        authorization=None
+        if header is None
+        else draw(st.sampled_from([b"Bearer ", b"bearer  ", b"Basic "])) + header,
         token=query,
         name=draw(st.sampled_from([None, b"", b"carol"])),
         cookie=None if cookie is None else b"a=b; feedd_token=" + cookie,
     )
 
 
-def identified(case: SynchronousTestCase, authenticator: Authenticator, credentials: Credentials) -> Identity | None:
+def identified(
+    case: SynchronousTestCase, authenticator: Authenticator, credentials: Credentials
+) -> Identity | None:
     """Who it is at a closer look; None for nobody."""
     asked = Deferred.fromCoroutine(authenticator.identify(credentials))
     asked.addErrback(lambda failure: failure.trap(Unauthorized) and None)
@@ -51,7 +69,10 @@ class TokenTests(SynchronousTestCase):
     """Tokens that have been verified."""
 
     @PROFILE
-    @given(st.lists(st.tuples(offers(), st.sampled_from([0, 0, 1, 3, 5])), max_size=12), st.integers(1, 4))
+    @given(
+        st.lists(st.tuples(offers(), st.sampled_from([0, 0, 1, 3, 5])), max_size=12),
+        st.integers(1, 4),
+    )
     def test_same(self, asked: list[tuple[Credentials, int]], remembered: int) -> None:
         """At any time, known is who would be identified, or nobody is."""
         now = 0
@@ -84,7 +105,9 @@ class DemoTests(SynchronousTestCase):
     def test_same(self, words: list[bytes | None]) -> None:
         """Known is who would be identified."""
         credentials, authenticator = Credentials(*words), DemoAuth()
-        self.assertEqual(who(authenticator.known(credentials)), identified(self, authenticator, credentials))
+        self.assertEqual(
+            who(authenticator.known(credentials)), identified(self, authenticator, credentials)
+        )
 
 
 class SiteTests(SiteCase):

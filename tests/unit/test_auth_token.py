@@ -23,12 +23,16 @@ SECRET = "0123456789abcdef" * 2
 FAR = NOW + 3600
 
 _RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PRIVATE = _RSA.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+PRIVATE = _RSA.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+)
 
 
 def public(key: Any) -> bytes:
     """The public half of a private key."""
-    pem: bytes = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    pem: bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return pem
 
 
@@ -70,7 +74,9 @@ class TokenCase(SynchronousTestCase):
 
     def refused(self, token: bytes, auth: TokenAuth | None = None) -> str:
         """Why `token` is refused."""
-        failure = self.failureResultOf(self.ask(auth or self.auth(), Credentials(token=token)), Unauthorized)
+        failure = self.failureResultOf(
+            self.ask(auth or self.auth(), Credentials(token=token)), Unauthorized
+        )
         return str(failure.value)
 
 
@@ -80,7 +86,9 @@ class TokenContract(AuthenticatorContract, TokenCase):
     token = good()
     good = (
         Credentials(authorization=b"Bearer " + token),
-        Credentials(authorization=b"bearer " + token, token=b"SECRET", cookie=b"feedd_token=SECRET"),
+        Credentials(
+            authorization=b"bearer " + token, token=b"SECRET", cookie=b"feedd_token=SECRET"
+        ),
         Credentials(token=token),
         Credentials(authorization=b"Basic SECRET", token=token, cookie=b"feedd_token=SECRET"),
     )
@@ -109,7 +117,9 @@ class Forged(TokenCase):
     def test_no_signature(self) -> None:
         """The algorithm "none" is none of ours, however it is spelled."""
         for name in ("none", "None", "NONE", "nOnE", ""):
-            token = part({"alg": name, "typ": "JWT"}) + b"." + part({"sub": "alice", "exp": FAR}) + b"."
+            token = (
+                part({"alg": name, "typ": "JWT"}) + b"." + part({"sub": "alice", "exp": FAR}) + b"."
+            )
             for auth in self.auth(), self.auth(PUBLIC):
                 self.refused(token, auth)
                 self.refused(token + b"x", auth)
@@ -117,7 +127,10 @@ class Forged(TokenCase):
     def test_signed_with_the_public_key(self) -> None:
         """A token that takes our public key for a shared secret is refused."""
         for key in (PUBLIC, PUBLIC.strip()):
-            self.assertIn("not signed with RS256", self.refused(signed({"sub": "alice", "exp": FAR}, key), self.auth(PUBLIC)))
+            self.assertIn(
+                "not signed with RS256",
+                self.refused(signed({"sub": "alice", "exp": FAR}, key), self.auth(PUBLIC)),
+            )
             claims_rs256 = signed({"sub": "alice", "exp": FAR}, key, {"alg": "RS256", "typ": "JWT"})
             self.assertIn("not signed with our key", self.refused(claims_rs256, self.auth(PUBLIC)))
 
@@ -128,7 +141,9 @@ class Forged(TokenCase):
 
     def test_another_key(self) -> None:
         """A token of another secret, or another RSA key, is refused."""
-        self.assertIn("not signed with our key", self.refused(signed({"sub": "alice", "exp": FAR}, b"x" * 32)))
+        self.assertIn(
+            "not signed with our key", self.refused(signed({"sub": "alice", "exp": FAR}, b"x" * 32))
+        )
         other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         token = jwt.encode({"sub": "alice", "exp": FAR}, other, algorithm="RS256").encode()
         self.assertIn("not signed with our key", self.refused(token, self.auth(PUBLIC)))
@@ -156,8 +171,23 @@ class Forged(TokenCase):
         self.assertIn("has no sub", self.refused(signed({"exp": FAR})))
 
     def test_times_that_are_none(self) -> None:
-        """A time is a number of seconds: no text, no truth, no infinity, nothing that is never over, no milliseconds."""
-        for time in ("soon", str(FAR), True, [FAR], {}, float("nan"), float("inf"), -1, FAR * 1000, 10**30, 10**400):
+        """
+        A time is a number of seconds: no text, no truth, no infinity, nothing that is never over,
+        no milliseconds.
+        """
+        for time in (
+            "soon",
+            str(FAR),
+            True,
+            [FAR],
+            {},
+            float("nan"),
+            float("inf"),
+            -1,
+            FAR * 1000,
+            10**30,
+            10**400,
+        ):
             self.refused(good(exp=time))
         for time in ("soon", float("nan"), FAR * 1000):
             self.refused(good(nbf=time))
@@ -166,7 +196,19 @@ class Forged(TokenCase):
 
     def test_users_that_are_none(self) -> None:
         """sub must be a user."""
-        for sub in (7, None, True, ["alice"], {"a": 1}, "", "x" * 65, "a b", "a\n", "ålice", "../x"):
+        for sub in (
+            7,
+            None,
+            True,
+            ["alice"],
+            {"a": 1},
+            "",
+            "x" * 65,
+            "a b",
+            "a\n",
+            "ålice",
+            "../x",
+        ):
             self.refused(good(sub=sub))
         self.assertEqual(self.user(self.auth(), good(sub="x" * 64)), "x" * 64)
 
@@ -216,7 +258,12 @@ class Forged(TokenCase):
         self.refused(header + claims)
         self.refused(part({"alg": "HS256"}) + b"." + claims + b"." + signature)
 
-    @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(),
+            lambda inner: st.dictionaries(st.text(), inner),
+        )
+    )
     def test_any_claims(self, value: object) -> None:
         """Claims that are well signed but no claims of ours are refused."""
         self.seconds = float(NOW)
@@ -228,7 +275,10 @@ class Remembered(TokenCase):
     """A token is verified once."""
 
     def test_once(self) -> None:
-        """A token that was verified needs no second verification, and is refused all the same when it is over."""
+        """
+        A token that was verified needs no second verification, and is refused all the same when it
+        is over.
+        """
         auth = self.auth()
         self.user(auth, good())
         auth._key = None
@@ -266,7 +316,9 @@ class Keys(TokenCase):
         self.assertEqual(self.user(self.auth(b"\n" + PUBLIC), token), "alice")
 
     def test_refused(self) -> None:
-        """A key that is weak or of another kind is refused at once, and the text does not hold it."""
+        """
+        A key that is weak or of another kind is refused at once, and the text does not hold it.
+        """
         weak = public(rsa.generate_private_key(public_exponent=65537, key_size=1024))
         curve = public(ec.generate_private_key(ec.SECP256R1()))
         broken = b"-----BEGIN PUBLIC KEY-----\nU0VDUkVU\n-----END PUBLIC KEY-----"

@@ -13,7 +13,9 @@ from bench.conversation import Conversation, Served
 from bench.memory import friendships
 from bench.peers.aiohttp_gateway import JSONP
 
-FEED = Conversation(poll="/poll?user=u{i}&token={v}&cursor={cursor}", cursor_key="cursor", variables=("one", "two"))
+FEED = Conversation(
+    poll="/poll?user=u{i}&token={v}&cursor={cursor}", cursor_key="cursor", variables=("one", "two")
+)
 
 
 class ConversationTests(SynchronousTestCase):
@@ -26,14 +28,22 @@ class ConversationTests(SynchronousTestCase):
 
     def test_next_poll(self) -> None:
         """It has the last cursor of the answer, a string or a number."""
-        self.assertIn(b"cursor=k.7~a ", FEED.request(0, b'cb({"events":[{"cursor":"x"}],"cursor":"k.7~a"});'))
+        self.assertIn(
+            b"cursor=k.7~a ", FEED.request(0, b'cb({"events":[{"cursor":"x"}],"cursor":"k.7~a"});')
+        )
         self.assertIn(b"since=12 ", JSONP.request(0, b'/**/cb0({"cursor": 12, "items": []});'))
 
     def test_tags(self) -> None:
         """Last-Modified and Etag come back as conditions."""
         talk = Conversation(poll="/lp", tags=True)
-        asked = talk.request(0, b"HTTP/1.1 200 OK\r\nLast-Modified: now\r\nServer: x\r\nEtag: 3\r\n\r\n{}")
-        self.assertEqual(asked, b"GET /lp HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-Modified-Since: now\r\nIf-None-Match: 3\r\n\r\n")
+        asked = talk.request(
+            0, b"HTTP/1.1 200 OK\r\nLast-Modified: now\r\nServer: x\r\nEtag: 3\r\n\r\n{}"
+        )
+        self.assertEqual(
+            asked,
+            b"GET /lp HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-Modified-Since: "
+            b"now\r\nIf-None-Match: 3\r\n\r\n",
+        )
         self.assertNotIn(b"If-", talk.request(0, b""))
 
     def test_poll_with_a_body(self) -> None:
@@ -44,16 +54,23 @@ class ConversationTests(SynchronousTestCase):
 
     def test_publishing(self) -> None:
         """The body holds the token."""
-        self.assertTrue(FEED.publishing("tok-1-").endswith(b'Content-Length: 14\r\n\r\n{"t":"tok-1-"}'))
+        self.assertTrue(
+            FEED.publishing("tok-1-").endswith(b'Content-Length: 14\r\n\r\n{"t":"tok-1-"}')
+        )
 
     def test_arguments(self) -> None:
         """fanbench is told the same conversation."""
         said = native.arguments(Served((8001, 8002), (11, 12), FEED), 30_000, Path("variables"))
         options = dict(zip(said[::2], said[1::2], strict=True))
-        self.assertEqual((options["--port"], options["--pid"], options["--sources"]), ("8001,8002", "11,12", "2"))
+        self.assertEqual(
+            (options["--port"], options["--pid"], options["--sources"]), ("8001,8002", "11,12", "2")
+        )
         self.assertEqual((options["--path"], options["--cursor-key"]), (FEED.poll, "cursor"))
         self.assertEqual(options["--var-file"], "variables")
-        self.assertIn("--tags", native.arguments(Served((1,), (2,), Conversation(poll="/lp", tags=True)), 1, Path()))
+        self.assertIn(
+            "--tags",
+            native.arguments(Served((1,), (2,), Conversation(poll="/lp", tags=True)), 1, Path()),
+        )
 
 
 class FakePeer:
@@ -77,10 +94,16 @@ class ChoiceTests(SynchronousTestCase):
     """What is measured, and with what."""
 
     def setUp(self) -> None:
-        self.known = {"feedd": FakePeer("feedd"), "nchan": FakePeer("nchan", "nginx"), "floor": FakePeer("floor")}
+        self.known = {
+            "feedd": FakePeer("feedd"),
+            "nchan": FakePeer("nchan", "nginx"),
+            "floor": FakePeer("floor"),
+        }
 
     def test_installed(self) -> None:
-        """In the order that was asked for, each once; for the others a line says what to install."""
+        """
+        In the order that was asked for, each once; for the others a line says what to install.
+        """
         chosen, lines = peers.choose(["floor", "nchan", "feedd", "floor"], self.known)
         self.assertEqual([peer.name for peer in chosen], ["floor", "feedd"])
         self.assertEqual(lines, ["without nchan: it needs nginx"])
@@ -116,12 +139,17 @@ class CommandLineTests(SynchronousTestCase):
 
     def test_everything(self) -> None:
         """Each step is a benchmark that there is, and has a file of its own."""
-        self.assertLessEqual({step.benchmark for step in everything.PLAN}, set(command_line.BENCHMARKS))
+        self.assertLessEqual(
+            {step.benchmark for step in everything.PLAN}, set(command_line.BENCHMARKS)
+        )
         self.assertEqual(len({step.file for step in everything.PLAN}), len(everything.PLAN))
 
     def test_step(self) -> None:
         """The folder of the packages goes to those that have peers in Node.js."""
-        words = {step.file: everything.command(step, Path("out"), "npm", quick=True) for step in everything.PLAN}
+        words = {
+            step.file: everything.command(step, Path("out"), "npm", quick=True)
+            for step in everything.PLAN
+        }
         self.assertIn("--npm", words["fanout"])
         self.assertNotIn("--npm", words["memory"])
         self.assertEqual(words["series"][-2:], ["--json", "out/series.json"])

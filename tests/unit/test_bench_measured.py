@@ -10,7 +10,9 @@ from bench.measured import Measured, against, order, percentile, ratios, row, sp
 
 def turn(last: float, cpu: float = 10.0, missing: int = 0) -> Measured:
     """A turn of one round."""
-    return Measured(last_ms=[last], p50_ms=last / 2, cpu_us=cpu, kib=5.0, open_s=1.0, missing=missing)
+    return Measured(
+        last_ms=[last], p50_ms=last / 2, cpu_us=cpu, kib=5.0, open_s=1.0, missing=missing
+    )
 
 
 class SpreadTests(SynchronousTestCase):
@@ -31,7 +33,10 @@ class SpreadTests(SynchronousTestCase):
     def test_percentile(self) -> None:
         """Of ascending values; 0 when there are none."""
         values = [float(value) for value in range(101)]
-        self.assertEqual((percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1)), (50.0, 99.0, 100.0))
+        self.assertEqual(
+            (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1)),
+            (50.0, 99.0, 100.0),
+        )
         self.assertEqual(percentile([], 0.5), 0.0)
 
 
@@ -41,12 +46,17 @@ class RowTests(SynchronousTestCase):
     def test_medians(self) -> None:
         """Times are medians with their spread; what is missing is counted together."""
         found = row([turn(10.0), turn(30.0, missing=2), turn(20.0, missing=1)])
-        self.assertEqual((found["last_ms"], found["last_ms_low"], found["last_ms_high"]), (20.0, 10.0, 30.0))
+        self.assertEqual(
+            (found["last_ms"], found["last_ms_low"], found["last_ms_high"]), (20.0, 10.0, 30.0)
+        )
         self.assertEqual((found["p50_ms"], found["missing"]), (10.0, 3))
 
     def test_against(self) -> None:
         """Every peer has its ratios to the reference, the reference itself 1."""
-        found = against({"feedd": [turn(10.0, 30.0), turn(20.0, 30.0)], "nchan": [turn(20.0), turn(20.0)]}, "nchan")
+        found = against(
+            {"feedd": [turn(10.0, 30.0), turn(20.0, 30.0)], "nchan": [turn(20.0), turn(20.0)]},
+            "nchan",
+        )
         self.assertEqual(found["feedd"]["last"], (0.75, 0.5, 1.0))
         self.assertEqual(found["feedd"]["cpu"].median, 3.0)
         self.assertEqual(found["nchan"]["last"].median, 1.0)
@@ -60,7 +70,9 @@ class RowTests(SynchronousTestCase):
     def test_order(self) -> None:
         """Each turn has everybody, and another one goes first and last."""
         turns = [order("abc", number) for number in range(4)]
-        self.assertEqual(turns, [["a", "b", "c"], ["a", "c", "b"], ["c", "a", "b"], ["c", "b", "a"]])
+        self.assertEqual(
+            turns, [["a", "b", "c"], ["a", "c", "b"], ["c", "a", "b"], ["c", "b", "a"]]
+        )
         self.assertEqual(order([], 3), [])
 
 
@@ -80,8 +92,10 @@ class FanbenchTests(SynchronousTestCase):
     """One line of JSON from the load generator in C."""
 
     LINE = (
-        '{"conns": 100, "sent": 3, "delivered": 299, "errors": 1, "reconnects": 1, "open_s": 0.024, "p50_ms": 0.683, '
-        '"p99_ms": 0.971, "worst_ms": 1.313, "cpu_s": 0.00598, "deliver_us": 7.5, "poll_us": 4.5, "rss_kib": [1400, 1900], '
+        '{"conns": 100, "sent": 3, "delivered": 299, "errors": 1, "reconnects": 1, '
+        '"open_s": 0.024, "p50_ms": 0.683, '
+        '"p99_ms": 0.971, "worst_ms": 1.313, "cpu_s": 0.00598, "deliver_us": 7.5, '
+        '"poll_us": 4.5, "rss_kib": [1400, 1900], '
         '"last_ms": [1.5, 3.5, 2.5]}'
     )
 
@@ -95,4 +109,6 @@ class FanbenchTests(SynchronousTestCase):
     def test_rate(self) -> None:
         """The same line after publishing at a rate."""
         found = native.timed(json.loads(self.LINE))
-        self.assertEqual((found.sent, found.p50_ms, found.p99_ms, found.missing), (3, 0.683, 0.971, 1))
+        self.assertEqual(
+            (found.sent, found.p50_ms, found.p99_ms, found.missing), (3, 0.683, 0.971, 1)
+        )

@@ -14,12 +14,16 @@ from feedd.reactor.batches import PATIENCE_SECONDS, Batches, Bounds
 
 
 class Case(SynchronousTestCase):
-    """Batches of three questions, two at once, five waiting; an answer is the question in capitals."""
+    """
+    Batches of three questions, two at once, five waiting; an answer is the question in capitals.
+    """
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.begun: list[tuple[list[str], Deferred[None]]] = []
-        self.batches: Batches[str, str] = Batches(self.answer, lambda: "full", self.clock, Bounds(3, 2, 5))
+        self.batches: Batches[str, str] = Batches(
+            self.answer, lambda: "full", self.clock, Bounds(3, 2, 5)
+        )
 
     async def answer(self, questions: Sequence[str]) -> list[str]:
         go_on: Deferred[None] = Deferred()
@@ -48,7 +52,10 @@ class Together(Case):
     """Who is asked with whom."""
 
     def test_one_turn(self) -> None:
-        """What is asked in one turn of the reactor is one batch, in its order, and each has their own answer."""
+        """
+        What is asked in one turn of the reactor is one batch, in its order, and each has their own
+        answer.
+        """
         asked = self.ask("ab")
         self.assertEqual(self.asked, [])
         self.clock.advance(0)
@@ -66,7 +73,10 @@ class Together(Case):
             self.assertEqual(self.successResultOf(asked), question.upper())
 
     def test_bounded(self) -> None:
-        """Batches are so long, and so many at once; the others wait their turn, the oldest first, and go together."""
+        """
+        Batches are so long, and so many at once; the others wait their turn, the oldest first, and
+        go together.
+        """
         asked = self.ask("abcde")
         self.clock.advance(0)
         asked += self.ask("fghij")
@@ -82,7 +92,10 @@ class Together(Case):
         self.assertEqual([self.successResultOf(each) for each in asked], list("ABCDEFGHIJ"))
 
     def test_no_room(self) -> None:
-        """Who finds no room to wait is told so at once; who waits is not disturbed, and room comes with the next batch."""
+        """
+        Who finds no room to wait is told so at once; who waits is not disturbed, and room comes
+        with the next batch.
+        """
         asked = self.ask("abcdex")
         self.assertEqual(self.successResultOf(asked.pop()), "full")
         self.clock.advance(0)
@@ -118,7 +131,10 @@ class Failing(Case):
     """A batch that fails."""
 
     def test_its_own(self) -> None:
-        """It fails those who are in it, and nobody else: the next batch is asked, and the error is not kept."""
+        """
+        It fails those who are in it, and nobody else: the next batch is asked, and the error is not
+        kept.
+        """
         asked = self.ask("abcde")
         self.clock.advance(0)
         later = self.ask("f")
@@ -131,7 +147,10 @@ class Failing(Case):
         self.assertEqual([self.successResultOf(each) for each in asked[3:] + later], list("DEF"))
 
     def test_after_long(self) -> None:
-        """One that took long to fail fails those too who wait behind it, so that nobody waits for a second time limit."""
+        """
+        One that took long to fail fails those too who wait behind it, so that nobody waits for a
+        second time limit.
+        """
         asked = self.ask("abcde")
         self.clock.advance(0)
         waiting = self.ask("fghi")
@@ -150,7 +169,9 @@ class Loads(SynchronousTestCase):
     """Batches of friend lists."""
 
     def test_bounds(self) -> None:
-        """So many viewers are asked for at once; past `max_waiting` a list is unavailable, counted."""
+        """
+        So many viewers are asked for at once; past `max_waiting` a list is unavailable, counted.
+        """
         clock, counters, sizes = Clock(), Counters(), []
 
         async def load_all(viewers: Sequence[int]) -> list[tuple[str, ...]]:

@@ -58,7 +58,9 @@ class CachedCase(SynchronousTestCase):
         ring.startService()
         self.addCleanup(self.end, ring)
         self.clock.advance(0)
-        return CachedFriends(ring, load, settings, self.counters, lambda: b"%d" % next(self.tokens), self.clock)
+        return CachedFriends(
+            ring, load, settings, self.counters, lambda: b"%d" % next(self.tokens), self.clock
+        )
 
     def end(self, ring: Ring) -> None:
         self.successResultOf(ring.stopService())
@@ -93,8 +95,14 @@ class Race(CachedCase):
         return answer
 
     def test_naive(self) -> None:
-        """Without a lease the fill puts the old list back: this is what the next test must be able to see."""
-        first, second = NaiveFriends(self.memcached, self.load), NaiveFriends(self.memcached, self.load)
+        """
+        Without a lease the fill puts the old list back: this is what the next test must be able to
+        see.
+        """
+        first, second = (
+            NaiveFriends(self.memcached, self.load),
+            NaiveFriends(self.memcached, self.load),
+        )
         self.assertEqual(self.drive(self.race(first, second)), ())
 
     def test_lease(self) -> None:
@@ -118,7 +126,10 @@ class Race(CachedCase):
         self.assertNotIn(b"cas " + KEY, self.memcached.heard)
 
     def test_lease_of_another(self) -> None:
-        """A reader who finds another's lease asks the database and fills nothing, also when the lease is over by then."""
+        """
+        A reader who finds another's lease asks the database and fills nothing, also when the lease
+        is over by then.
+        """
         first, second = self.process(self.load), self.process(self.load)
         (started, go_on), (started_too, go_on_too) = self.load.hold(), self.load.hold()
         early = start(first, "ann")
@@ -145,7 +156,10 @@ class Race(CachedCase):
         self.assertEqual(self.memcached.value(KEY), b"[]")
 
     def test_restarted_server(self) -> None:
-        """A lease from before the server's restart fills nothing, although the numbers of values start anew."""
+        """
+        A lease from before the server's restart fills nothing, although the numbers of values start
+        anew.
+        """
         friends = self.process(self.load)
         started, go_on = self.load.hold()
         asker = start(friends, "ann")
@@ -219,9 +233,17 @@ class Values(CachedCase):
 
     def test_key(self) -> None:
         """`friends_key` says where; a key that memcached does not take is hashed, not sent."""
-        cases = [("f.{user}.{x}", b"f.ann.{x}"), ("a b\r\nflush_all {user}", b"feedd:"), ("é{user}", b"feedd:")]
+        cases = [
+            ("f.{user}.{x}", b"f.ann.{x}"),
+            ("a b\r\nflush_all {user}", b"feedd:"),
+            ("é{user}", b"feedd:"),
+        ]
         for template, expected in cases:
             self.memcached.heard.clear()
             self.drive(self.process(self.load, Cache(friends_key=template)).of("ann"))
-            keys = {command.split()[1][: len(expected)] for command in self.memcached.heard if command != b"version"}
+            keys = {
+                command.split()[1][: len(expected)]
+                for command in self.memcached.heard
+                if command != b"version"
+            }
             self.assertEqual((template, keys), (template, {expected}))

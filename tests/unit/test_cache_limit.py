@@ -21,7 +21,10 @@ class Limits(SynchronousTestCase):
         self.limited = limited(self.answer, 2, self.clock, lambda: self.heard)
 
     def begin_behind(self, turns: int) -> None:
-        """Begin, on a reactor that reads something in each of the next `turns` turns after the time is over."""
+        """
+        Begin, on a reactor that reads something in each of the next `turns` turns after the time is
+        over.
+        """
         self.limited.cancel()
         self.failureResultOf(self.limited, CancelledError)
         self.clock.callLater(2, self.clock.callLater, 0, self.turn_brings, turns)
@@ -42,13 +45,19 @@ class Limits(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.limited), 1)
 
     def test_too_late(self) -> None:
-        """After it the answer is cancelled, and that is a `TimeoutError`, even if something came earlier."""
+        """
+        After it the answer is cancelled, and that is a `TimeoutError`, even if something came
+        earlier.
+        """
         self.heard = 7
         self.clock.advance(2)
         self.failureResultOf(self.limited, TimeoutError)
 
     def test_read_after_a_long_turn(self) -> None:
-        """What is read turn by turn is not too late, however many turns it takes: timers come first in a turn."""
+        """
+        What is read turn by turn is not too late, however many turns it takes: timers come first in
+        a turn.
+        """
         self.begin_behind(5)
         self.clock.advance(2)
         self.assertEqual(self.successResultOf(self.limited), 1)

@@ -38,7 +38,9 @@ class Local(SynchronousTestCase):
         self.clock = Clock()
         self.counters = Counters()
         self.load = Loader()
-        self.friends = LocalFriends(self.load, Cache(friends_seconds=300, max_entries=2), self.clock, self.counters)
+        self.friends = LocalFriends(
+            self.load, Cache(friends_seconds=300, max_entries=2), self.clock, self.counters
+        )
 
     def ask(self, *viewers: str) -> None:
         for viewer in viewers:

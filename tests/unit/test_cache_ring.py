@@ -43,7 +43,12 @@ class Places(SynchronousTestCase):
     def test_several(self) -> None:
         """Servers are separated by commas; the port may be left out."""
         url = "memcached://127.0.0.1:11212,cache-1.example.org,[::1]:11213,[fe80::1]/"
-        places = [("127.0.0.1", 11212), ("cache-1.example.org", 11211), ("::1", 11213), ("fe80::1", 11211)]
+        places = [
+            ("127.0.0.1", 11212),
+            ("cache-1.example.org", 11211),
+            ("::1", 11213),
+            ("fe80::1", 11211),
+        ]
         self.assertEqual(places_in(url), places)
 
     def test_wrong(self) -> None:
@@ -65,7 +70,9 @@ class Places(SynchronousTestCase):
     def test_connects(self) -> None:
         """Each server gets its number of connections, and a time limit."""
         reactor = MemoryReactorClock()
-        settings = Cache(url="memcached://127.0.0.1:11211,127.0.0.1:11212", connections=2, timeout_seconds=0.5)
+        settings = Cache(
+            url="memcached://127.0.0.1:11211,127.0.0.1:11212", connections=2, timeout_seconds=0.5
+        )
         ring = make_ring(reactor, settings, Counters())
         ring.startService()
         reactor.advance(0)
@@ -80,13 +87,17 @@ class Spread(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.memcached = {node_name("10.0.0.1", port): FakeMemcached(self.clock) for port in (11211, 11212, 11213)}
+        self.memcached = {
+            node_name("10.0.0.1", port): FakeMemcached(self.clock) for port in (11211, 11212, 11213)
+        }
         self.ring = self.made_ring(list(self.memcached))
         self.keys = [checked_key(f"feedd:friends:{number}") for number in range(3000)]
 
     def made_ring(self, names: list[str]) -> Ring:
         counters = Counters()
-        return Ring([Server(name, self.memcached[name], self.clock, Cache(), counters) for name in names])
+        return Ring(
+            [Server(name, self.memcached[name], self.clock, Cache(), counters) for name in names]
+        )
 
     def started(self) -> None:
         self.ring.startService()
@@ -107,12 +118,18 @@ class Spread(SynchronousTestCase):
                 self.assertEqual(fewer.server_of(key).address, address)
 
     def test_ketama(self) -> None:
-        """The ring is libmemcached's weighted ketama, computed here from its source (hosts.cc) a second time."""
+        """
+        The ring is libmemcached's weighted ketama, computed here from its source (hosts.cc) a
+        second time.
+        """
         points = []
         for name in self.memcached:
             for number in range(40):
                 digest = hashlib.md5(f"{name}-{number}".encode()).digest()
-                points += [(int.from_bytes(digest[part : part + 4], "little"), name) for part in (0, 4, 8, 12)]
+                points += [
+                    (int.from_bytes(digest[part : part + 4], "little"), name)
+                    for part in (0, 4, 8, 12)
+                ]
         points.sort()
         for key in self.keys[:300]:
             place = int.from_bytes(hashlib.md5(key).digest()[:4], "little")
@@ -123,7 +140,9 @@ class Spread(SynchronousTestCase):
         """The keys of a server that is away are asked of nobody else."""
         self.memcached["10.0.0.1:11212"].up = False
         self.started()
-        self.assertEqual((self.ring.up, self.ring.trouble), (False, "memcached 10.0.0.1:11212 away"))
+        self.assertEqual(
+            (self.ring.up, self.ring.trouble), (False, "memcached 10.0.0.1:11212 away")
+        )
         for key in self.keys[:100]:
             asked = Deferred.fromCoroutine(self.ring.read(key))
             self.clock.advance(0)
@@ -132,12 +151,16 @@ class Spread(SynchronousTestCase):
 
     def test_trouble(self) -> None:
         """All there: no trouble. All away: all are named."""
-        self.assertEqual(self.ring.trouble, "memcached 10.0.0.1, 10.0.0.1:11212, 10.0.0.1:11213 away")
+        self.assertEqual(
+            self.ring.trouble, "memcached 10.0.0.1, 10.0.0.1:11212, 10.0.0.1:11213 away"
+        )
         self.started()
         self.assertEqual((self.ring.up, self.ring.trouble), (True, ""))
 
     def test_forget(self) -> None:
-        """Every key is deleted where it lives; a server that is away holds up none of the others."""
+        """
+        Every key is deleted where it lives; a server that is away holds up none of the others.
+        """
         self.memcached["10.0.0.1"].up = False
         self.started()
         for key in self.keys:

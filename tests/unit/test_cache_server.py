@@ -1,4 +1,7 @@
-"""One memcached that is away, hangs, talks nonsense or is asked too much: it costs a miss, and soon not even time."""
+"""
+One memcached that is away, hangs, talks nonsense or is asked too much: it costs a miss, and soon
+not even time.
+"""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -71,7 +74,10 @@ class Asking(ServerCase):
         self.assertEqual(self.memcached.value(b"k"), b"v")
 
     def test_lease_taken(self) -> None:
-        """There is no lease where somebody else was first, nor over a value that has changed meanwhile."""
+        """
+        There is no lease where somebody else was first, nor over a value that has changed
+        meanwhile.
+        """
         self.memcached.put(b"k", b"other")
         self.assertEqual([self.lease(b"k"), self.lease(b"k", over=b"99")], [None, None])
         self.assertEqual(self.memcached.value(b"k"), b"other")
@@ -89,7 +95,10 @@ class Asking(ServerCase):
         self.clock.advance(0)
 
     def test_read_together(self) -> None:
-        """What is asked in one turn is one command for each hundred keys, and everybody has their own answer."""
+        """
+        What is asked in one turn is one command for each hundred keys, and everybody has their own
+        answer.
+        """
         keys = [b"k%d" % number for number in range(250)]
         for key in keys[::2]:
             self.memcached.put(key, b"of " + key)
@@ -97,10 +106,15 @@ class Asking(ServerCase):
         self.assertNotIn(b"gets k0", self.memcached.heard)
         self.clock.advance(0)
         self.assertEqual(
-            [words for words in self.memcached.heard if words != b"version"], [b"gets k0", b"gets k100", b"gets k200"]
+            [words for words in self.memcached.heard if words != b"version"],
+            [b"gets k0", b"gets k100", b"gets k200"],
         )
         found = [self.successResultOf(each).value for each in asked]
-        self.assertEqual(found, [b"of " + key if number % 2 == 0 else None for number, key in enumerate(keys)] + [b"of k0"])
+        self.assertEqual(
+            found,
+            [b"of " + key if number % 2 == 0 else None for number, key in enumerate(keys)]
+            + [b"of k0"],
+        )
 
     def test_too_many_reads(self) -> None:
         """Over the bound of keys that wait for their turn it is a miss at once, counted."""
@@ -114,22 +128,34 @@ class Asking(ServerCase):
         """Over the bound of outstanding commands it is a miss at once, counted."""
         wishes = [Wish(b"k%d" % number, b"mark", b"") for number in range(19)]
         others = [wish._replace(mark=b"other") for wish in wishes]
-        begun = [Deferred.fromCoroutine(self.server.lease_all(some, 10)) for some in (wishes, others)]
+        begun = [
+            Deferred.fromCoroutine(self.server.lease_all(some, 10)) for some in (wishes, others)
+        ]
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None)
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.lease_all(wishes, 10))), [])
+        self.assertEqual(
+            self.successResultOf(Deferred.fromCoroutine(self.server.lease_all(wishes, 10))), []
+        )
         self.assertEqual(self.counters["cache_busy"], 2)
         self.clock.advance(0)
         self.assertEqual(sum(len(self.successResultOf(each)) for each in begun), 19)
 
     def test_many_leases(self) -> None:
-        """They are taken and filled each for itself: one that another has, or that was deleted meanwhile, spoils no other."""
+        """
+        They are taken and filled each for itself: one that another has, or that was deleted
+        meanwhile, spoils no other.
+        """
         self.memcached.put(b"k7", b"lease of another")
         wishes = [Wish(b"k%d" % number, b"mark%d" % number, b"") for number in range(150)]
         leases = self.drive(self.server.lease_all(wishes, 10))
-        self.assertEqual([lease.key for lease in leases], [wish.key for wish in wishes if wish.key != b"k7"])
+        self.assertEqual(
+            [lease.key for lease in leases], [wish.key for wish in wishes if wish.key != b"k7"]
+        )
         self.assertEqual(sum(words.startswith(b"gets") for words in self.memcached.heard), 2)
         del self.memcached.items[b"k8"]
-        self.assertEqual(self.drive(self.server.fill_all({lease: b"v" + lease.key for lease in leases}, 300)), 148)
+        self.assertEqual(
+            self.drive(self.server.fill_all({lease: b"v" + lease.key for lease in leases}, 300)),
+            148,
+        )
         values = [self.memcached.value(wish.key) for wish in wishes]
         self.assertEqual(values[6:10], [b"vk6", b"lease of another", None, b"vk9"])
 
@@ -174,7 +200,9 @@ class Away(ServerCase):
         self.memcached.kill()
         pauses = []
         for _ in range(40):
-            [first, *_] = sorted(call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls())
+            [first, *_] = sorted(
+                call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls()
+            )
             pauses.append(first)
             self.clock.advance(first)
         self.assertTrue(0.1 <= pauses[0] <= 1.4, pauses[0])
@@ -188,11 +216,15 @@ class Away(ServerCase):
         self.memcached.up = True
         self.reconnect()
         self.memcached.kill()
-        soonest = min(call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls())
+        soonest = min(
+            call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls()
+        )
         self.assertTrue(soonest <= 1.2, soonest)
 
     def test_hung(self) -> None:
-        """The first askers wait for the time limit, and nobody after them, until it answers again."""
+        """
+        The first askers wait for the time limit, and nobody after them, until it answers again.
+        """
         self.memcached.hung = True
         asked = [self.begin(self.server.read(b"k")) for _ in range(3)]
         self.clock.advance(0.9)
@@ -200,7 +232,9 @@ class Away(ServerCase):
         self.clock.advance(0.1)
         self.assertEqual([self.successResultOf(each) for each in asked], [None] * 3)
         for _ in range(10):
-            self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None)
+            self.assertEqual(
+                self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None
+            )
             self.clock.advance(0.7)
         self.assertEqual(self.server.up, False)
         self.memcached.resume()
@@ -246,8 +280,12 @@ class Away(ServerCase):
             self.memcached.say = answer
             before = self.counters["cache_out_of_step"]
             asked = self.drive(self.server.read(b"k"))
-            self.assertIn((answer[:30], asked), [(answer[:30], None), (b"END\r\nEND\r\n", Item(None, b""))])
-            self.assertEqual((answer[:30], self.counters["cache_out_of_step"]), (answer[:30], before + 1))
+            self.assertIn(
+                (answer[:30], asked), [(answer[:30], None), (b"END\r\nEND\r\n", Item(None, b""))]
+            )
+            self.assertEqual(
+                (answer[:30], self.counters["cache_out_of_step"]), (answer[:30], before + 1)
+            )
             self.memcached.say = None
             self.reconnect()
             self.assertEqual((answer[:30], len(self.server._ready)), (answer[:30], 2))
@@ -290,7 +328,9 @@ class Forgetting(ServerCase):
 
     def test_pipelined_in_batches(self) -> None:
         """No more than a batch is under way at once."""
-        forgotten = Deferred.fromCoroutine(self.server.forget([b"k%d" % number for number in range(20)]))
+        forgotten = Deferred.fromCoroutine(
+            self.server.forget([b"k%d" % number for number in range(20)])
+        )
         self.assertEqual(self.memcached.heard.count(b"version"), 2)
         self.assertEqual(len(self.memcached.heard), 2 + 5)
         self.clock.advance(0)
@@ -324,7 +364,10 @@ class Forgetting(ServerCase):
         self.assertEqual(self.drive(self.server.read(b"k")), Item(None, b""))
 
     def test_away(self) -> None:
-        """With the server away it returns at once; the key is deleted when the server is back, before it is read."""
+        """
+        With the server away it returns at once; the key is deleted when the server is back, before
+        it is read.
+        """
         self.memcached.up = False
         for transport in list(self.memcached.transports):
             transport.end(ConnectionError())
@@ -337,7 +380,10 @@ class Forgetting(ServerCase):
         self.assertEqual(self.drive(self.server.read(b"k")), Item(None, b""))
 
     def test_hung(self) -> None:
-        """With the server hanging it returns after the time limit, counted, and the key is deleted later."""
+        """
+        With the server hanging it returns after the time limit, counted, and the key is deleted
+        later.
+        """
         self.memcached.put(b"k", b"old")
         self.memcached.hung = True
         forgotten = self.begin(self.server.forget([b"k"]))
@@ -364,7 +410,9 @@ class Forgetting(ServerCase):
         lease = self.lease(b"k")
         self.memcached.hung = True
         Deferred.fromCoroutine(self.server.forget([b"k"]))
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.fill_all({lease: b"v"}, 9))), 0)
+        self.assertEqual(
+            self.successResultOf(Deferred.fromCoroutine(self.server.fill_all({lease: b"v"}, 9))), 0
+        )
 
     def test_forgotten_before_its_turn(self) -> None:
         """A key that is forgotten between the question and its turn is not read."""

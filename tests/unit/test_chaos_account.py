@@ -1,4 +1,7 @@
-"""The chaos bench sees what it looks for: each kind of damage to a diary is a complaint, and a good diary has none."""
+"""
+The chaos bench sees what it looks for: each kind of damage to a diary is a complaint, and a good
+diary has none.
+"""
 
 import json
 
@@ -19,7 +22,13 @@ PEOPLE = People(
 def row(id: int, author: str, kind: str = "post", friend: str = "", at: float = 0.0) -> Row:
     """A row of the log."""
     body = {"friend": friend} if friend else {"text": str(id)}
-    return Row(id, author, kind, json.dumps([kind, author, None if friend else 7, body], sort_keys=True), at)
+    return Row(
+        id,
+        author,
+        kind,
+        json.dumps([kind, author, None if friend else 7, body], sort_keys=True),
+        at,
+    )
 
 
 def event(row: Row) -> dict[str, object]:
@@ -43,12 +52,17 @@ LOG = [
 class JudgeTests(SynchronousTestCase):
     """Ann's diary."""
 
-    def complaints(self, *answers: list[int], log: list[Row] = LOG, commits: dict[int, Commit] | None = None) -> list[str]:
+    def complaints(
+        self, *answers: list[int], log: list[Row] = LOG, commits: dict[int, Commit] | None = None
+    ) -> list[str]:
         """What is said of a diary with these answers."""
         diary, rows = Diary("ann"), {each.id: each for each in log}
         for ids in answers:
             diary.note([event(rows[id]) for id in ids], 200.0, (0.0, 0.0))
-        return [f"{each.kind} {each.id}" for each in judge(Truth(PEOPLE, log, commits or {}, []), [diary], [])]
+        return [
+            f"{each.kind} {each.id}"
+            for each in judge(Truth(PEOPLE, log, commits or {}, []), [diary], [])
+        ]
 
     def test_good(self) -> None:
         """Everything of friends, once, in order: no complaint."""
@@ -60,7 +74,10 @@ class JudgeTests(SynchronousTestCase):
 
     def test_beyond(self) -> None:
         """What the writer itself held too long is a case of its own."""
-        self.assertEqual(self.complaints([1, 2], [3, 4, 5], commits={8: Commit(103.0, 5.1, True)}), ["lost beyond S 8"])
+        self.assertEqual(
+            self.complaints([1, 2], [3, 4, 5], commits={8: Commit(103.0, 5.1, True)}),
+            ["lost beyond S 8"],
+        )
 
     def test_not_owed(self) -> None:
         """A fickle friend's event just before the end of the friendship may be missing."""
@@ -97,12 +114,17 @@ class JudgeTests(SynchronousTestCase):
         diary = Diary("ann")
         diary.note([event(log[0]) | {"body": "other"}, event(row(2, "bob"))], 200.0, (0.0, 0.0))
         found = judge(Truth(PEOPLE, log, {}, []), [diary], [])
-        self.assertEqual([(each.kind, each.id) for each in found], [("altered", 1), ("invented", 2)])
+        self.assertEqual(
+            [(each.kind, each.id) for each in found], [("altered", 1), ("invented", 2)]
+        )
 
     def test_deleted(self) -> None:
         """The body of a post that was deleted may be missing, that of another post may not."""
         for post, said in ((7, []), (8, [("altered", 1)])):
-            log = [row(1, "bob"), Row(2, "bob", "delete", json.dumps(["delete", "bob", post, {}]), 0.0)]
+            log = [
+                row(1, "bob"),
+                Row(2, "bob", "delete", json.dumps(["delete", "bob", post, {}]), 0.0),
+            ]
             diary = Diary("ann")
             diary.note([event(log[0]) | {"body": {}}, event(log[1])], 200.0, (0.0, 0.0))
             found = judge(Truth(PEOPLE, log, {}, []), [diary], [])
@@ -117,16 +139,23 @@ class JudgeTests(SynchronousTestCase):
 class LatenessTests(SynchronousTestCase):
     """From when a delivery is late."""
 
-    def late(self, excuses: str, used: float, at: float = 20.0, window: tuple[float, float] = (9.0, 18.0)) -> tuple[str, float]:
+    def late(
+        self, excuses: str, used: float, at: float = 20.0, window: tuple[float, float] = (9.0, 18.0)
+    ) -> tuple[str, float]:
         """The window and the lateness of an event that was committed at 10."""
         log = [row(1, "bob", at=10.0)]
         diary = Diary("ann")
         diary.note([event(log[0])], at, (used, 0.0))
-        delivery = Truth(PEOPLE, log, {}, [Window("fault", (excuses,), *window)]).delivery("ann", diary.given[0])
+        delivery = Truth(PEOPLE, log, {}, [Window("fault", (excuses,), *window)]).delivery(
+            "ann", diary.given[0]
+        )
         return delivery.window, delivery.late
 
     def test_excused(self) -> None:
-        """From the end of a fault of what everybody needs, or of the process that the viewer had asked."""
+        """
+        From the end of a fault of what everybody needs, or of the process that the viewer had
+        asked.
+        """
         self.assertEqual(self.late(EVERYBODY, 0.0), ("fault", 2.0))
         self.assertEqual(self.late("0", 11.0), ("fault", 2.0))
         self.assertEqual(self.late(EVERYBODY, 0.0, at=17.0), ("fault", 0.0))

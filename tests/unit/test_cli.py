@@ -15,7 +15,16 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd import __version__
-from feedd.cli import GRACE_SECONDS, Finding, check_pieces, main, probe_auth, probe_database, report, settled
+from feedd.cli import (
+    GRACE_SECONDS,
+    Finding,
+    check_pieces,
+    main,
+    probe_auth,
+    probe_database,
+    report,
+    settled,
+)
 from feedd.config import parse_config
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -73,8 +82,18 @@ class CommandLineTests(CommandCase):
         self.assertIn("/does/not/exist.toml", err)
 
     def test_usage(self) -> None:
-        """Without a command, with an unknown one, or with a wrong option it is said where there is help."""
-        for argv in ([], ["frob"], ["check", "--frob"], ["token"], ["token", "a", "b"], ["token", "a", "--seconds", "x"]):
+        """
+        Without a command, with an unknown one, or with a wrong option it is said where there is
+        help.
+        """
+        for argv in (
+            [],
+            ["frob"],
+            ["check", "--frob"],
+            ["token"],
+            ["token", "a", "b"],
+            ["token", "a", "--seconds", "x"],
+        ):
             code, out, err = self.run_main(*argv)
             self.assertEqual((code, out), (1, ""), argv)
             self.assertIn("--help", err)
@@ -116,7 +135,9 @@ class TokenTests(CommandCase):
         self.assertTrue(86330 <= far - near <= 86350)
 
     def test_refuses(self) -> None:
-        """No token for what is no user, for no time, or where tokens are not taken; never the secret."""
+        """
+        No token for what is no user, for no time, or where tokens are not taken; never the secret.
+        """
         demo = self.file("demo.toml", "")
         for argv, why in (
             (["al/ice", "--config", self.path], "not a user"),
@@ -128,8 +149,15 @@ class TokenTests(CommandCase):
             self.assertIn(why, err)
 
     def test_bad_secret(self) -> None:
-        """A secret that is missing, empty or too short is named by its file or its fault, and never shown."""
-        for secret, why in ((None, "key: No such file"), ("", "key: empty"), ("short-one", "needs 32")):
+        """
+        A secret that is missing, empty or too short is named by its file or its fault, and never
+        shown.
+        """
+        for secret, why in (
+            (None, "key: No such file"),
+            ("", "key: empty"),
+            ("short-one", "needs 32"),
+        ):
             os.unlink(self.folder / "key") if secret is None else self.file("key", secret)
             code, out, err = self.run_main("token", "alice", "--config", self.path)
             self.assertEqual((code, out), (1, ""))
@@ -141,7 +169,10 @@ class MigrateTests(CommandCase):
     """``feedd migrate``."""
 
     def test_migrate(self) -> None:
-        """It creates the tables, and the second time finds nothing to do; what the daemon may is no matter."""
+        """
+        It creates the tables, and the second time finds nothing to do; what the daemon may is no
+        matter.
+        """
         path = self.config('[store]\nurl = "sqlite:{folder}/feedd.sqlite"\nmigrate = false\n')
         code, out, err = self.run_main("migrate", "--config", path)
         self.assertEqual((code, err), (0, ""))
@@ -157,23 +188,33 @@ class CheckTests(CommandCase):
     def bad(self, text: str) -> dict[str, str]:
         """The findings that are bad, for this configuration."""
         config = parse_config(text.replace("{folder}", str(self.folder.absolute())))
-        return {finding.part: finding.trouble for finding in check_pieces(config, Clock()) if finding.trouble}
+        return {
+            finding.part: finding.trouble
+            for finding in check_pieces(config, Clock())
+            if finding.trouble
+        }
 
     def test_default(self) -> None:
         """The embedded default has nothing wrong with it."""
         self.assertEqual(self.bad(""), {})
 
     def test_every_piece(self) -> None:
-        """What is wrong with one piece does not hide what is wrong with the next; no password is shown."""
+        """
+        What is wrong with one piece does not hide what is wrong with the next; no password is
+        shown.
+        """
         text = (
             '[http]\nlisten = ["tcp:x:interface=127.0.0.1"]\n'
-            '[auth]\nmode = "token"\nsecret_file = "{folder}/no1"\nbackend_key_file = "{folder}/no2"\n'
+            '[auth]\nmode = "token"\nsecret_file = "{folder}/no1"\nbackend_key_file = '
+            '"{folder}/no2"\n'
             '[store]\nurl = "mysql://feedd:hush-hush@127.0.0.1/"\n'
             '[broker]\nurl = "amqp://guest:hush-hush@127.0.0.1:x/"\n'
             '[cache]\nurl = "memcached://127.0.0.1:99999"\n'
         )
         bad = self.bad(text)
-        self.assertEqual(list(bad), ["listen", "auth", "backend key", "database", "broker", "cache"])
+        self.assertEqual(
+            list(bad), ["listen", "auth", "backend key", "database", "broker", "cache"]
+        )
         self.assertIn("no1", bad["auth"])
         self.assertIn("no2", bad["backend key"])
         self.assertNotIn("hush-hush", str(bad))
@@ -187,7 +228,10 @@ class CheckTests(CommandCase):
         self.assertEqual(list(bad), ["database", "broker"])
 
     def test_database(self) -> None:
-        """A database without tables is well when the daemon may create them, and else needs ``feedd migrate``."""
+        """
+        A database without tables is well when the daemon may create them, and else needs ``feedd
+        migrate``.
+        """
         self.file("feedd.sqlite", "")
         text = f'[store]\nurl = "sqlite:{self.folder.absolute()}/feedd.sqlite"\n'
         self.assertEqual(self.result(probe_database(parse_config(text), Clock())), "")
@@ -196,7 +240,10 @@ class CheckTests(CommandCase):
 
     def test_no_database_file(self) -> None:
         """A file of SQLite that is not there yet is not made, and is well where it can be."""
-        for folder, well in ((self.folder.absolute(), True), (self.folder.absolute() / "nowhere", False)):
+        for folder, well in (
+            (self.folder.absolute(), True),
+            (self.folder.absolute() / "nowhere", False),
+        ):
             config = parse_config(f'[store]\nurl = "sqlite:{folder}/new.sqlite"\n')
             self.assertEqual(self.result(probe_database(config, Clock())) == "", well)
         self.assertEqual(list(self.folder.iterdir()), [])
@@ -220,7 +267,9 @@ class SettledTests(SynchronousTestCase):
         self.clock = Clock()
         self.service = MultiService()
         self.trouble = "not there"
-        self.waiting = Deferred.fromCoroutine(settled(self.clock, self.service, lambda: self.trouble, 1.0))
+        self.waiting = Deferred.fromCoroutine(
+            settled(self.clock, self.service, lambda: self.trouble, 1.0)
+        )
 
     def test_comes_up(self) -> None:
         """It ends as soon as there is no trouble any more, and what it started is stopped."""

@@ -83,7 +83,9 @@ class ParseTests(SynchronousTestCase):
         config = parse_config(FULL)
         for name, kind in SECTIONS.items():
             section, default = getattr(config, name), kind()
-            same = {f for f in section.__struct_fields__ if getattr(section, f) == getattr(default, f)}
+            same = {
+                f for f in section.__struct_fields__ if getattr(section, f) == getattr(default, f)
+            }
             self.assertEqual(same, {"listen"} if name == "http" else set())
 
     def test_frozen(self) -> None:
@@ -96,12 +98,19 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(parse_config("[poll]\nhold_seconds = 5").poll.hold_seconds, 5.0)
 
     def test_shared_port(self) -> None:
-        """Only TCP ports can be shared: not a socket in the file system, nor TLS; of several listeners each must be one."""
+        """
+        Only TCP ports can be shared: not a socket in the file system, nor TLS; of several listeners
+        each must be one.
+        """
         listen = 'reuse_port = true\nlisten = ["tcp:1:interface=127.0.0.1", "{}"]'
         for endpoint in ("unix:/run/feedd.sock", "ssl:2:interface=127.0.0.1", "2"):
-            text = "[http]\n" + listen.format(endpoint) + '\n[auth]\nmode = "token"\nsecret_file = "x"'
+            text = (
+                "[http]\n" + listen.format(endpoint) + '\n[auth]\nmode = "token"\nsecret_file = "x"'
+            )
             self.assert_mistake(text, "http.reuse_port")
-        self.assertTrue(parse_config("[http]\n" + listen.format("tcp6:2:interface=\\\\:\\\\:1")).http.reuse_port)
+        self.assertTrue(
+            parse_config("[http]\n" + listen.format("tcp6:2:interface=\\\\:\\\\:1")).http.reuse_port
+        )
 
     def test_not_toml(self) -> None:
         """What is not TOML is one mistake, with its line."""
@@ -110,17 +119,26 @@ class ParseTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """Unknown sections and keys are mistakes."""
-        self.assert_mistake("top = 1\n[htp]\n[http]\nlissten = []", "[top] is not", "[htp] is not", "http.lissten is not")
+        self.assert_mistake(
+            "top = 1\n[htp]\n[http]\nlissten = []",
+            "[top] is not",
+            "[htp] is not",
+            "http.lissten is not",
+        )
 
     def test_not_a_table(self) -> None:
         """A section must be a table."""
-        self.assert_mistake("http = 1\n[[poll]]\nhold_seconds = 1", "[http] must be", "[poll] must be")
+        self.assert_mistake(
+            "http = 1\n[[poll]]\nhold_seconds = 1", "[http] must be", "[poll] must be"
+        )
 
     def test_wrong_types(self) -> None:
         """A value of the wrong type is a mistake that names its key."""
         for key, value in {
-            "http.listen": '"tcp:8080"', "http.max_connections": "1.5", "poll.hold_seconds": '"50"', "poll.max_pending": "true",
-            "store.migrate": "1", "auth.cookie": "1", "broker.shards": "1979-05-27", "cache.friends_seconds": "[1]",
+            "http.listen": '"tcp:8080"', "http.max_connections": "1.5",
+            "poll.hold_seconds": '"50"', "poll.max_pending": "true",
+            "store.migrate": "1", "auth.cookie": "1", "broker.shards": "1979-05-27",
+            "cache.friends_seconds": "[1]",
         }.items():  # fmt: skip
             section, name = key.split(".")
             self.assert_mistake(f"[{section}]\n{name} = {value}", key)
@@ -128,9 +146,12 @@ class ParseTests(SynchronousTestCase):
     def test_out_of_range(self) -> None:
         """A number outside of its limits is a mistake that names its key."""
         for key, value in {
-            "http.max_body_bytes": "1023", "poll.hold_seconds": "0", "poll.linger_seconds": "-1", "poll.max_pending": "0",
-            "store.settle_seconds": "nan", "store.tail_seconds": "inf", "store.threads": "201", "broker.shards": "65537",
-            "broker.heartbeat_seconds": "-1", "cache.connections": "0", "auth.cache_seconds": "3601",
+            "http.max_body_bytes": "1023", "poll.hold_seconds": "0", "poll.linger_seconds": "-1",
+            "poll.max_pending": "0",
+            "store.settle_seconds": "nan", "store.tail_seconds": "inf", "store.threads": "201",
+            "broker.shards": "65537",
+            "broker.heartbeat_seconds": "-1", "cache.connections": "0",
+            "auth.cache_seconds": "3601",
             "store.keep_days": "-1",
         }.items():  # fmt: skip
             section, name = key.split(".")
@@ -138,7 +159,10 @@ class ParseTests(SynchronousTestCase):
 
     def test_all_at_once(self) -> None:
         """One mistake does not hide the next."""
-        text = '[zap]\n[http]\nlisten = []\nnope = 1\n[poll]\nhold_seconds = "x"\n[store]\nurl = "oracle:x"\n'
+        text = (
+            '[zap]\n[http]\nlisten = []\nnope = 1\n[poll]\nhold_seconds = "x"\n[store]\nurl '
+            '= "oracle:x"\n'
+        )
         text += '[cache]\nfriends_key = "f"'
         self.assert_mistake(
             text,
@@ -154,7 +178,9 @@ class ParseTests(SynchronousTestCase):
         """A URL of a kind that no part understands is a mistake."""
         for part in ("store", "broker", "cache"):
             for url in ("", "http://x", "://", "SQLITE:x"):
-                self.assert_mistake(f'[{part}]\nurl = "{url}"', f"{part}.url must start with one of ")
+                self.assert_mistake(
+                    f'[{part}]\nurl = "{url}"', f"{part}.url must start with one of "
+                )
 
     def test_origins(self) -> None:
         """An allowed origin is a scheme, a host and perhaps a port; never a pattern or a path."""
@@ -189,7 +215,10 @@ class ParseTests(SynchronousTestCase):
 
     def test_demo_in_public(self) -> None:
         """Demo logins are refused when one listener can be reached from elsewhere."""
-        self.assert_mistake('[http]\nlisten = ["tcp:1:interface=127.0.0.1", "tcp:8080"]', "auth.mode demo is refused")
+        self.assert_mistake(
+            '[http]\nlisten = ["tcp:1:interface=127.0.0.1", "tcp:8080"]',
+            "auth.mode demo is refused",
+        )
 
     def test_public_with_tokens(self) -> None:
         """With real logins any listener is welcome."""
@@ -209,8 +238,10 @@ class LoopbackTests(SynchronousTestCase):
     def test_only_this_machine(self) -> None:
         """Loopback addresses and UNIX sockets are reached from this machine only."""
         for endpoint in (
-            "tcp:8080:interface=127.0.0.1", "tcp:interface=127.0.0.1:port=8080", "tcp:8080:interface=127.9.9.9:backlog=5",
-            r"tcp6:8080:interface=\:\:1", r"tcp:8080:interface=\:\:1", "ssl:443:privateKey=k.pem:interface=127.0.0.1",
+            "tcp:8080:interface=127.0.0.1", "tcp:interface=127.0.0.1:port=8080",
+            "tcp:8080:interface=127.9.9.9:backlog=5",
+            r"tcp6:8080:interface=\:\:1", r"tcp:8080:interface=\:\:1",
+            "ssl:443:privateKey=k.pem:interface=127.0.0.1",
             "unix:/run/feedd.sock", "unix:/run/feedd.sock:mode=660",
         ):  # fmt: skip
             self.assertTrue(is_loopback(endpoint), endpoint)
@@ -218,11 +249,15 @@ class LoopbackTests(SynchronousTestCase):
     def test_everybody(self) -> None:
         """All else may be reached from elsewhere."""
         for endpoint in (
-            "", "tcp:8080", "tcp6:8080", "ssl:443", "tcp:8080:interface=0.0.0.0", r"tcp6:8080:interface=\:\:",
+            "", "tcp:8080", "tcp6:8080", "ssl:443", "tcp:8080:interface=0.0.0.0",
+            r"tcp6:8080:interface=\:\:",
             "tcp:8080:interface=",
-            "tcp:8080:interface=127.0.0.1.evil.org", "tcp:8080:interface=127.evil.org", "tcp:8080:interface=10.0.0.1",
-            "tcp:8080:interface=1127.0.0.1", r"tcp6:8080:interface=\:\:11", "tcp:8080:xinterface=127.0.0.1", "tcp:127.0.0.1",
-            "systemd:domain=INET:index=0", "tcp:8080:interface=localhost", "tcp:8080:interface=127.0.0.1\n", "unixy:8080",
+            "tcp:8080:interface=127.0.0.1.evil.org", "tcp:8080:interface=127.evil.org",
+            "tcp:8080:interface=10.0.0.1",
+            "tcp:8080:interface=1127.0.0.1", r"tcp6:8080:interface=\:\:11",
+            "tcp:8080:xinterface=127.0.0.1", "tcp:127.0.0.1",
+            "systemd:domain=INET:index=0", "tcp:8080:interface=localhost",
+            "tcp:8080:interface=127.0.0.1\n", "unixy:8080",
         ):  # fmt: skip
             self.assertFalse(is_loopback(endpoint), endpoint)
 

@@ -53,9 +53,11 @@ class CursorTests(SynchronousTestCase):
     def test_malformed(self) -> None:
         """A cursor cut in half, or of any other form, is refused."""
         for text in (
-            "", "k3", "k3.", ".1", "k3.1.", "k3.1..2", "k3.-1", "k3.1~", "k3.x", "k 3.1", "k3.1~a~b", "k3.1\n", "k3.1~a\n",
+            "", "k3", "k3.", ".1", "k3.1.", "k3.1..2", "k3.-1", "k3.1~", "k3.x", "k 3.1",
+            "k3.1~a~b", "k3.1\n", "k3.1~a\n",
             "k3.1.2 ",
-            "k3.٣", "k3.1~é", "k3.1~" + "a" * 33, "k" * 17 + ".1", "k3." + "1" * 19, "\0", "k3.+1", "k3.1e3", "k3.0x1",
+            "k3.٣", "k3.1~é", "k3.1~" + "a" * 33, "k" * 17 + ".1", "k3." + "1" * 19, "\0",
+            "k3.+1", "k3.1e3", "k3.0x1",
         ):  # fmt: skip
             with self.assertRaises(BadCursor, msg=text):
                 parse_cursor(text)

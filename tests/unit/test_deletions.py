@@ -13,7 +13,14 @@ from tests.unit.core import CoreCase, Heard, ids, post
 
 def about(id: int, kind: str, number: int = 7, author: str = "bob") -> Event:
     """An event of post `number`."""
-    return make_event(id, kind, author, number, b"{}" if kind == "delete" else b'{"text":"secret"}', 1_700_000_000_000)
+    return make_event(
+        id,
+        kind,
+        author,
+        number,
+        b"{}" if kind == "delete" else b'{"text":"secret"}',
+        1_700_000_000_000,
+    )
 
 
 def told(events: list[Event] | None) -> list[tuple[int, object]]:
@@ -31,7 +38,9 @@ class BodyTests(SynchronousTestCase):
     def test_only_the_body_goes(self) -> None:
         """Id, kind, author, post and time stay."""
         event = stored_event(3, "edit", "bob", 7, b'{"text": "secret"}', 1_700_000_000_123)
-        self.assertEqual(without_body(event), stored_event(3, "edit", "bob", 7, b"{}", 1_700_000_000_123))
+        self.assertEqual(
+            without_body(event), stored_event(3, "edit", "bob", 7, b"{}", 1_700_000_000_123)
+        )
 
 
 class RecentTests(SynchronousTestCase):
@@ -50,7 +59,9 @@ class RecentTests(SynchronousTestCase):
         return told(self.log.after(id, (), {"bob", "eve"}))
 
     def test_in_memory(self) -> None:
-        """What memory holds of a post is told without its body once it is deleted, each id still once."""
+        """
+        What memory holds of a post is told without its body once it is deleted, each id still once.
+        """
         self.offer(about(1, "post"), about(2, "edit"), about(3, "delete"))
         self.assertEqual(self.after(), [(1, {}), (2, {}), (3, {})])
         self.assertEqual(self.after(), [(1, {}), (2, {}), (3, {})])
@@ -74,7 +85,10 @@ class RecentTests(SynchronousTestCase):
         self.assertEqual(self.log.shown(about(1, "post")), about(1, "post"))
 
     def test_restored(self) -> None:
-        """What a site says of a post after its deletion is told, and deletions in any order count by id."""
+        """
+        What a site says of a post after its deletion is told, and deletions in any order count by
+        id.
+        """
         self.offer(about(4, "delete"), about(2, "delete"), about(5, "post"), about(3, "edit"))
         self.assertEqual(self.after(), [(2, {}), (3, {}), (4, {}), (5, SECRET)])
 
@@ -86,7 +100,11 @@ class RecentTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """A deletion is forgotten with its event."""
-        self.offer(about(1, "delete", 7), about(2, "delete", 7), *(about(id, "delete", id) for id in range(3, 1000)))
+        self.offer(
+            about(1, "delete", 7),
+            about(2, "delete", 7),
+            *(about(id, "delete", id) for id in range(3, 1000)),
+        )
         self.assertLessEqual(len(self.log._deletions), 10)
         self.assertEqual(self.log.shown(about(1, "post")), about(1, "post"))
 
@@ -106,9 +124,22 @@ class PendingTests(SynchronousTestCase):
 
     def test_pending(self) -> None:
         """What is pending of a post loses its body when the post is deleted; the rest does not."""
-        self.push(about(1, "post"), about(2, "edit"), about(3, "post", 8), about(4, "post", author="eve"))
+        self.push(
+            about(1, "post"), about(2, "edit"), about(3, "post", 8), about(4, "post", author="eve")
+        )
         self.push(post(-5), about(9, "post"), about(6, "delete"))
-        self.assertEqual(self.take(), [(-5, {"text": "hi"}), (1, {}), (2, {}), (3, SECRET), (4, SECRET), (6, {}), (9, SECRET)])
+        self.assertEqual(
+            self.take(),
+            [
+                (-5, {"text": "hi"}),
+                (1, {}),
+                (2, {}),
+                (3, SECRET),
+                (4, SECRET),
+                (6, {}),
+                (9, SECRET),
+            ],
+        )
 
     def test_a_deletion_that_the_viewer_has(self) -> None:
         """The same for a deletion that another process has told them already."""
@@ -119,7 +150,10 @@ class PendingTests(SynchronousTestCase):
 
     def test_a_deletion_of_nothing(self) -> None:
         """A deletion that names no post deletes none."""
-        self.push(make_event(1, "post", "bob", None, b'{"text":"secret"}', 0), make_event(2, "delete", "bob", None, b"{}", 0))
+        self.push(
+            make_event(1, "post", "bob", None, b'{"text":"secret"}', 0),
+            make_event(2, "delete", "bob", None, b"{}", 0),
+        )
         self.assertEqual(self.take(), [(1, SECRET), (2, {})])
 
 
@@ -160,7 +194,9 @@ class ReadingTests(CoreCase):
         """A cold poll finds no body, be it in memory or in the database."""
         self.now(self.posting.delete("bob", self.secret()))
         for _ in range(2):
-            self.assertEqual(told(self.now(self.reading.cold("al", "k1.0")).events)[:2], [(1, {}), (2, {})])
+            self.assertEqual(
+                told(self.now(self.reading.cold("al", "k1.0")).events)[:2], [(1, {}), (2, {})]
+            )
             self.commit("eve", 20)
             self.tick()
 

@@ -18,7 +18,14 @@ WARNING = 2
 
 def parse(text: str) -> None:
     """Raise `SystemMessage` at the first thing that docutils would warn of."""
-    publish_doctree(text, settings_overrides={"halt_level": WARNING, "report_level": WARNING, "warning_stream": False})
+    publish_doctree(
+        text,
+        settings_overrides={
+            "halt_level": WARNING,
+            "report_level": WARNING,
+            "warning_stream": False,
+        },
+    )
 
 
 COUNTING = {"add", "complain", "_complain", "_dropped", "_count"}
@@ -27,7 +34,9 @@ COUNTING = {"add", "complain", "_complain", "_dropped", "_count"}
 
 def counters(source: str) -> set[str]:
     """The counters that a module counts."""
-    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args)
+    calls = (
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args
+    )
     return {
         call.args[0].value
         for call in calls
@@ -62,19 +71,31 @@ class DocumentTests(SynchronousTestCase):
     def test_settings(self) -> None:
         """A setting that a document names exists."""
         for path in DOCUMENTS:
-            for section, name in re.findall(rf"``({'|'.join(SECTIONS)})\.([a-z_]+)\b(?!\.)", path.read_text()):
+            for section, name in re.findall(
+                rf"``({'|'.join(SECTIONS)})\.([a-z_]+)\b(?!\.)", path.read_text()
+            ):
                 known = name in SECTIONS[section].__struct_fields__ or name == "py"
                 self.assertTrue(known, f"{path.name} names {section}.{name}")
 
     def test_counters(self) -> None:
         """docs/operations.rst has every counter of the code, in order, and no other."""
-        known = set().union(*(counters(path.read_text()) for path in (ROOT / "feedd").rglob("*.py")))
+        known = set().union(
+            *(counters(path.read_text()) for path in (ROOT / "feedd").rglob("*.py"))
+        )
         text = (ROOT / "docs/operations.rst").read_text()
-        self.assertEqual(re.findall(r"^``([a-z]+_[a-z_]+)``[ *]", text, re.MULTILINE), sorted(known))
+        self.assertEqual(
+            re.findall(r"^``([a-z]+_[a-z_]+)``[ *]", text, re.MULTILINE), sorted(known)
+        )
 
     def test_errors(self) -> None:
         """docs/protocol.rst has every error code with its status, and no other."""
         text = (ROOT / "docs/protocol.rst").read_text()
-        told = {(int(status), code) for status, code in re.findall(r"^(\d{3})    ``(\w+)``", text, re.MULTILINE)}
-        known = {(status, code) for _, status, code in _TABLE} | {(500, "internal"), (503, "unavailable")}
+        told = {
+            (int(status), code)
+            for status, code in re.findall(r"^(\d{3})    ``(\w+)``", text, re.MULTILINE)
+        }
+        known = {(status, code) for _, status, code in _TABLE} | {
+            (500, "internal"),
+            (503, "unavailable"),
+        }
         self.assertEqual(told, known)

@@ -28,22 +28,32 @@ class MakeTests(SynchronousTestCase):
     def test_json(self) -> None:
         """An event's JSON holds its fields in the order of the protocol."""
         event = make_event(7, "post", "bob", 3, b'{"text":"hi"}', 5)
-        self.assertEqual(event.json, b'{"id":7,"kind":"post","author":"bob","post":3,"body":{"text":"hi"},"at":5}')
+        self.assertEqual(
+            event.json,
+            b'{"id":7,"kind":"post","author":"bob","post":3,"body":{"text":"hi"},"at":5}',
+        )
 
     def test_no_post(self) -> None:
         """An event that speaks of no post says null."""
         self.assertIsNone(json.loads(make_event(7, "message", "bob", None, b"1", 5).json)["post"])
 
     def test_hostile_text(self) -> None:
-        """Emoji, U+2028, U+2029, </script> and NUL come back as they were, and stand safely in a script."""
+        """
+        Emoji, U+2028, U+2029, </script> and NUL come back as they were, and stand safely in a
+        script.
+        """
         text = "héllo 😀 </script><!-- \u2028\u2029\0"
-        made = make_event(7, "post", "bob", 3, json.dumps({"text": text}, ensure_ascii=False).encode(), 5).json
+        made = make_event(
+            7, "post", "bob", 3, json.dumps({"text": text}, ensure_ascii=False).encode(), 5
+        ).json
         self.assertEqual(json.loads(made)["body"]["text"], text)
         for forbidden in (b"<", "\u2028".encode(), "\u2029".encode(), b"\0"):
             self.assertNotIn(forbidden, made)
 
     def test_line_breaks(self) -> None:
-        """Line breaks between tokens become spaces, so that the event is one line of an event stream."""
+        """
+        Line breaks between tokens become spaces, so that the event is one line of an event stream.
+        """
         self.assertEqual(safe_json(b'{\r\n"a":\n"\\n"\r}'), b'{  "a": "\\n" }')
 
     def test_neighbours_of_line_separators(self) -> None:
@@ -56,12 +66,23 @@ class MakeTests(SynchronousTestCase):
 
     def test_friend_missing(self) -> None:
         """A friend change that names nobody, or no user, is unreadable."""
-        for body in (b"{}", b'{"friend":1}', b'{"friend":"a b"}', b'{"friend":""}', b"[]", b"{", b'{"friend":"\xff"}'):
+        for body in (
+            b"{}",
+            b'{"friend":1}',
+            b'{"friend":"a b"}',
+            b'{"friend":""}',
+            b"[]",
+            b"{",
+            b'{"friend":"\xff"}',
+        ):
             with self.assertRaises(UnreadableEvent, msg=body):
                 make_event(7, "friend", "bob", None, body, 5)
 
     def test_users(self) -> None:
-        """A user is 1-64 characters of A-Z a-z 0-9 _ - and nothing else, not even a line break at the end."""
+        """
+        A user is 1-64 characters of A-Z a-z 0-9 _ - and nothing else, not even a line break at the
+        end.
+        """
         for name in ("a", "A_z-9", "x" * 64):
             self.assertTrue(is_user(name), name)
         for name in ("", "x" * 65, "a b", "é", "a\n", "a/b", "a.b", "٣"):
@@ -73,13 +94,29 @@ class CheckTests(SynchronousTestCase):
 
     def test_not_json(self) -> None:
         """What is not one JSON document in UTF-8 is unreadable."""
-        for text in (b"", b"{", b"{} {}", b"NaN", b"'a'", b'"\n"', b'"\0"', b'"\xff"', b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}"):
+        for text in (
+            b"",
+            b"{",
+            b"{} {}",
+            b"NaN",
+            b"'a'",
+            b'"\n"',
+            b'"\0"',
+            b'"\xff"',
+            b'"\xed\xa0\x80"',
+            b"\xef\xbb\xbf{}",
+        ):
             with self.assertRaises(UnreadableEvent, msg=text):
                 check_json(text)
 
     def test_lone_surrogates(self) -> None:
         """An escaped half of a surrogate pair, which no UTF-8 can hold, is unreadable."""
-        for text in (b'"\\ud800"', b'"\\ud800 and more text"', b'"\\udc00 and more text"', b'"\\ud800\\ud800"'):
+        for text in (
+            b'"\\ud800"',
+            b'"\\ud800 and more text"',
+            b'"\\udc00 and more text"',
+            b'"\\ud800\\ud800"',
+        ):
             with self.assertRaises(UnreadableEvent, msg=text):
                 check_json(text)
 
@@ -98,7 +135,9 @@ class CheckTests(SynchronousTestCase):
 
     def test_stored(self) -> None:
         """A row of the log becomes its event."""
-        self.assertEqual(stored_event(7, "post", "bob", 3, b"{}", 5), make_event(7, "post", "bob", 3, b"{}", 5))
+        self.assertEqual(
+            stored_event(7, "post", "bob", 3, b"{}", 5), make_event(7, "post", "bob", 3, b"{}", 5)
+        )
 
     def test_stored_wrong(self) -> None:
         """A row that a site's writer got wrong is unreadable, whichever column it is."""
@@ -126,8 +165,13 @@ class ParseTests(SynchronousTestCase):
 
     def test_reordered(self) -> None:
         """Another writer's order, spaces, line breaks and extra fields change nothing."""
-        data = b'{"extra": [1],\n "at": 5, "body": {"text":\n"hi"}, "post": 3, "author": "bob", "kind": "post", "id": 7}'
-        self.assertEqual(parse_event(data, "bob"), make_event(7, "post", "bob", 3, b'{"text": "hi"}', 5))
+        data = (
+            b'{"extra": [1],\n "at": 5, "body": {"text":\n"hi"}, "post": 3, "author": "bob", '
+            b'"kind": "post", "id": 7}'
+        )
+        self.assertEqual(
+            parse_event(data, "bob"), make_event(7, "post", "bob", 3, b'{"text": "hi"}', 5)
+        )
 
     def test_no_post(self) -> None:
         """The post may be left out."""
@@ -145,7 +189,14 @@ class ParseTests(SynchronousTestCase):
 
     def test_other_shapes(self) -> None:
         """A document of any other shape is no event."""
-        for data in (b'{"message": "This is the message payload"}', b"[]", b"1", b"null", b'"x"', b"{}"):
+        for data in (
+            b'{"message": "This is the message payload"}',
+            b"[]",
+            b"1",
+            b"null",
+            b'"x"',
+            b"{}",
+        ):
             self.assertIsNone(parse_event(data, "bob"), data)
 
     def test_wrong_fields(self) -> None:
@@ -189,11 +240,18 @@ class ForeignTests(SynchronousTestCase):
 
     def test_same_id_everywhere(self) -> None:
         """Every process gives the same message the same id, whenever it arrives."""
-        self.assertEqual(foreign_message(b"1", "bob", b"m1", 5).id, foreign_message(b"1", "bob", b"m1", 6).id)
+        self.assertEqual(
+            foreign_message(b"1", "bob", b"m1", 5).id, foreign_message(b"1", "bob", b"m1", 6).id
+        )
 
     def test_ids_differ(self) -> None:
         """Other message ids, authors, times or contents make other ids."""
-        args = [(b"1", "bob", b"m1", 5), (b"1", "bob", b"m2", 5), (b"1", "al", b"m1", 5), (b"1", "bob", b"", 5)]
+        args = [
+            (b"1", "bob", b"m1", 5),
+            (b"1", "bob", b"m2", 5),
+            (b"1", "al", b"m1", 5),
+            (b"1", "bob", b"", 5),
+        ]
         args += [(b"1", "bob", b"", 6), (b"2", "bob", b"", 6)]
         self.assertEqual(len({foreign_message(*arg).id for arg in args}), len(args))
 

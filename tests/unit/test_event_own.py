@@ -1,5 +1,6 @@
 """
-The short way to read feedd's own events against the plain one: whatever comes in, nobody can tell them apart.
+The short way to read feedd's own events against the plain one: whatever comes in, nobody can tell
+them apart.
 
 FEEDD_EXAMPLES=5000 makes it long, and different every time.
 """
@@ -28,7 +29,13 @@ FRIEND = make_event(8, "friend", "bob", None, b'{"friend":"al"}', 5).json
 
 texts = st.text(st.sampled_from('ab<>\u2028\u2029é😀"\\\n\0/{}[],:'), max_size=8)
 values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.sampled_from([2**63, 10**40, -1.5, 1e300]), texts),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.sampled_from([2**63, 10**40, -1.5, 1e300]),
+        texts,
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
     max_leaves=8,
 )
@@ -43,12 +50,15 @@ bodies = st.builds(
     st.sampled_from(["", "", "", " ", "\r"]),
 )
 numbers = st.sampled_from(
-    ["0", "1", "7", "-1", "01", "1.0", "1e3", "true", "null", '"7"', "999999999999999", "1000000000000000", "9007199254740991",
+    ["0", "1", "7", "-1", "01", "1.0", "1e3", "true", "null", '"7"', "999999999999999",
+     "1000000000000000", "9007199254740991",
      "9007199254740992", "18446744073709551616", "1" + "0" * 40, "1" * 5000]
 )  # fmt: skip
 documents = st.builds(
     lambda id, kind, author, post, body, at: (
-        f'{{"id":{id},"kind":"{kind}","author":"{author}","post":{post},"body":'.encode() + body + f',"at":{at}}}'.encode()
+        f'{{"id":{id},"kind":"{kind}","author":"{author}","post":{post},"body":'.encode()
+        + body
+        + f',"at":{at}}}'.encode()
     ),
     numbers,
     st.sampled_from([*sorted(KINDS), "posts", ""]),
@@ -58,10 +68,13 @@ documents = st.builds(
     numbers,
 )
 fragments = st.sampled_from(
-    [b"", b"<", "\u2028".encode(), b"\xe2\x80", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\\ud83d\\ude00", b" ", b"\n", b"\r\n",
+    [b"", b"<", "\u2028".encode(), b"\xe2\x80", b"\xff", b"\xed\xa0\x80", b"\\ud800",
+     b"\\ud83d\\ude00", b" ", b"\n", b"\r\n",
      b"\0",
-     b",", b"{", b"}", b"[", b"]", b'"', b"\\", b'"at":6,', b'"body":2,', b'"id":9,', b',"at":5}', b'"author":"eve",',
-     b'"x":1,', b"1", b"0", b"-", b"NaN", b"\xef\xbb\xbf", b'{"a":' * 90, b"[" * 150, b"[" * 100_000]
+     b",", b"{", b"}", b"[", b"]", b'"', b"\\", b'"at":6,', b'"body":2,', b'"id":9,', b',"at":5}',
+     b'"author":"eve",',
+     b'"x":1,', b"1", b"0", b"-", b"NaN", b"\xef\xbb\xbf", b'{"a":' * 90, b"[" * 150,
+     b"[" * 100_000]
 )  # fmt: skip
 cuts = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), fragments), max_size=3)
 
@@ -94,7 +107,9 @@ class SameTests(SynchronousTestCase):
 
     @PROFILE
     @given(bodies, st.sampled_from(sorted(KINDS)), cuts, st.sampled_from(["bob", "eve", None]))
-    def test_mutations(self, body: bytes, kind: str, cuts: list[tuple[int, int, bytes]], author: str | None) -> None:
+    def test_mutations(
+        self, body: bytes, kind: str, cuts: list[tuple[int, int, bytes]], author: str | None
+    ) -> None:
         """What feedd writes, with some bytes taken out and others put in."""
         try:
             data = make_event(7, kind, "bob", 3, body, 5).json
@@ -107,11 +122,23 @@ class SameTests(SynchronousTestCase):
 
     def test_hidden_fields(self) -> None:
         """A body that seems to end early or hides another field is no body."""
-        for body in (b'1,"body":2', b'1,"x":{"at":1}', b'1,"id":9', b'{},"author":"eve"', b"", b"1 1", b'"', b'1,"at":5},{'):
+        for body in (
+            b'1,"body":2',
+            b'1,"x":{"at":1}',
+            b'1,"id":9',
+            b'{},"author":"eve"',
+            b"",
+            b"1 1",
+            b'"',
+            b'1,"at":5},{',
+        ):
             self.same(OWN.replace(b'{"text":"hi"}', body), "bob")
 
     def test_deep(self) -> None:
-        """Deeply nested bodies; where exactly the parser gives up depends on the stack, not on the document."""
+        """
+        Deeply nested bodies; where exactly the parser gives up depends on the stack, not on the
+        document.
+        """
         for depth in (1, 100, 800, 1_100, 100_000):
             self.same(OWN.replace(b'{"text":"hi"}', b"[" * depth + b"]" * depth), "bob")
 
@@ -121,4 +148,6 @@ class SameTests(SynchronousTestCase):
         for kind in KINDS - {"friend", "unfriend"}:
             event = make_event(7, kind, "bob", 3, '{"text":"😀 </b> \u2028 [{"}'.encode(), 5)
             self.assertEqual(parse_event(event.json, "bob"), event)
-        self.assertEqual(parse_event(FRIEND, None), make_event(8, "friend", "bob", None, b'{"friend":"al"}', 5))
+        self.assertEqual(
+            parse_event(FRIEND, None), make_event(8, "friend", "bob", None, b'{"friend":"al"}', 5)
+        )

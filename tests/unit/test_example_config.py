@@ -39,7 +39,10 @@ class ExampleConfigTests(SynchronousTestCase):
     def test_names_every_setting(self) -> None:
         """Every setting of every section is there, in the order of the code."""
         named = {section: list(table) for section, table in self.tables.items()}
-        known = {name: [field.name for field in msgspec.structs.fields(kind)] for name, kind in SECTIONS.items()}
+        known = {
+            name: [field.name for field in msgspec.structs.fields(kind)]
+            for name, kind in SECTIONS.items()
+        }
         self.assertEqual(named, known)
 
     def test_shows_the_defaults(self) -> None:
@@ -61,7 +64,9 @@ class ExampleConfigTests(SynchronousTestCase):
                 self.assertIsNotNone(default, name)
                 assert default is not None
                 value = tomllib.loads(f"value = {default[1]}")["value"]
-                self.assertEqual(parse_config(f"[{section}]\n{key} = {default[1]}"), Config(), value)
+                self.assertEqual(
+                    parse_config(f"[{section}]\n{key} = {default[1]}"), Config(), value
+                )
 
     def test_explains_every_setting(self) -> None:
         """Every setting has a comment above it."""

@@ -133,7 +133,9 @@ class FriendTests(HubCase):
         self.hub.dispatch(change(1, "friend", "al", "bob"))
         self.hub.dispatch(post(2))
         self.flush()
-        self.assertEqual((tab.ids, phone.ids, self.broker.followed), ([1, 2], [1, 2], {"al", "bob"}))
+        self.assertEqual(
+            (tab.ids, phone.ids, self.broker.followed), ([1, 2], [1, 2], {"al", "bob"})
+        )
 
     def test_unfriend(self) -> None:
         """Who is no friend any more is not heard, and what was pending from them is taken back."""
@@ -160,7 +162,9 @@ class FriendTests(HubCase):
         self.assertEqual(ids(subscription.take("k1", 0)[0]), [2, 3])
 
     def test_friendship_from_long_ago(self) -> None:
-        """When memory does not reach back to a friendship that comes late, only a cold poll can tell."""
+        """
+        When memory does not reach back to a friendship that comes late, only a cold poll can tell.
+        """
         subscription, heard = self.park("al")
         issued = subscription.issued
         self.said["bob"] = None
@@ -171,7 +175,11 @@ class FriendTests(HubCase):
     def test_wrong_order(self) -> None:
         """Of two changes of a pair the newer one counts, in whatever order they come."""
         _, heard = self.park("al")
-        for event in (change(2, "unfriend", "al", "bob"), change(1, "friend", "al", "bob"), post(3)):
+        for event in (
+            change(2, "unfriend", "al", "bob"),
+            change(1, "friend", "al", "bob"),
+            post(3),
+        ):
             self.hub.dispatch(event)
         self.flush()
         self.assertEqual((heard.ids, self.broker.followed), ([1, 2], {"al"}))
@@ -179,13 +187,19 @@ class FriendTests(HubCase):
     def test_wrong_order_the_other_way(self) -> None:
         """A friendship that was renewed stays, although its end comes later."""
         _, heard = self.park("al", "bob")
-        for event in (change(2, "friend", "al", "bob"), change(1, "unfriend", "al", "bob"), post(3)):
+        for event in (
+            change(2, "friend", "al", "bob"),
+            change(1, "unfriend", "al", "bob"),
+            post(3),
+        ):
             self.hub.dispatch(event)
         self.flush()
         self.assertEqual(heard.ids, [1, 2, 3])
 
     def test_older_than_the_list(self) -> None:
-        """A change that the friend list takes into account already has no effect when it comes again."""
+        """
+        A change that the friend list takes into account already has no effect when it comes again.
+        """
         self.hub.open("al")
         self.hub.set_friends("al", ["bob"], {"bob": change(5, "friend", "al", "bob")})
         self.hub.dispatch(change(4, "unfriend", "al", "bob"))
@@ -222,7 +236,10 @@ class FriendTests(HubCase):
         self.assertEqual(self.broker.followed, {"al", "cy"})
 
     def test_old_friendship_before_the_list(self) -> None:
-        """What was held from a friendship that had ended before the viewer came is taken back when their list is there."""
+        """
+        What was held from a friendship that had ended before the viewer came is taken back when
+        their list is there.
+        """
         subscription = self.hub.open("al")
         self.said["bob"] = [post(6)]
         self.hub.dispatch(change(2, "friend", "al", "bob"))
@@ -257,7 +274,9 @@ class FullTests(HubCase):
         self.assertEqual(self.broker.followed, {"al"})
 
     def test_overflow_while_parked(self) -> None:
-        """Who is parked when more comes in than may be pending is ended with the cursor they had."""
+        """
+        Who is parked when more comes in than may be pending is ended with the cursor they had.
+        """
         subscription, heard = self.park("al", "bob")
         issued = subscription.issued
         for number in range(1, 9):

@@ -19,7 +19,9 @@ class FindTests(HubCase):
             self.assertIsNone(self.hub.find(*wrong), wrong)
 
     def test_older_cursor(self) -> None:
-        """An older cursor of the subscription does not find it: its answer may never have arrived."""
+        """
+        An older cursor of the subscription does not find it: its answer may never have arrived.
+        """
         subscription = self.subscribe("al", "bob")
         issued = subscription.issued
         self.hub.dispatch(post(1))
@@ -139,8 +141,18 @@ class CloseTests(HubCase):
 
     def test_nothing_left(self) -> None:
         """When everything is closed no dictionary holds anything and nobody is followed."""
-        opened = [self.park("al", "bob", "cy")[0], self.subscribe("al", "bob"), self.park("bob", "al")[0], self.hub.open("cy")]
-        for event in (post(1), post(2, "cy"), change(3, "unfriend", "al", "cy"), change(4, "friend", "bob", "cy")):
+        opened = [
+            self.park("al", "bob", "cy")[0],
+            self.subscribe("al", "bob"),
+            self.park("bob", "al")[0],
+            self.hub.open("cy"),
+        ]
+        for event in (
+            post(1),
+            post(2, "cy"),
+            change(3, "unfriend", "al", "cy"),
+            change(4, "friend", "bob", "cy"),
+        ):
             self.hub.dispatch(event)
         for number in range(5, 15):
             self.hub.dispatch(post(number))

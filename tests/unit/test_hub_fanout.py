@@ -1,4 +1,7 @@
-"""One event to many: in slices, from a place in the log that is computed once, and by a list of who hears whom."""
+"""
+One event to many: in slices, from a place in the log that is computed once, and by a list of who
+hears whom.
+"""
 
 import os
 from collections import defaultdict
@@ -14,7 +17,9 @@ from tests.memory import MemoryBroker
 from tests.unit.core import Heard, HubCase, post
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
-PROFILE = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None, database=None)
+PROFILE = settings(
+    max_examples=EXAMPLES or 100, derandomize=not EXAMPLES, deadline=None, database=None
+)
 
 
 class SliceTests(HubCase):
@@ -52,7 +57,10 @@ class SliceTests(HubCase):
         self.assertEqual(len(self.order), 3)
 
     def test_in_between(self) -> None:
-        """What comes between two slices wakes nobody anew, and goes to those who still wait together with the rest."""
+        """
+        What comes between two slices wakes nobody anew, and goes to those who still wait together
+        with the rest.
+        """
         first, heard = self.subscribe("al", "bob"), [Heard(), Heard()]
         self.hub.park(first, heard[0])
         self.hub.park(self.subscribe("cy", "bob"), heard[1])
@@ -76,7 +84,10 @@ class SliceTests(HubCase):
         self.assertEqual(self.order, ["al", "cy", "al again"])
 
     def test_gone_in_between(self) -> None:
-        """Who leaves or ends between two slices, or inside one, is passed over, and the next fan-out wakes as ever."""
+        """
+        Who leaves or ends between two slices, or inside one, is passed over, and the next fan-out
+        wakes as ever.
+        """
         first, ends, leaves = (self.subscribe(viewer, "bob") for viewer in ("al", "cy", "di"))
         self.hub.park(first, lambda events, cursor: self.hub.close(ends))
         self.hub.park(ends, Heard())
@@ -128,16 +139,27 @@ class PositionTests(SynchronousTestCase):
 
     @PROFILE
     @given(
-        st.lists(st.tuples(st.frozensets(st.integers(1, 9)), st.integers(0, 9)), min_size=1, max_size=5),
         st.lists(
-            st.tuples(st.lists(st.tuples(st.integers(-2, 14), st.sets(st.integers(0, 4))), max_size=3), st.integers(0, 12))
+            st.tuples(st.frozensets(st.integers(1, 9)), st.integers(0, 9)), min_size=1, max_size=5
+        ),
+        st.lists(
+            st.tuples(
+                st.lists(st.tuples(st.integers(-2, 14), st.sets(st.integers(0, 4))), max_size=3),
+                st.integers(0, 12),
+            )
         ),
     )
     def test_same(
-        self, stands: list[tuple[frozenset[int], int]], flushes: list[tuple[list[tuple[int, set[int]]], int]]
+        self,
+        stands: list[tuple[frozenset[int], int]],
+        flushes: list[tuple[list[tuple[int, set[int]]], int]],
     ) -> None:
-        """The answers are the same as without, wherever each viewer stood and whatever comes to whom."""
-        plain, shared = ([Subscription("al", f"h{number}") for number in range(len(stands))] for _ in range(2))
+        """
+        The answers are the same as without, wherever each viewer stood and whatever comes to whom.
+        """
+        plain, shared = (
+            [Subscription("al", f"h{number}") for number in range(len(stands))] for _ in range(2)
+        )
         for number, (have, settled) in enumerate(stands):
             for subscription in (plain[number], shared[number]):
                 subscription.start(settled, have, ())
@@ -152,7 +174,9 @@ class PositionTests(SynchronousTestCase):
                 self.assertEqual((one._have, one._settled), (other._have, other._settled))
 
     def test_ahead_of_the_log(self) -> None:
-        """Who has more settled than the log says keeps it, and nobody else gets it with the place."""
+        """
+        Who has more settled than the log says keeps it, and nobody else gets it with the place.
+        """
         after: Positions = {}
         for settled, cursor in ((7, "k1.7.9~h1"), (3, "k1.4.9~h1"), (7, "k1.7.9~h1")):
             subscription = Subscription("al", "h1")
@@ -174,7 +198,10 @@ class PositionTests(SynchronousTestCase):
 
 
 class Ears:
-    """A plain model of who hears whom: for each viewer who is here, the authors and the number of subscriptions."""
+    """
+    A plain model of who hears whom: for each viewer who is here, the authors and the number of
+    subscriptions.
+    """
 
     def __init__(self) -> None:
         self.heard: dict[str, set[str]] = {}
@@ -188,7 +215,9 @@ USERS = ("al", "bob", "cy", *(f"u{number}" for number in range(30)))
 users = st.sampled_from(USERS)
 deeds = st.one_of(
     st.tuples(st.just("open"), users, st.frozensets(users, max_size=3)),
-    st.tuples(st.sampled_from(["crowd", "crowd goes"]), st.sampled_from(USERS[:3]), st.integers(1, 30)),
+    st.tuples(
+        st.sampled_from(["crowd", "crowd goes"]), st.sampled_from(USERS[:3]), st.integers(1, 30)
+    ),
     st.tuples(st.sampled_from(["friend", "unfriend"]), users, users),
     st.tuples(st.sampled_from(["close", "end"]), users, st.none()),
 )
@@ -216,14 +245,19 @@ class AudienceTests(SynchronousTestCase):
     @PROFILE
     @given(st.lists(deeds, max_size=40))
     def test_same(self, story: list[tuple[str, str, object]]) -> None:
-        """Whoever comes, goes, befriends and parts, an event reaches exactly those who hear its author, once each."""
+        """
+        Whoever comes, goes, befriends and parts, an event reaches exactly those who hear its
+        author, once each.
+        """
         self.begin()
         for kind, user, more in story:
             self.do(kind, user, more)
             self.check()
         for user in USERS:
             self.do("end", user, None)
-        self.assertEqual((self.hub._audiences, self.hub._viewers, self.broker.followed), ({}, {}, set()))
+        self.assertEqual(
+            (self.hub._audiences, self.hub._viewers, self.broker.followed), ({}, {}, set())
+        )
 
     def do(self, kind: str, user: str, more: object) -> None:
         """One thing happens, here and in the model."""
@@ -258,7 +292,9 @@ class AudienceTests(SynchronousTestCase):
         return make_event(self.ids, kind, author, None, body, 0)
 
     def check(self) -> None:
-        """An event of anybody reaches whom the model says, and no list is much longer than it must be."""
+        """
+        An event of anybody reaches whom the model says, and no list is much longer than it must be.
+        """
         for author in USERS[:4]:
             event = self.event("message", author)
             self.hub.dispatch(event)
@@ -268,8 +304,13 @@ class AudienceTests(SynchronousTestCase):
                 if event.id in by_id(subscription.pending)
             ]
             viewers = self.ears.viewers(author)
-            self.assertEqual(sorted(holders), sorted(viewer for viewer in viewers for _ in range(self.ears.open[viewer])))
+            self.assertEqual(
+                sorted(holders),
+                sorted(viewer for viewer in viewers for _ in range(self.ears.open[viewer])),
+            )
             audience = self.hub._audiences.get(author)
             listening = audience.listening if audience else 0
-            self.assertEqual((listening, author in self.broker.followed), (len(viewers), bool(viewers)))
+            self.assertEqual(
+                (listening, author in self.broker.followed), (len(viewers), bool(viewers))
+            )
             self.assertLessEqual(len(audience.viewers) if audience else 0, 2 * listening + 8)

@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.event import Event
@@ -38,13 +45,30 @@ friendships = st.sets(st.sampled_from([("ann", "cat"), ("bob", "ann"), ("bob", "
 indexes = st.integers(0, 30)
 seldom = st.sampled_from([False, False, False, True])
 often = st.sampled_from([True, True, True, False])
-TROUBLES = ("go back", "go back", "open", "open", "begin", "many", "prune", "save", "restart", "away", "renew")
+TROUBLES = (
+    "go back",
+    "go back",
+    "open",
+    "open",
+    "begin",
+    "many",
+    "prune",
+    "save",
+    "restart",
+    "away",
+    "renew",
+)
 
 
 class FeedMachine(RuleBasedStateMachine):
-    """Anything may happen to several processes and browsers at any time; in the end everybody has seen what they must."""
+    """
+    Anything may happen to several processes and browsers at any time; in the end everybody has seen
+    what they must.
+    """
 
-    @initialize(settle=st.sampled_from([5.0, 5.0, 5.0, 0.0]), pairs=friendships, count=st.integers(1, 3))
+    @initialize(
+        settle=st.sampled_from([5.0, 5.0, 5.0, 0.0]), pairs=friendships, count=st.integers(1, 3)
+    )
     def begin(self, settle: float, pairs: set[tuple[str, str]], count: int) -> None:
         self.world = World(settle)
         self.browsers: list[Browser] = []
@@ -71,7 +95,10 @@ class FeedMachine(RuleBasedStateMachine):
 
     @rule(viewer=viewers, friend=authors, later=seldom, door=indexes, says=st.booleans())
     def befriend(self, viewer: str, friend: str, later: bool, door: int, says: bool) -> None:
-        """Begin a friendship, or end it; perhaps the friend says something at once, which may arrive before it."""
+        """
+        Begin a friendship, or end it; perhaps the friend says something at once, which may arrive
+        before it.
+        """
         if viewer != friend and not self.world.store.locked(viewer, friend):
             transaction = self.change(viewer, friend)
             if not later or not self.world.settle_seconds:
@@ -83,7 +110,11 @@ class FeedMachine(RuleBasedStateMachine):
     def quarrel(self, viewer: str, friend: str, index: int, count: int) -> None:
         """Begin, end and begin a friendship; a process hears it the wrong way round."""
         if viewer != friend and not self.world.store.locked(viewer, friend):
-            events = [event for _ in range(count) for event in self.world.commit(self.change(viewer, friend))]
+            events = [
+                event
+                for _ in range(count)
+                for event in self.world.commit(self.change(viewer, friend))
+            ]
             self.world.ring(events)
             for event in reversed(events):
                 self.process(index).log.offer(event)
@@ -146,8 +177,13 @@ class FeedMachine(RuleBasedStateMachine):
     # the browsers
 
     @rule(index=indexes, where=indexes, arrives=often, noticed=often, wait=often, slow=seldom)
-    def poll(self, index: int, where: int, arrives: bool, noticed: bool, wait: bool, slow: bool) -> None:
-        """A browser polls, because it was answered or out of impatience, and perhaps the process notices the latter."""
+    def poll(
+        self, index: int, where: int, arrives: bool, noticed: bool, wait: bool, slow: bool
+    ) -> None:
+        """
+        A browser polls, because it was answered or out of impatience, and perhaps the process
+        notices the latter.
+        """
         browser = self.pick(self.browsers, index)
         self.world.flush()
         browser.arrive(arrives, noticed)
@@ -204,7 +240,12 @@ class FeedMachine(RuleBasedStateMachine):
                 self.browsers[-1].ask(self.process(index), False)
             case "many" if self.bulks < 2:
                 self.bulks += 1
-                self.tell(self.world.commit(self.insert("bob", "post", self.pick((12, 20, 30, 250, 620), other))), index)
+                self.tell(
+                    self.world.commit(
+                        self.insert("bob", "post", self.pick((12, 20, 30, 250, 620), other))
+                    ),
+                    index,
+                )
             case "prune":
                 settled = min(process.log.settled for process in self.world.processes)
                 self.world.store.prune(settled * (other % 5) // 4)
@@ -245,7 +286,10 @@ class FeedMachine(RuleBasedStateMachine):
             process.check()
 
     def teardown(self) -> None:
-        """In the end, when all is well again, everybody has seen what they must, and nothing is left of them."""
+        """
+        In the end, when all is well again, everybody has seen what they must, and nothing is left
+        of them.
+        """
         if hasattr(self, "world"):
             self.heal()
             for browser in self.browsers:
@@ -253,7 +297,11 @@ class FeedMachine(RuleBasedStateMachine):
             self.world.end_polls()
             for process in self.world.processes:
                 process.check()
-                kept = {name: value for name, value in vars(process.hub).items() if isinstance(value, dict | set) and value}
+                kept = {
+                    name: value
+                    for name, value in vars(process.hub).items()
+                    if isinstance(value, dict | set) and value
+                }
                 assert not kept and not process.followed, f"left: {kept}"
 
     def heal(self) -> None:
@@ -266,11 +314,17 @@ class FeedMachine(RuleBasedStateMachine):
         self.world.advance(6, True)
         for process in self.world.processes:
             process.tick(1000)
-            assert process.log.settled >= max(self.world.store.rows, default=0), "the net does not get on"
+            assert process.log.settled >= max(self.world.store.rows, default=0), (
+                "the net does not get on"
+            )
 
     def drain(self, browser: Browser) -> None:
         """Poll until there is nothing more, and compare."""
-        process = browser.last if browser.last and browser.last.alive else self.process(len(browser.history))
+        process = (
+            browser.last
+            if browser.last and browser.last.alive
+            else self.process(len(browser.history))
+        )
         if not browser.started or browser.lost_place:
             browser.load(process)
         for _ in range(20):
@@ -292,7 +346,9 @@ class FeedMachine(RuleBasedStateMachine):
     # small things
 
     def change(self, viewer: str, friend: str) -> Transaction:
-        return self.world.begin(lambda transaction: self.world.store.insert_change(transaction, viewer, friend))
+        return self.world.begin(
+            lambda transaction: self.world.store.insert_change(transaction, viewer, friend)
+        )
 
     def insert(self, author: str, kind: str, count: int) -> Transaction:
         def fill(transaction: Transaction) -> None:

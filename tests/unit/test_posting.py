@@ -18,7 +18,10 @@ class PostingTests(CoreCase):
     def test_post(self) -> None:
         """A post is committed, let through here and told to the others."""
         stored = self.now(self.posting.post("bob", b"{}", None))
-        self.assertEqual((self.store.rows, self.known(), self.broker.published), ({1: stored.event}, [1], [stored.event]))
+        self.assertEqual(
+            (self.store.rows, self.known(), self.broker.published),
+            ({1: stored.event}, [1], [stored.event]),
+        )
 
     def test_not_before_the_commit(self) -> None:
         """Nobody is told before the commit has been answered."""
@@ -30,7 +33,9 @@ class PostingTests(CoreCase):
         self.assertEqual(self.known(), [1])
 
     def test_repeated(self) -> None:
-        """A repeated Idempotency-Key is answered with the first result, and nobody is told again."""
+        """
+        A repeated Idempotency-Key is answered with the first result, and nobody is told again.
+        """
         first = self.now(self.posting.post("bob", b"{}", "key"))
         again = self.now(self.posting.post("bob", b'{"other":1}', "key"))
         self.assertEqual((again, len(self.broker.published)), (first._replace(fresh=False), 1))
@@ -47,7 +52,9 @@ class PostingTests(CoreCase):
         stored = self.now(self.posting.post("bob", b"{}", None))
         self.now(self.posting.edit("bob", stored.post, b'{"text":"ho"}'))
         self.now(self.posting.delete("bob", stored.post))
-        self.assertEqual([event.kind for event in self.broker.published], ["post", "edit", "delete"])
+        self.assertEqual(
+            [event.kind for event in self.broker.published], ["post", "edit", "delete"]
+        )
         self.assertEqual(self.known(), [1, 2, 3])
 
     def test_refused(self) -> None:
@@ -64,5 +71,7 @@ class PostingTests(CoreCase):
         pairs = [Friendship("al", "bob"), Friendship("bob", "al")]
         self.now(self.posting.change_friends(pairs, []))
         self.now(self.posting.change_friends(pairs[:1], pairs[1:]))
-        self.assertEqual([event.kind for event in self.broker.published], ["friend", "friend", "unfriend"])
+        self.assertEqual(
+            [event.kind for event in self.broker.published], ["friend", "friend", "unfriend"]
+        )
         self.assertEqual(self.known(), [1, 2, 3])

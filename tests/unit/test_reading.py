@@ -27,11 +27,15 @@ class PageTests(ReadingCase):
     """`page` and `friends_of`."""
 
     def test_page(self) -> None:
-        """A page shows the viewer's and their friends' posts, newest first, and says whom they hear."""
+        """
+        A page shows the viewer's and their friends' posts, newest first, and says whom they hear.
+        """
         self.say("al")
         self.say("eve")
         first = self.now(self.reading.page("al", None, 2))
-        self.assertEqual((first.friends, len(first.page.posts), first.page.more), (("bob",), 2, True))
+        self.assertEqual(
+            (first.friends, len(first.page.posts), first.page.more), (("bob",), 2, True)
+        )
         self.assertTrue(first.page.posts[0].startswith(b'{"id":3,'))
 
     def test_cursor(self) -> None:
@@ -57,10 +61,15 @@ class PageTests(ReadingCase):
         self.tick()
         self.gate.open()
         cursor = self.successResultOf(page).cursor
-        self.assertEqual((self.log.settled, ids(self.now(self.reading.cold("al", cursor)).events)), (3, [3]))
+        self.assertEqual(
+            (self.log.settled, ids(self.now(self.reading.cold("al", cursor)).events)), (3, [3])
+        )
 
     def test_a_friend_change_while_the_page_is_read(self) -> None:
-        """A friend lost between the reading of the list and of the page is not in the page, and is not told again."""
+        """
+        A friend lost between the reading of the list and of the page is not in the page, and is not
+        told again.
+        """
         self.gate.shut = True
         page = self.spawn(self.reading.page("al", None, 9))
         for _ in range(2):
@@ -89,7 +98,9 @@ class PageTests(ReadingCase):
             self.now(self.reading.page("al", None, 9))
 
     def test_another_database_while_the_page_is_read(self) -> None:
-        """The cursor is of the database that was there when it began, and will be noticed as such."""
+        """
+        The cursor is of the database that was there when it began, and will be noticed as such.
+        """
         self.gate.shut = True
         page = self.spawn(self.reading.page("al", None, 9))
         self.reading.epoch = ""
@@ -153,7 +164,13 @@ class HotTests(ReadingCase):
     def test_not_here(self) -> None:
         """A cursor without a handle, of another process or of another viewer is not hot."""
         cursor = self.begin()
-        for viewer, text in (("al", "k1.2"), ("al", "k1.2~x1"), ("bob", cursor), ("al", ""), ("al", "nonsense")):
+        for viewer, text in (
+            ("al", "k1.2"),
+            ("al", "k1.2~x1"),
+            ("bob", cursor),
+            ("al", ""),
+            ("al", "nonsense"),
+        ):
             self.assertIsNone(self.reading.hot(viewer, text), text)
 
     def test_second_poll(self) -> None:
@@ -166,7 +183,10 @@ class HotTests(ReadingCase):
         self.assertEqual(heard.answers, [([], cursor)])
 
     def test_second_poll_before_the_flush(self) -> None:
-        """When it takes what the first would have been answered with, the subscription still expires when both have gone."""
+        """
+        When it takes what the first would have been answered with, the subscription still expires
+        when both have gone.
+        """
         cursor, heard = self.begin(), Heard()
         reply = self.reading.hot("al", cursor)
         assert reply is not None and reply.subscription is not None
@@ -193,7 +213,10 @@ class BeginTests(ReadingCase):
     """Polls without a cursor, and those that memory answers."""
 
     def test_now(self) -> None:
-        """A poll without a cursor starts now: what was said before is not answered, what comes then is."""
+        """
+        A poll without a cursor starts now: what was said before is not answered, what comes then
+        is.
+        """
         self.say()
         reply = self.now(self.reading.cold("al", None))
         assert reply.subscription is not None
@@ -232,7 +255,10 @@ class BeginTests(ReadingCase):
             self.now(self.reading.cold("al", None))
 
     def test_from_memory(self) -> None:
-        """A cursor that memory reaches back to is answered without the database, also when that is away."""
+        """
+        A cursor that memory reaches back to is answered without the database, also when that is
+        away.
+        """
         self.now(self.reading.friends_of("al"))
         self.say()
         self.store.away = True
@@ -243,4 +269,6 @@ class BeginTests(ReadingCase):
         """A process that is behind a viewer's cursor does not take them back."""
         self.commit("bob", 2)
         reply = self.now(self.reading.cold("al", "k1.4"))
-        self.assertEqual((reply.events, parse_cursor(reply.cursor).settled, reply.gap), ([], 4, False))
+        self.assertEqual(
+            (reply.events, parse_cursor(reply.cursor).settled, reply.gap), ([], 4, False)
+        )

@@ -48,7 +48,9 @@ class DatabaseTests(DatabaseCase):
         """When events after the cursor were pruned the answer says gap, and starts now."""
         self.store.prune(10)
         reply = self.cold("k1.9")
-        self.assertEqual((reply.gap, reply.events, parse_cursor(reply.cursor).settled), (True, [], 22))
+        self.assertEqual(
+            (reply.gap, reply.events, parse_cursor(reply.cursor).settled), (True, [], 22)
+        )
 
     def test_pruned_up_to_the_cursor(self) -> None:
         """When only events that the viewer has were pruned, nothing is amiss."""
@@ -74,7 +76,9 @@ class DatabaseTests(DatabaseCase):
         self.assertTrue(self.cold("k1.99").gap)
 
     def test_a_future_that_is_true(self) -> None:
-        """A cursor beyond what is known here, but not beyond the log, is answered from the database."""
+        """
+        A cursor beyond what is known here, but not beyond the log, is answered from the database.
+        """
         self.commit("bob", 3)
         reply = self.cold("k1.24")
         self.assertEqual((ids(reply.events), reply.gap), ([25], False))
@@ -99,7 +103,10 @@ class UnfriendTests(DatabaseCase):
         self.assertEqual(ids(self.cold("k1.2.3").events)[:2], [23, 25])
 
     def test_in_the_cursor(self) -> None:
-        """When the cursor tells of it, nothing is answered of who was removed, and nothing comes from them later."""
+        """
+        When the cursor tells of it, nothing is answered of who was removed, and nothing comes from
+        them later.
+        """
         reply = self.cold("k1.22.23")
         self.tick()
         assert reply.subscription is not None
@@ -126,11 +133,16 @@ class LongTests(DatabaseCase):
         return events
 
     def test_more(self) -> None:
-        """A long history comes in parts of 500, each with the cursor of its end and no subscription."""
+        """
+        A long history comes in parts of 500, each with the cursor of its end and no subscription.
+        """
         self.commit("bob", MAX_MISSED)
         self.tick()
         reply = self.cold("k1.2")
-        self.assertEqual((len(reply.events), reply.more, reply.subscription, reply.cursor), (500, True, None, "k1.502"))
+        self.assertEqual(
+            (len(reply.events), reply.more, reply.subscription, reply.cursor),
+            (500, True, None, "k1.502"),
+        )
         self.assertEqual(len(self.hub), 0)
 
     def test_all_of_it(self) -> None:
@@ -149,7 +161,10 @@ class LongTests(DatabaseCase):
         self.assertIn(23, ids(self.drain(reply.cursor)))
 
     def asked_before(self, text: str, *meanwhile: Callable[[], object]) -> Reply:
-        """The answer to a poll whose question the database has seen when `meanwhile` happens, and answers after it."""
+        """
+        The answer to a poll whose question the database has seen when `meanwhile` happens, and
+        answers after it.
+        """
         self.now(self.reading.friends_of("al"))
         self.gate.shut = True
         reply: Deferred[Reply] = self.spawn(self.reading.cold("al", text))
@@ -196,7 +211,10 @@ class MeanwhileTests(DatabaseCase):
         self.assertEqual(ids(self.answered().events), list(range(13, 24 + self.max_pending)))
 
     def test_always_too_much(self) -> None:
-        """When that happens again and again the poll is asked to come later, and nothing is left of it."""
+        """
+        When that happens again and again the poll is asked to come later, and nothing is left of
+        it.
+        """
         for _ in range(3):
             self.gate.shut = False
             for _ in range(self.max_pending + 1):
@@ -221,7 +239,9 @@ class MeanwhileTests(DatabaseCase):
         self.assertEqual((len(self.hub), self.broker.followed), (0, set()))
 
     def test_closed(self) -> None:
-        """When its subscription ends meanwhile nothing was held, so the poll is asked to come again."""
+        """
+        When its subscription ends meanwhile nothing was held, so the poll is asked to come again.
+        """
         self.hub.close_viewer("al")
         self.say()
         self.tick()

@@ -50,7 +50,9 @@ class OfferTests(RecentCase):
         """A foreign message is let through once, and is no part of the log."""
         self.assertTrue(self.log.offer(post(-7)))
         self.assertFalse(self.log.offer(post(-7)))
-        self.assertEqual((ids(self.through), self.log.highest, self.log.after(0, (), {"bob"})), ([-7], 0, []))
+        self.assertEqual(
+            (ids(self.through), self.log.highest, self.log.after(0, (), {"bob"})), ([-7], 0, [])
+        )
 
     def test_many_messages(self) -> None:
         """Of many foreign messages the oldest ids are forgotten."""
@@ -67,7 +69,9 @@ class OfferTests(RecentCase):
     def test_missing(self) -> None:
         """A row that is gone or unreadable is not asked for again, and holds nothing."""
         self.log.missing([3])
-        self.assertEqual((self.log.unknown([3]), self.log.after(0, (), {"bob"}), self.through), ([], [], []))
+        self.assertEqual(
+            (self.log.unknown([3]), self.log.after(0, (), {"bob"}), self.through), ([], [], [])
+        )
 
     def test_missing_settled(self) -> None:
         """A missing row below the watermark changes nothing."""
@@ -99,7 +103,9 @@ class MemoryTests(RecentCase):
         self.assertEqual(self.log.highest, 9)
 
     def test_evicted(self) -> None:
-        """Memory says None for a cursor that it does not reach back to, and answers one that it does."""
+        """
+        Memory says None for a cursor that it does not reach back to, and answers one that it does.
+        """
         self.offer(*range(1, 11))
         self.assertIsNone(self.log.after(1, (), {"bob"}))
         self.assertEqual(ids(self.log.after(2, (), {"bob"}) or ()), [3, 4, 5, 6, 7, 8, 9, 10])
@@ -125,7 +131,10 @@ class MemoryTests(RecentCase):
         self.assertEqual(ids(self.log.after(3, (), {"bob"}) or ()), [4])
 
     def test_fill_far_above_settled(self) -> None:
-        """When the watermark is far behind the last events, memory does not claim to know what lies between."""
+        """
+        When the watermark is far behind the last events, memory does not claim to know what lies
+        between.
+        """
         self.log.fill(5, [post(100)])
         self.assertIsNone(self.log.after(5, (), {"bob"}))
         self.assertEqual(ids(self.log.after(99, (), {"bob"}) or ()), [100])
@@ -158,9 +167,16 @@ class ChangeTests(RecentCase):
 
     def test_newest(self) -> None:
         """Of each pair the newest change is known, in whatever order they came."""
-        for event in (change(3, "friend", "al", "cy"), change(2, "unfriend", "al", "bob"), change(1, "friend", "al", "bob")):
+        for event in (
+            change(3, "friend", "al", "cy"),
+            change(2, "unfriend", "al", "bob"),
+            change(1, "friend", "al", "bob"),
+        ):
             self.log.offer(event)
-        self.assertEqual({friend: event.id for friend, event in self.log.friend_changes("al").items()}, {"bob": 2, "cy": 3})
+        self.assertEqual(
+            {friend: event.id for friend, event in self.log.friend_changes("al").items()},
+            {"bob": 2, "cy": 3},
+        )
 
     def test_nobody(self) -> None:
         """Who changed nothing has no changes."""
@@ -173,8 +189,12 @@ class ChangeTests(RecentCase):
         self.log.offer(change(MAX_CHANGES + 2, "friend", "bob", "al"))
         self.log.offer(change(1, "friend", "cy", "al"))
         remembered = self.log.friend_changes("al").values()
-        self.assertEqual((len(remembered), min(event.id for event in remembered)), (MAX_CHANGES - 1, 3))
-        self.assertEqual((len(self.log.friend_changes("bob")), self.log.friend_changes("cy")), (1, {}))
+        self.assertEqual(
+            (len(remembered), min(event.id for event in remembered)), (MAX_CHANGES - 1, 3)
+        )
+        self.assertEqual(
+            (len(self.log.friend_changes("bob")), self.log.friend_changes("cy")), (1, {})
+        )
 
     def test_replaced(self) -> None:
         """A change that a newer one of its pair has replaced is forgotten without a trace."""
@@ -189,7 +209,9 @@ class ChangeTests(RecentCase):
         self.assertEqual(list(self.log.friend_changes("al")), ["bob"])
 
     def test_late_below_memory(self) -> None:
-        """A late change below what memory holds is remembered: the list in the cache may be older."""
+        """
+        A late change below what memory holds is remembered: the list in the cache may be older.
+        """
         self.offer(*range(2, 12))
         self.log.offer(change(1, "friend", "al", "bob"))
         self.assertEqual(list(self.log.friend_changes("al")), ["bob"])
@@ -211,7 +233,9 @@ class SettleTests(RecentCase):
         self.assertEqual(self.log.settled, 7)
 
     def test_start_does_not_count(self) -> None:
-        """S runs from the end of the read that saw the id, for it may have been given out just before."""
+        """
+        S runs from the end of the read that saw the id, for it may have been given out just before.
+        """
         self.log.note_read(0, 4, 7)
         self.log.note_read(5, 5, 7)
         self.assertEqual(self.log.settled, 0)

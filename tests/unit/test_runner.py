@@ -1,4 +1,6 @@
-"""The closing line of ``tests/run`` says what trial counted, and success is only said of a success."""
+"""
+The closing line of ``tests/run`` says what trial counted, and success is only said of a success.
+"""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,8 +15,14 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(count("x ... [OK]\n\nPASSED (successes=12)\n"), Counts(12, 0, 0))
 
     def test_failed(self) -> None:
-        """Errors and unexpected successes are failures; expected failures did not pass, so they are skipped."""
-        summary = "FAILED (skips=1, expectedFailures=2, failures=4, errors=8, unexpectedSuccesses=16, successes=32)\n"
+        """
+        Errors and unexpected successes are failures; expected failures did not pass, so they are
+        skipped.
+        """
+        summary = (
+            "FAILED (skips=1, expectedFailures=2, failures=4, errors=8, "
+            "unexpectedSuccesses=16, successes=32)\n"
+        )
         self.assertEqual(count(summary), Counts(32, 28, 3))
 
     def test_the_last_summary_counts(self) -> None:
@@ -28,7 +36,10 @@ class CountTests(SynchronousTestCase):
     def test_broken_off(self) -> None:
         """Without a summary something is wrong: one failure more than the tests had until then."""
         self.assertEqual(count("Segmentation fault\n"), Counts(0, 1, 0))
-        output = "a.b ... [OK]\n(0.1 secs)\na.c ... said\n[OK]\na.d ... [ERROR]\na.e ... [SKIPPED]\na.f ... "
+        output = (
+            "a.b ... [OK]\n(0.1 secs)\na.c ... said\n[OK]\na.d ... [ERROR]\na.e ... "
+            "[SKIPPED]\na.f ... "
+        )
         self.assertEqual(count(output), Counts(2, 2, 1))
 
     def test_line(self) -> None:
@@ -42,7 +53,10 @@ class SlowestTests(SynchronousTestCase):
 
     def test_slowest(self) -> None:
         """The longest first, whatever they printed; short ones are left out."""
-        output = "a.b ... [OK]\n(7.000 secs)\na.c ... said\n[ERROR]\n(9.500 secs)\na.d ... [OK]\n(0.100 secs)\n"
+        output = (
+            "a.b ... [OK]\n(7.000 secs)\na.c ... said\n[ERROR]\n(9.500 secs)\na.d ... "
+            "[OK]\n(0.100 secs)\n"
+        )
         self.assertEqual(slowest(output, 5.0, 10), [(9.5, "a.c"), (7.0, "a.b")])
         self.assertEqual(slowest(output, 5.0, 1), [(9.5, "a.c")])
 
@@ -51,7 +65,9 @@ class VerdictTests(SynchronousTestCase):
     """What is a success."""
 
     def test_success(self) -> None:
-        """Tests passed and nothing else happened; a skipped one is fine where a server may be missing."""
+        """
+        Tests passed and nothing else happened; a skipped one is fine where a server may be missing.
+        """
         self.assertEqual(verdict(Counts(3, 0, 0), 0, ci=True), "")
         self.assertEqual(verdict(Counts(3, 0, 1), 0, ci=False), "")
 
@@ -73,7 +89,9 @@ class ScreenTests(SynchronousTestCase):
         screen.show("a.b ... [OK]\n(0.001 secs)\na.c ... [ERR")
         self.assertEqual((shown, screen.unfinished), ([], "a.c ... [ERR"))
         screen.show("OR]\nTraceback\na.d ... ")
-        self.assertEqual((shown, screen.unfinished), (["a.c ... [ERROR]\n", "Traceback\n"], "a.d ... "))
+        self.assertEqual(
+            (shown, screen.unfinished), (["a.c ... [ERROR]\n", "Traceback\n"], "a.d ... ")
+        )
 
     def test_all(self) -> None:
         """Named tests are all shown."""

@@ -27,7 +27,8 @@ class Race(Exception):
 
 class HandPool:
     """
-    As much of a `feedd.store.running.pool.Pool` as a group needs; a transaction is the list of what was written in it.
+    As much of a `feedd.store.running.pool.Pool` as a group needs; a transaction is the list of what
+    was written in it.
 
     :ivar work: what waits for a thread.
     :ivar begun: the jobs that were begun by themselves.
@@ -139,7 +140,10 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual((self.pool.turn(), self.successResultOf(answer)), (1, "A"))
 
     def test_those_who_wait_go_together(self) -> None:
-        """What comes while a transaction is under way goes into the next, and each gets its own result, in their order."""
+        """
+        What comes while a transaction is under way goes into the next, and each gets its own
+        result, in their order.
+        """
         told: list[str] = []
         for answer in self.add("a b c d"):
             answer.addCallback(told.append)
@@ -147,7 +151,9 @@ class GroupTests(SynchronousTestCase):
         self.add("e")
         self.assertEqual((self.pool.turn(), told), (1, ["A", "B", "C", "D"]))
         self.pool.turn()
-        self.assertEqual((self.pool.turn(), self.pool.committed), (0, [["a"], ["b", "c", "d"], ["e"]]))
+        self.assertEqual(
+            (self.pool.turn(), self.pool.committed), (0, [["a"], ["b", "c", "d"], ["e"]])
+        )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_so_many_at_a_time(self) -> None:
@@ -160,7 +166,10 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual(sizes, [1, MOST, 2, 1, 1, 1])
 
     def test_one_that_hangs(self) -> None:
-        """Is waited for by the others for a moment only, whoever comes after them; there are so many at once, and no more."""
+        """
+        Is waited for by the others for a moment only, whoever comes after them; there are so many
+        at once, and no more.
+        """
         self.add("a b")
         for under_way in (1, 2, 3, 3):
             self.assertEqual(len(self.pool.work), under_way)
@@ -228,12 +237,18 @@ class GroupTests(SynchronousTestCase):
 
     def test_a_commit_that_failed(self) -> None:
         """Nobody is tried again, whatever the error: it may have happened."""
-        for error, expected in ((Lost(), "Unavailable"), (Wrong(), "Wrong"), (OSError(), "OSError")):
+        for error, expected in (
+            (Lost(), "Unavailable"),
+            (Wrong(), "Wrong"),
+            (OSError(), "OSError"),
+        ):
             self.pool.commit = self.raising(error)
             answers = self.add("- a b")
             while self.pool.turn():
                 pass
-            self.assertEqual((self.answers(*answers), self.pool.begun), (["-", expected, expected], []))
+            self.assertEqual(
+                (self.answers(*answers), self.pool.begun), (["-", expected, expected], [])
+            )
 
     def test_the_database_is_away(self) -> None:
         """All of a transaction are told so, and nobody is tried again; the next is tried."""

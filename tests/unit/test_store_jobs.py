@@ -46,7 +46,10 @@ class JobsTests(SynchronousTestCase):
             self.jobs.end(job, None)
 
     def test_too_late(self) -> None:
-        """Who has waited long enough is refused, and their query is not to be done; its end changes nothing."""
+        """
+        Who has waited long enough is refused, and their query is not to be done; its end changes
+        nothing.
+        """
         job = self.accept()
         job.check_wanted()
         self.clock.advance(5.0)

@@ -26,7 +26,9 @@ class AddressTests(SynchronousTestCase):
 
     def test_a_file(self) -> None:
         """Relative to where the daemon was started, or absolute."""
-        self.assertEqual(parse_address("sqlite:feedd.sqlite", ""), File(os.path.abspath("feedd.sqlite")))
+        self.assertEqual(
+            parse_address("sqlite:feedd.sqlite", ""), File(os.path.abspath("feedd.sqlite"))
+        )
         self.assertEqual(parse_address("sqlite:/var/lib/a%20b", "unused"), File("/var/lib/a%20b"))
 
     def test_a_server(self) -> None:
@@ -72,7 +74,9 @@ class TLSTests(SynchronousTestCase):
 
     def test_a_ca_that_is_not_there(self) -> None:
         """Is a mistake of the configuration."""
-        error = self.assertRaises(BadConfig, MariaDB, SERVER._replace(tls=True, ca="/nowhere/ca.pem"), 1.0)
+        error = self.assertRaises(
+            BadConfig, MariaDB, SERVER._replace(tls=True, ca="/nowhere/ca.pem"), 1.0
+        )
         self.assertIn("/nowhere/ca.pem", str(error))
 
     def test_a_ca_that_is_none(self) -> None:
@@ -88,12 +92,19 @@ class StatementTests(SynchronousTestCase):
     def test_values_in_the_drivers_form(self) -> None:
         """PyMySQL wants %s, and every other percent sign twice, but only where there are values."""
         dialect = MariaDB(SERVER, 1.0)
-        self.assertEqual(dialect.native("a LIKE '%' AND b = ?", [1]), ("a LIKE '%%' AND b = %s", (1,)))
+        self.assertEqual(
+            dialect.native("a LIKE '%' AND b = ?", [1]), ("a LIKE '%%' AND b = %s", (1,))
+        )
         self.assertEqual(dialect.native("a LIKE '%'", ()), ("a LIKE '%'",))
-        self.assertEqual(SQLite(File("x"), 1.0).native("a = '%' AND b = ?", (1,)), ("a = '%' AND b = ?", (1,)))
+        self.assertEqual(
+            SQLite(File("x"), 1.0).native("a = '%' AND b = ?", (1,)), ("a = '%' AND b = ?", (1,))
+        )
 
     def test_twistar_writes_the_same_form(self) -> None:
-        """What it builds for an INSERT, an UPDATE and a WHERE has the question marks that everything here has."""
+        """
+        What it builds for an INSERT, an UPDATE and a WHERE has the question marks that everything
+        here has.
+        """
         dialect = MariaDB(SERVER, 1.0)
         self.assertEqual(dialect.insertArgsToString({"a": 1, "b": 2}), "(?, ?)")
         self.assertEqual(dialect.updateArgsToString({"a": 1, "b": 2}), ("`a` = ?, `b` = ?", [1, 2]))
@@ -132,21 +143,31 @@ class SaidStatements:
 class PairTests(SynchronousTestCase):
     """Rows and the rows that speak of them."""
 
-    def pairs(self, blocks: bool, count: int) -> tuple[list[tuple[int, int]], list[tuple[str, tuple[object, ...]]]]:
+    def pairs(
+        self, blocks: bool, count: int
+    ) -> tuple[list[tuple[int, int]], list[tuple[str, tuple[object, ...]]]]:
         """What is returned and what is said, by a server that knows blocks or does not."""
         dialect, txn = MariaDB(SERVER, 4.0), SaidStatements()
         dialect._has_blocks = blocks
         first = Rows("posts", ("a", "b"), [("x", 1), ("y", 2)][:count])
-        return dialect.insert_pairs(txn, first, Rows("events", ("c",), [(3,), (4,)][:count]), "post"), txn.statements
+        return dialect.insert_pairs(
+            txn, first, Rows("events", ("c",), [(3,), (4,)][:count]), "post"
+        ), txn.statements
 
     def test_one_statement(self) -> None:
-        """MariaDB takes all in one, and says both first ids and what lies between one and the next."""
+        """
+        MariaDB takes all in one, and says both first ids and what lies between one and the next.
+        """
         block = (
-            "BEGIN NOT ATOMIC INSERT INTO posts (a, b) VALUES (?, ?), (?, ?); INSERT INTO events (post, c) VALUES "
-            "(@first := LAST_INSERT_ID(), ?), (LAST_INSERT_ID() + 1 * @@auto_increment_increment, ?); "
+            "BEGIN NOT ATOMIC INSERT INTO posts (a, b) VALUES (?, ?), (?, ?); INSERT "
+            "INTO events (post, c) VALUES "
+            "(@first := LAST_INSERT_ID(), ?), (LAST_INSERT_ID() + 1 * "
+            "@@auto_increment_increment, ?); "
             "SELECT CONCAT_WS(' ', @first, LAST_INSERT_ID(), @@auto_increment_increment); END"
         )
-        self.assertEqual(self.pairs(True, 2), ([(7, 8), (10, 11)], [(block, ("x", 1, "y", 2, 3, 4))]))
+        self.assertEqual(
+            self.pairs(True, 2), ([(7, 8), (10, 11)], [(block, ("x", 1, "y", 2, 3, 4))])
+        )
 
     def test_one_table_after_the_other(self) -> None:
         """MySQL takes the rows of one table, then those of the other."""
@@ -157,7 +178,10 @@ class PairTests(SynchronousTestCase):
 
     def test_two_statements(self) -> None:
         """A single row is told its id without being asked for the step."""
-        first, second = "INSERT INTO posts (a, b) VALUES (?, ?)", "INSERT INTO events (post, c) VALUES (?, ?)"
+        first, second = (
+            "INSERT INTO posts (a, b) VALUES (?, ?)",
+            "INSERT INTO events (post, c) VALUES (?, ?)",
+        )
         self.assertEqual(self.pairs(False, 1), ([(7, 7)], [(first, ("x", 1)), (second, (7, 3))]))
 
 
@@ -165,9 +189,16 @@ class AwayTests(SynchronousTestCase):
     """Whether a statement failed because of the database, or because of what it says."""
 
     def test_mariadb(self) -> None:
-        """An error of the driver is of the way there; one of the server's, a trigger's for example, may be about a row."""
+        """
+        An error of the driver is of the way there; one of the server's, a trigger's for example,
+        may be about a row.
+        """
         dialect = MariaDB(SERVER, 1.0)
-        away = [pymysql.OperationalError(2013, "lost"), pymysql.InterfaceError(0, ""), pymysql.InternalError("out of step")]
+        away = [
+            pymysql.OperationalError(2013, "lost"),
+            pymysql.InterfaceError(0, ""),
+            pymysql.InternalError("out of step"),
+        ]
         there = [
             pymysql.OperationalError(1644, "a trigger"),
             pymysql.OperationalError(4025, "a CHECK"),
@@ -181,7 +212,10 @@ class AwayTests(SynchronousTestCase):
         dialect = SQLite(File("x"), 1.0)
         locked = sqlite3.OperationalError("database is locked")
         locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
-        self.assertEqual([dialect.is_away(error) for error in (locked, sqlite3.IntegrityError("no"))], [True, False])
+        self.assertEqual(
+            [dialect.is_away(error) for error in (locked, sqlite3.IntegrityError("no"))],
+            [True, False],
+        )
 
 
 class WindowTests(SynchronousTestCase):
@@ -200,7 +234,10 @@ class WindowTests(SynchronousTestCase):
         self.assertEqual(list(rising(5, 6)), [(5, 6)])
         spans = list(rising(5, 10**9))
         self.check(spans)
-        self.assertEqual((spans[0], spans[1][1] - spans[1][0], spans[-1][1]), ((5, 5 + WINDOW), WINDOW * GROWTH, 10**9))
+        self.assertEqual(
+            (spans[0], spans[1][1] - spans[1][0], spans[-1][1]),
+            ((5, 5 + WINDOW), WINDOW * GROWTH, 10**9),
+        )
         self.assertLess(len(spans), 10)
 
     def test_falling(self) -> None:

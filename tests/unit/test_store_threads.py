@@ -87,7 +87,10 @@ class ThreadsTests(SynchronousTestCase):
         self.assertEqual((self.told, len(self.flushLoggedErrors(ZeroDivisionError))), ([2], 1))
 
     def test_as_many_as_needed(self) -> None:
-        """A thread for each piece of work, up to the bound; no further one for work that comes one by one."""
+        """
+        A thread for each piece of work, up to the bound; no further one for work that comes one by
+        one.
+        """
         threads, gate = self.make(2), Event()
         threads.start()
         for begun, expected in ((1, 1), (2, 2), (3, 2)):

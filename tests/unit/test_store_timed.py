@@ -27,7 +27,10 @@ class TimedSocketTests(SynchronousTestCase):
             self.assertEqual(file.read(2), b"OK")
 
     def test_no_answer(self) -> None:
-        """A file of a peer that says nothing raises what it raises with `settimeout`, and not "nothing there"."""
+        """
+        A file of a peer that says nothing raises what it raises with `settimeout`, and not "nothing
+        there".
+        """
         self.peer.sendall(b"O")
         with self.timed.makefile("rb") as file:
             self.assertRaises(TimeoutError, file.read, 2)
@@ -37,7 +40,10 @@ class TimedSocketTests(SynchronousTestCase):
         self.assertRaises(TimeoutError, self.timed.sendall, b"x" * 10_000_000)
 
     def test_python_keeps_no_time(self) -> None:
-        """Python asks no poll() before each call: that is what it is for. What it was made of is empty."""
+        """
+        Python asks no poll() before each call: that is what it is for. What it was made of is
+        empty.
+        """
         self.assertIsNone(self.timed.gettimeout())
         self.assertTrue(self.timed.getblocking())
         ours, peer = socket.socketpair()

@@ -26,13 +26,18 @@ class SubscriptionTests(SynchronousTestCase):
         return ids(events)
 
     def test_held(self) -> None:
-        """What comes in before the start is held and merged with what was missed; what is in both counts once."""
+        """
+        What comes in before the start is held and merged with what was missed; what is in both
+        counts once.
+        """
         self.push(9, 7)
         self.subscription.start(5, (), [post(8), post(7), post(6)])
         self.assertEqual(self.take(), [6, 7, 8, 9])
 
     def test_start_without_what_the_viewer_has(self) -> None:
-        """What the cursor says that the viewer has is not answered, whether it was held or missed."""
+        """
+        What the cursor says that the viewer has is not answered, whether it was held or missed.
+        """
         self.push(4, 7, 10)
         self.subscription.start(5, (7, 8), [post(5), post(8), post(9)])
         self.assertEqual(self.take(), [9, 10])
@@ -90,7 +95,9 @@ class SubscriptionTests(SynchronousTestCase):
         self.subscription.start(0, (), [])
         self.push(*range(1, 302), limit=1000)
         self.take()
-        self.assertEqual(parse_cursor(self.subscription.issued).ids, tuple(range(302 - MAX_IDS, 302)))
+        self.assertEqual(
+            parse_cursor(self.subscription.issued).ids, tuple(range(302 - MAX_IDS, 302))
+        )
         self.push(301)
         self.assertFalse(self.subscription.pending)
 
@@ -98,18 +105,24 @@ class SubscriptionTests(SynchronousTestCase):
         """What was taken is not pending any more."""
         self.subscription.start(0, (), [])
         self.push(1)
-        self.assertEqual((self.take(), bool(self.subscription.pending), self.take()), ([1], False, []))
+        self.assertEqual(
+            (self.take(), bool(self.subscription.pending), self.take()), ([1], False, [])
+        )
 
     def test_overflow(self) -> None:
         """Past the limit everything is let go, and nothing is taken in any more."""
         self.subscription.start(0, (), [])
         self.push(1, 2, 3, 4, limit=2)
-        self.assertEqual((self.subscription.overflowed, bool(self.subscription.pending)), (True, False))
+        self.assertEqual(
+            (self.subscription.overflowed, bool(self.subscription.pending)), (True, False)
+        )
 
     def test_limit(self) -> None:
         """At the limit it has not overflowed."""
         self.push(1, 2, limit=2)
-        self.assertEqual((self.subscription.overflowed, bool(self.subscription.pending)), (False, True))
+        self.assertEqual(
+            (self.subscription.overflowed, bool(self.subscription.pending)), (False, True)
+        )
 
     def test_retract(self) -> None:
         """What is pending of one author can be taken back."""
@@ -127,4 +140,7 @@ class SubscriptionTests(SynchronousTestCase):
         self.subscription.park(heard)
         self.assertIs(self.subscription.listener, heard)
         self.assertIs(self.subscription.unpark(), heard)
-        self.assertEqual((self.subscription.listener is not None, self.subscription.unpark(), heard.answers), (False, None, []))
+        self.assertEqual(
+            (self.subscription.listener is not None, self.subscription.unpark(), heard.answers),
+            (False, None, []),
+        )

@@ -95,7 +95,10 @@ class HangTests(SynchronousTestCase):
     """A tail with the log that it serves."""
 
     def test_an_open_transaction(self) -> None:
-        """What an event was written in may hang with the database for longer than it may be open, and is not lost."""
+        """
+        What an event was written in may hang with the database for longer than it may be open, and
+        is not lost.
+        """
         clock, store, offered = Clock(), FakeStore(), []
         log = RecentLog(lambda event: offered.append(event.id), 100, 5.0, Counters())
         tail = Tail(clock, clock.seconds, store, log, 1.0, lambda: False, Counters())  # type: ignore[arg-type]
@@ -158,7 +161,10 @@ class TailTests(TailCase):
     """What a tick reads and offers, and what it does when it cannot."""
 
     def test_rows_are_offered_in_order(self) -> None:
-        """A tick fetches what the log has not seen and offers it, lowest first; then it says how far it has read."""
+        """
+        A tick fetches what the log has not seen and offers it, lowest first; then it says how far
+        it has read.
+        """
         self.store.rows = {3, 5, 4, 9}
         self.log.seen = {4}
         self.start()
@@ -192,7 +198,10 @@ class TailTests(TailCase):
         self.assertEqual(self.store.asked("events"), [[1, 2, 3]])
 
     def test_when_it_was_read(self) -> None:
-        """A read began before its question and ended with its answer, however long the rows took afterwards."""
+        """
+        A read began before its question and ended with its answer, however long the rows took
+        afterwards.
+        """
         self.store.rows = {1}
         held = self.hold()
         self.start()
@@ -204,7 +213,10 @@ class TailTests(TailCase):
         self.assertEqual(self.log.notes, [1, ("read", 0.0, 0.5, 1)])
 
     def test_a_database_that_hangs(self) -> None:
-        """The time until its answer counts as one tick at most, whether it answers in the end or fails before."""
+        """
+        The time until its answer counts as one tick at most, whether it answers in the end or fails
+        before.
+        """
         held = self.hold()
         self.start()
         self.clock.advance(30)
@@ -219,16 +231,22 @@ class TailTests(TailCase):
         self.assertEqual(self.log.notes, [("read", started, ended, 0) for started, ended in reads])
 
     def test_a_long_way(self) -> None:
-        """A read that the limit cuts goes on at once; each part says how far it came, and counts from the first one's start."""
+        """
+        A read that the limit cuts goes on at once; each part says how far it came, and counts from
+        the first one's start.
+        """
         self.store.rows = set(range(1, 2 * BATCH + 11))
         self.store.reading = lambda: self.clock.advance(0.01)
         self.start()
         self.assertEqual(self.store.asked("ids"), [0, BATCH, 2 * BATCH])
         reads = [note for note in self.log.notes if isinstance(note, tuple)]
         self.assertEqual(
-            [(started, upto) for _, started, _, upto in reads], [(0.0, BATCH), (0.0, 2 * BATCH), (0.0, 2 * BATCH + 10)]
+            [(started, upto) for _, started, _, upto in reads],
+            [(0.0, BATCH), (0.0, 2 * BATCH), (0.0, 2 * BATCH + 10)],
         )
-        self.assertEqual(sorted({ended for _, _, ended, _ in reads}), [ended for _, _, ended, _ in reads])
+        self.assertEqual(
+            sorted({ended for _, _, ended, _ in reads}), [ended for _, _, ended, _ in reads]
+        )
         self.assertEqual(self.log.seen, self.store.rows)
         self.assertLessEqual(max(len(ids) for ids in self.store.asked("events")), module.CHUNK)
 
@@ -242,7 +260,10 @@ class TailTests(TailCase):
 
         self.store.reading = break_down
         self.start()
-        self.assertEqual([note for note in self.log.notes if isinstance(note, tuple)], [("read", 0.0, 0.0, BATCH)])
+        self.assertEqual(
+            [note for note in self.log.notes if isinstance(note, tuple)],
+            [("read", 0.0, 0.0, BATCH)],
+        )
         self.assertFalse(self.tail.healthy)
 
     def test_the_pace(self) -> None:
@@ -257,7 +278,9 @@ class TailTests(TailCase):
         self.assertEqual(len(self.store.asked("ids")), 6)
 
     def test_ticks_do_not_overlap(self) -> None:
-        """While one waits for the database no other begins; the next one comes a second after its end."""
+        """
+        While one waits for the database no other begins; the next one comes a second after its end.
+        """
         held = self.hold()
         self.start()
         self.clock.pump([1.0] * 5)
@@ -281,7 +304,9 @@ class TailTests(TailCase):
         self.assertEqual(len(self.store.asked("ids")), 3)
 
     def test_pokes_while_a_tick_runs(self) -> None:
-        """Are one more tick after it, since what they are about may have come too late for this one."""
+        """
+        Are one more tick after it, since what they are about may have come too late for this one.
+        """
         held = self.hold()
         self.start()
         for _ in range(5):
@@ -301,7 +326,10 @@ class TailTests(TailCase):
         self.assertEqual(len(self.store.asked("ids")), 1)
 
     def test_an_outage(self) -> None:
-        """Is known with its reason, counted each time, logged once, and over with the first tick that goes well."""
+        """
+        Is known with its reason, counted each time, logged once, and over with the first tick that
+        goes well.
+        """
         self.assertFalse(self.tail.healthy)
         self.store.error = Unavailable("database", "gone away")
         self.start()

@@ -32,7 +32,10 @@ class SaveTests(TailCase):
         self.assertTrue(self.tail.healthy)
 
     def test_another_database(self) -> None:
-        """It is told that its database is of another epoch, and stops when it is told to; no second word of it is said."""
+        """
+        It is told that its database is of another epoch, and stops when it is told to; no second
+        word of it is said.
+        """
         self.start()
         self.store.epoch = "k2"
         self.clock.pump([1.0] * 4)

@@ -26,7 +26,9 @@ class FlushTests(SynchronousTestCase):
             subscription = self.process.hub.open(f"v{index}")
             self.process.hub.set_friends(f"v{index}", ["bob"], {})
             subscription.start(0, (), ())
-            self.process.hub.park(subscription, lambda events, cursor, index=index: self.answered.append(index))
+            self.process.hub.park(
+                subscription, lambda events, cursor, index=index: self.answered.append(index)
+            )
 
     def turn(self) -> int:
         """One turn of the reactor; returns how many were answered in it."""
@@ -52,7 +54,10 @@ class FlushTests(SynchronousTestCase):
         self.assertEqual((self.answered, self.reactor.getDelayedCalls()), (list(range(number)), []))
 
     def test_next_event(self) -> None:
-        """What comes between two turns is answered with the rest, and the event after them all as ever."""
+        """
+        What comes between two turns is answered with the rest, and the event after them all as
+        ever.
+        """
         self.park(ANSWERS_A_TURN + 1)
         self.process.log.offer(post(1))
         self.turn()
@@ -67,7 +72,9 @@ class FlushTests(SynchronousTestCase):
         sent: list[bytes] = []
         sender: Any = SimpleNamespace(send_now=sent.append)
         subscription = self.process.hub.open("bob")
-        self.process.hub.park(subscription, lambda events, cursor: self.process.outbox.keep(sender, b"an answer"))
+        self.process.hub.park(
+            subscription, lambda events, cursor: self.process.outbox.keep(sender, b"an answer")
+        )
         self.process.log.offer(post(1))
         self.reactor.advance(0)
         self.assertEqual((sent, self.process.outbox.is_open), ([b"an answer"], False))
@@ -79,10 +86,15 @@ class FlushTests(SynchronousTestCase):
         self.process.log.offer(post(1))
         self.assertRaises(ZeroDivisionError, self.turn)
         self.process.hub.flush = flush  # type: ignore[method-assign]
-        self.assertEqual((self.process.outbox.is_open, self.turn(), self.answered), (False, 2, [0, 1]))
+        self.assertEqual(
+            (self.process.outbox.is_open, self.turn(), self.answered), (False, 2, [0, 1])
+        )
 
     def test_polls_meanwhile(self) -> None:
-        """Between the turns of a fan-out few polls are read, so that those who wait are not kept waiting."""
+        """
+        Between the turns of a fan-out few polls are read, so that those who wait are not kept
+        waiting.
+        """
         watch = make_watch(self.process)
         assert watch is not None
         self.park(ANSWERS_A_TURN + 1)

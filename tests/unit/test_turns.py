@@ -39,7 +39,10 @@ class TurnsTests(SynchronousTestCase):
         return found
 
     def test_limited(self) -> None:
-        """A turn has so many events and no more; each of all that are ready has its turn as often as the others."""
+        """
+        A turn has so many events and no more; each of all that are ready has its turn as often as
+        the others.
+        """
         descriptors = self.ready(8)
         seen: Counter[int] = Counter()
         for _ in range(8):

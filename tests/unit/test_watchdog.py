@@ -53,7 +53,9 @@ class HeartTests(SynchronousTestCase):
         self.assertEqual(self.run_for(10.0, beating=False), [])
 
     def test_a_stall(self) -> None:
-        """Is logged once, when it has lasted long enough, with the stack; and counted when it is over."""
+        """
+        Is logged once, when it has lasted long enough, with the stack; and counted when it is over.
+        """
         self.begin()
         self.run_for(1.07)
         self.heart.beat()
@@ -76,13 +78,17 @@ class HeartTests(SynchronousTestCase):
         self.assertEqual((len(lines), self.counters["reactor_stalls"]), (5 / LOG_SECONDS, 20))
 
     def test_the_whole_process(self) -> None:
-        """When the watching thread is late too it says that the code it shows need not be the cause."""
+        """
+        When the watching thread is late too it says that the code it shows need not be the cause.
+        """
         self.begin()
         self.now += 30.0
         with capturedLogs() as logs:
             self.heart.look()
         (log,) = logs
-        self.assertIn("30.00 seconds, with the whole process or in", str(log["log_format"]).format(**log))
+        self.assertIn(
+            "30.00 seconds, with the whole process or in", str(log["log_format"]).format(**log)
+        )
 
     def test_a_thread_that_has_ended(self) -> None:
         """Has no stack."""
@@ -102,8 +108,12 @@ class WatchdogTests(SynchronousTestCase):
         for _ in range(2):
             watchdog.startService()
             clock.advance(BEAT_SECONDS)
-            self.assertEqual([thread.name for thread in threading.enumerate()].count("feedd-watchdog"), 1)
+            self.assertEqual(
+                [thread.name for thread in threading.enumerate()].count("feedd-watchdog"), 1
+            )
             watchdog.stopService()
             watchdog.stopService()
-            self.assertEqual([thread.name for thread in threading.enumerate()].count("feedd-watchdog"), 0)
+            self.assertEqual(
+                [thread.name for thread in threading.enumerate()].count("feedd-watchdog"), 0
+            )
         self.assertEqual(clock.getDelayedCalls(), [])

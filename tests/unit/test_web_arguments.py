@@ -20,19 +20,48 @@ class QueryTests(WebTestCase):
 
     def test_limit(self) -> None:
         """``limit`` is 1 to 200."""
-        self.assert_wrong("/feed/init?as=bob&limit=", "limit", "0", "201", "abc", "", "-1", "1.5", "1e2", " 1", "1" * 5000, "٣")
+        self.assert_wrong(
+            "/feed/init?as=bob&limit=",
+            "limit",
+            "0",
+            "201",
+            "abc",
+            "",
+            "-1",
+            "1.5",
+            "1e2",
+            " 1",
+            "1" * 5000,
+            "٣",
+        )
         for limit in ("1", "200", "007"):
             self.assertEqual(self.web.get(f"/feed/init?as=bob&limit={limit}").status, 200)
 
     def test_before(self) -> None:
         """``before`` is the id of a post."""
-        self.assert_wrong("/feed/init?as=bob&before=", "before", "0", "-1", "abc", "", str(2**63), "9" * 40)
+        self.assert_wrong(
+            "/feed/init?as=bob&before=", "before", "0", "-1", "abc", "", str(2**63), "9" * 40
+        )
         for before in (1, 2**63 - 1):
             self.assertEqual(self.web.get(f"/feed/init?as=bob&before={before}").status, 200)
 
     def test_wait(self) -> None:
         """``wait`` is a number of seconds."""
-        values = ("-1", "abc", "1e9", "NaN", "inf", "", "1.", ".5", "1,5", "0x1", "1" * 30, "-0", "+1")
+        values = (
+            "-1",
+            "abc",
+            "1e9",
+            "NaN",
+            "inf",
+            "",
+            "1.",
+            ".5",
+            "1,5",
+            "0x1",
+            "1" * 30,
+            "-0",
+            "+1",
+        )
         self.assert_wrong("/feed/poll?as=bob&wait=", "wait", *values)
         for wait in ("0", "0.0", "000"):
             self.assertEqual(self.web.get(f"/feed/poll?as=bob&wait={wait}").status, 200)
@@ -55,12 +84,22 @@ class QueryTests(WebTestCase):
         )
         self.assert_wrong("/feed/poll?as=bob&cursor=", "cursor", *wrong, code="bad_cursor")
         long = "k1.0" + "." * 5997
-        odd = ("%FF", "k1.%D9%A3", "k1.0%00", long, "k1." + "9" * 5998, "k1." + ".".join(map(str, range(300))))
+        odd = (
+            "%FF",
+            "k1.%D9%A3",
+            "k1.0%00",
+            long,
+            "k1." + "9" * 5998,
+            "k1." + ".".join(map(str, range(300))),
+        )
         self.assert_wrong("/feed/poll?as=bob&cursor=", "cursor", *odd, code="bad_cursor")
         self.assertEqual(len(self.house.hub), 0)
 
     def test_cut(self) -> None:
-        """A real cursor cut anywhere is refused, or it is an older or a colder one; it never is a failure."""
+        """
+        A real cursor cut anywhere is refused, or it is an older or a colder one; it never is a
+        failure.
+        """
         self.post("alice")
         cursor = self.cursor()
         for length in range(len(cursor)):
@@ -84,11 +123,17 @@ class QueryTests(WebTestCase):
 class BodyTests(WebTestCase):
     """What a body holds."""
 
-    def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str] | None = None) -> Reply:
+    def send(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str] | None = None
+    ) -> Reply:
         """The answer to `body`; none may be 201."""
-        return self.web.request(method, path, body, (headers or {}) | (KEY if path.startswith("/api") else {}))
+        return self.web.request(
+            method, path, body, (headers or {}) | (KEY if path.startswith("/api") else {})
+        )
 
-    def assert_wrong(self, body: bytes | None, name: str, method: str = "POST", path: str = "/feed/posts?as=bob") -> None:
+    def assert_wrong(
+        self, body: bytes | None, name: str, method: str = "POST", path: str = "/feed/posts?as=bob"
+    ) -> None:
         """Assert that `body` is refused for its field `name`."""
         reply = self.send(method, path, body)
         self.assert_refused(reply, 400, "bad_argument", name)
@@ -118,9 +163,14 @@ class BodyTests(WebTestCase):
             b"<body>",
             b'{"body":{"a":"\xed\xa0\x80"}}',
         ]
-        wrong += [b'{"body":{"a":"%s"}}' % text for text in (rb"\ud800", rb"\udc00", rb"\ud800\ud800", rb"\ud83dx123456")]
+        wrong += [
+            b'{"body":{"a":"%s"}}' % text
+            for text in (rb"\ud800", rb"\udc00", rb"\ud800\ud800", rb"\ud83dx123456")
+        ]
         for body in wrong:
-            self.assert_refused(self.send("POST", "/feed/posts?as=bob", body), 400, "bad_body", "not JSON")
+            self.assert_refused(
+                self.send("POST", "/feed/posts?as=bob", body), 400, "bad_body", "not JSON"
+            )
 
     def test_no_object(self) -> None:
         """A post's body is an object, in an object."""
@@ -128,8 +178,15 @@ class BodyTests(WebTestCase):
             self.assert_wrong(body, "body")
         for body in (b"[]", b"[{}]", b"null", b'"x"', b"1", b"true"):
             self.assert_wrong(b'{"body":%s}' % body, "body: must be an object")
-            self.assert_wrong(b'{"body":%s}' % body, "body: must be an object", "PATCH", "/feed/posts/1?as=bob")
-            self.assert_wrong(b'{"author":"bob","body":%s}' % body, "body: must be an object", "POST", "/api/posts")
+            self.assert_wrong(
+                b'{"body":%s}' % body, "body: must be an object", "PATCH", "/feed/posts/1?as=bob"
+            )
+            self.assert_wrong(
+                b'{"author":"bob","body":%s}' % body,
+                "body: must be an object",
+                "POST",
+                "/api/posts",
+            )
 
     def test_number(self) -> None:
         """A number that nobody can read is refused."""
@@ -156,21 +213,38 @@ class BodyTests(WebTestCase):
     def test_key(self) -> None:
         """An Idempotency-Key is 1 to 128 visible characters."""
         for key in ("", "k" * 129, "a b", "\xe9", "a\tb"):
-            reply = self.send("POST", "/feed/posts?as=bob", b'{"body":{}}', {"Idempotency-Key": key})
+            reply = self.send(
+                "POST", "/feed/posts?as=bob", b'{"body":{}}', {"Idempotency-Key": key}
+            )
             self.assert_refused(reply, 400, "bad_argument", "Idempotency-Key: ")
 
     def test_marker(self) -> None:
         """A marker stands at the id of a post."""
         path = "/feed/marker?as=bob"
-        for post in (b"-1", b"0", b"%d" % 2**63, b"9" * 40, b"1.5", b'"1"', b"null", b"true", b"[]"):
+        for post in (
+            b"-1",
+            b"0",
+            b"%d" % 2**63,
+            b"9" * 40,
+            b"1.5",
+            b'"1"',
+            b"null",
+            b"true",
+            b"[]",
+        ):
             self.assert_wrong(b'{"post":%s}' % post, "post", "PUT", path)
         self.assert_wrong(b"{}", "post", "PUT", path)
         self.assert_wrong(b"[]", "body", "PUT", path)
         self.assert_refused(self.send("PUT", path, b""), 400, "bad_body")
-        self.assertEqual(self.send("PUT", path, b'{"post":%d}' % (2**63 - 1)).json, {"post": 2**63 - 1})
+        self.assertEqual(
+            self.send("PUT", path, b'{"post":%d}' % (2**63 - 1)).json, {"post": 2**63 - 1}
+        )
 
     def test_pairs(self) -> None:
-        """A pair whose name cannot be one is named, wherever it stands, and none of the others is taken."""
+        """
+        A pair whose name cannot be one is named, wherever it stands, and none of the others is
+        taken.
+        """
         good = '{"viewer":"bob","friend":"dora"}'
         for side in ("add", "remove"):
             for field, pair in (
@@ -181,7 +255,12 @@ class BodyTests(WebTestCase):
                 body = f'{{"{side}":[{good},{good},{pair}]}}'.encode()
                 self.assert_wrong(body, f"{side}[2].{field}", "POST", "/api/friendships")
             for pair in ('{"viewer":"bob"}', "[]", "1", "null"):
-                self.assert_wrong(f'{{"{side}":[{good},{pair}]}}'.encode(), f"{side}[1]", "POST", "/api/friendships")
+                self.assert_wrong(
+                    f'{{"{side}":[{good},{pair}]}}'.encode(),
+                    f"{side}[1]",
+                    "POST",
+                    "/api/friendships",
+                )
             self.assert_wrong(f'{{"{side}":{good}}}'.encode(), side, "POST", "/api/friendships")
         self.assert_wrong(b'{"mutual":1}', "mutual", "POST", "/api/friendships")
 
@@ -189,7 +268,12 @@ class BodyTests(WebTestCase):
         """10,000 pairs at once and no more."""
         pairs = [{"viewer": "u", "friend": "v"}] * 10_001
         for side in ("add", "remove"):
-            self.assert_wrong(msgspec.json.encode({side: pairs}), f"{side}: more than 10000", "POST", "/api/friendships")
+            self.assert_wrong(
+                msgspec.json.encode({side: pairs}),
+                f"{side}: more than 10000",
+                "POST",
+                "/api/friendships",
+            )
         self.assertEqual(self.house.store.asked["change_friends"], 0)
 
     def test_session(self) -> None:

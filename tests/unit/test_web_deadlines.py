@@ -28,7 +28,10 @@ class Neighbour(Egg):
         self.others = others
 
     def expire(self) -> None:
-        """Forget the first of the others, take the deadline of the second back, put off the third, and stay a second."""
+        """
+        Forget the first of the others, take the deadline of the second back, put off the third, and
+        stay a second.
+        """
         super().expire()
         self.wheel.forget(self.others[0])
         self.others[1].due = 0
@@ -110,7 +113,9 @@ class DeadlinesTests(SynchronousTestCase):
         self.assertEqual(egg.times, 1)
 
     def test_late(self) -> None:
-        """A tick that comes late makes up for those before it, and the next ones are on time again."""
+        """
+        A tick that comes late makes up for those before it, and the next ones are on time again.
+        """
         eggs = [self.egg(number) for number in range(10)]
         self.wheel.tick(1005.2)
         self.assertEqual([egg.times for egg in eggs], [1] * 5 + [0] * 5)
@@ -126,7 +131,9 @@ class DeadlinesTests(SynchronousTestCase):
         for item in (neighbour, *others):
             self.wheel.set(item, 1)
         self.wheel.tick(1002)
-        self.assertEqual((neighbour.times, [other.times for other in others], len(self.wheel)), (1, [0, 0, 0], 2))
+        self.assertEqual(
+            (neighbour.times, [other.times for other in others], len(self.wheel)), (1, [0, 0, 0], 2)
+        )
         others[:] = [Egg(), Egg(), others[2]]
         self.wheel.tick(1003.5)
         self.assertEqual((neighbour.times, others[2].times), (2, 0))
@@ -140,9 +147,20 @@ class DeadlinesTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     @settings(deadline=None, derandomize=True, database=None)
-    @given(st.lists(st.tuples(st.sampled_from(["set", "take back", "forget", "tick"]), st.integers(0, 2), st.integers(0, 9))))
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["set", "take back", "forget", "tick"]),
+                st.integers(0, 2),
+                st.integers(0, 9),
+            )
+        )
+    )
     def test_same(self, steps: list[tuple[str, int, int]]) -> None:
-        """Whatever is set, put off and taken back, each expires when it was last told to, as from a plain list of times."""
+        """
+        Whatever is set, put off and taken back, each expires when it was last told to, as from a
+        plain list of times.
+        """
         wheel, now = Deadlines(0.0), 0.0
         eggs, due, times = [Egg(), Egg(), Egg()], [0.0] * 3, [0] * 3
         for step, index, seconds in steps:

@@ -40,18 +40,34 @@ class CallbackTests(WebTestCase):
             "<b>",
         ]
         wrong += ["alert(document.cookie);f", "a=1", "/**/a"]
-        for path in ("/feed/init?as=bob", "/feed/poll?as=bob", "/status?", "/nowhere?", "/?", "/feed/posts?"):
+        for path in (
+            "/feed/init?as=bob",
+            "/feed/poll?as=bob",
+            "/status?",
+            "/nowhere?",
+            "/?",
+            "/feed/posts?",
+        ):
             for name in wrong:
                 reply = self.web.get(f"{path}&callback={quote(name, safe='%')}")
-                self.assert_refused(reply, 400, "bad_argument", "callback: must be a function's name")
+                self.assert_refused(
+                    reply, 400, "bad_argument", "callback: must be a function's name"
+                )
                 self.assertNotIn(b"alert", reply.body)
-            self.assert_refused(self.web.get(f"{path}&callback=f&callback=f"), 400, "bad_argument", "callback: given more")
+            self.assert_refused(
+                self.web.get(f"{path}&callback=f&callback=f"),
+                400,
+                "bad_argument",
+                "callback: given more",
+            )
 
     def test_only_get(self) -> None:
         """A POST is JSON, whatever it says."""
         reply = self.web.request("POST", "/feed/posts?as=bob&callback=f", b'{"body":{}}')
         self.assertEqual((reply.status, reply.headers["Content-Type"]), (201, "application/json"))
-        self.assert_refused(self.web.request("POST", "/feed/posts?as=bob&callback=f", b""), 400, "bad_body")
+        self.assert_refused(
+            self.web.request("POST", "/feed/posts?as=bob&callback=f", b""), 400, "bad_body"
+        )
 
     def test_head(self) -> None:
         """A HEAD has the headers of the script."""
@@ -119,7 +135,9 @@ class AnswerTests(WebTestCase):
         self.house.store.away = True
         reply = self.get("/feed/init")
         error = reply.jsonp("f")["error"]
-        self.assertEqual((error["status"], error["retry_after"], reply.headers["Retry-After"]), (503, 2, "2"))
+        self.assertEqual(
+            (error["status"], error["retry_after"], reply.headers["Retry-After"]), (503, 2, "2")
+        )
 
     def test_not_ready(self) -> None:
         """A status that is not ready is no error, and can be read as well."""
@@ -160,7 +178,9 @@ class EscapeTests(WebTestCase):
         self.assert_safe(self.web.get("/feed/init?as=bob&callback=f"))
 
     def test_foreign_layout(self) -> None:
-        """A body with line breaks between its tokens, as a site's own writer may put it into the log."""
+        """
+        A body with line breaks between its tokens, as a site's own writer may put it into the log.
+        """
         cursor = self.cursor()
         transaction = self.house.store.begin()
         self.house.store.insert_post(transaction, "alice", b'{\r\n "text":\n"<"}')

@@ -38,7 +38,9 @@ class TakenTests(PollTestCase):
         return found
 
     def took(self, query: str = "", headers: dict[str, str] | None = None) -> bool:
-        """Whether a hot poll of bob with this added was taken; it is parked either way, or answered."""
+        """
+        Whether a hot poll of bob with this added was taken; it is parked either way, or answered.
+        """
         taken = self.lane.taken  # type: ignore[attr-defined]
         browser = self.browse()
         browser.ask("GET", f"/feed/poll?as=bob&cursor={self.cursor()}{query}", None, headers)
@@ -46,7 +48,10 @@ class TakenTests(PollTestCase):
         return found > taken
 
     def test_common(self) -> None:
-        """What browsers send is taken: JSON and JSONP, by fetch and by a script tag, with a cookie and without."""
+        """
+        What browsers send is taken: JSON and JSONP, by fetch and by a script tag, with a cookie and
+        without.
+        """
         page = {
             "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
             "Accept": "*/*",
@@ -86,7 +91,10 @@ class TakenTests(PollTestCase):
             self.assertFalse(self.took("", headers), headers)
 
     def test_cold(self) -> None:
-        """A poll whose cursor is not the last one of a subscription is, and one with an empty cursor; but not one with none."""
+        """
+        A poll whose cursor is not the last one of a subscription is, and one with an empty cursor;
+        but not one with none.
+        """
         for number, query in enumerate(("as=bob&cursor=k1.0", "cursor=&as=bob"), 1):
             browser = self.browse()
             browser.ask("GET", "/feed/poll?" + query)
@@ -104,12 +112,16 @@ class TakenTests(PollTestCase):
 
     def test_long_read(self) -> None:
         """A read of more than 8 KiB is not looked at."""
-        rest = asked.MAX_READ_BYTES - len(spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}", None, {"X": ""}))
+        rest = asked.MAX_READ_BYTES - len(
+            spell("GET", f"/feed/poll?as=bob&cursor={self.cursor()}", None, {"X": ""})
+        )
         self.assertTrue(self.took("", {"X": "x" * rest}))
         self.assertFalse(self.took("", {"X": "x" * (rest + 1)}))
 
     def test_remembered(self) -> None:
-        """Header lines are read once; of more than there is room for the older ones are forgotten."""
+        """
+        Header lines are read once; of more than there is room for the older ones are forgotten.
+        """
         for number in (1, 1, 2, 3):
             self.took("", {"X": str(number)})
         self.assertEqual(len(self.lane._reader._heads), 3)
@@ -137,11 +149,17 @@ class LengthTests(SynchronousTestCase):
     """The Content-Length header."""
 
     def test_each(self) -> None:
-        """It is that of the body, over and over, however many there are; no more heads are kept than may be."""
+        """
+        It is that of the body, over and over, however many there are; no more heads are kept than
+        may be.
+        """
         spelling = Spelling(Clock().seconds)
         for _ in range(2):
             for number in (*range(MAX_HEADS + 2), 7):
-                for callback, body in ((None, b"x" * number), (b"f", b"/**/f(%s);" % (b"x" * number))):
+                for callback, body in (
+                    (None, b"x" * number),
+                    (b"f", b"/**/f(%s);" % (b"x" * number)),
+                ):
                     head, _, sent = spelling.answer(b"x" * number, callback).partition(b"\r\n\r\n")
                     self.assertEqual(sent, body)
                     self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
@@ -159,5 +177,9 @@ class DateTests(SynchronousTestCase):
         for seconds in (0, 0.7, 0.2, 86_400):
             clock.advance(seconds)
             date = b"\r\nDate: %s\r\n" % formatdate(int(clock.seconds()), usegmt=True).encode()
-            for response in (spelling.answer(b"{}", None), spelling.answer(b"{}", b"f"), spelling.refusal(INTERNAL, None)):
+            for response in (
+                spelling.answer(b"{}", None),
+                spelling.answer(b"{}", b"f"),
+                spelling.refusal(INTERNAL, None),
+            ):
                 self.assertIn(date, response)

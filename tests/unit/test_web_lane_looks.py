@@ -61,7 +61,10 @@ class LookTests(PollTestCase):
         self.assertEqual((len(self.ids(poll)), friends.json["friends"]), (1, ["alice"]))
 
     def test_refused(self) -> None:
-        """A refusal says what it says elsewhere, as a script too; the next request is answered as ever."""
+        """
+        A refusal says what it says elsewhere, as a script too; the next request is answered as
+        ever.
+        """
         for query in ("", "&callback=f"):
             self.ask(query)
             self.house.store.away = True
@@ -77,7 +80,9 @@ class LookTests(PollTestCase):
         """Of a client that goes meanwhile nothing is left."""
         self.ask()
         self.web.lose()
-        self.assertEqual((len(self.house.hub), len(self.house.deadlines), len(self.house.idle)), (0, 0, 0))
+        self.assertEqual(
+            (len(self.house.hub), len(self.house.deadlines), len(self.house.idle)), (0, 0, 0)
+        )
         self.gate.open()
         self.assertEqual(len(self.house.hub), 0)
 
@@ -126,7 +131,9 @@ class LookTests(PollTestCase):
         self.assertEqual(len(self.ids(self.web.reply())), 1)
         self.web.ask("GET", "/feed/poll?cursor=k1.0")
         reply = self.web.reply()
-        self.assertEqual((reply.error, reply.headers["WWW-Authenticate"]), ((401, "unauthorized"), "Bearer"))
+        self.assertEqual(
+            (reply.error, reply.headers["WWW-Authenticate"]), ((401, "unauthorized"), "Bearer")
+        )
 
     def test_site_away(self) -> None:
         """Where the site cannot be asked who it is, the answer says when to ask again."""

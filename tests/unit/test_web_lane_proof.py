@@ -33,7 +33,11 @@ steps = st.one_of(
     st.tuples(st.just("send"), indexes, breaths()),
     st.tuples(st.just("send"), indexes, breaths()),
     st.tuples(st.just("send"), indexes, breaths()),
-    st.tuples(st.just("post"), st.sampled_from(["alice", "alice", "bob", "carol"]), st.sampled_from([1, 1, 1, 2, 5])),
+    st.tuples(
+        st.just("post"),
+        st.sampled_from(["alice", "alice", "bob", "carol"]),
+        st.sampled_from([1, 1, 1, 2, 5]),
+    ),
     st.tuples(st.just("advance"), st.sampled_from([0, 0, 0, 0.5, 5, 16, 51, 66]), st.none()),
     st.tuples(st.just("again"), indexes, st.sampled_from([b"", b"", b"", b"G", b"\r\n"])),
     st.tuples(st.just("talk"), indexes, st.integers(2, 4)),
@@ -63,7 +67,10 @@ class Proof:
                 self.do("post", "alice", 1)
             return
         if kind == "again":
-            kind, more = "send", [self.asked.get(what, poll()).replace(b"{0}", self.told.get(what, b"k1.0")) + more]
+            kind, more = (
+                "send",
+                [self.asked.get(what, poll()).replace(b"{0}", self.told.get(what, b"k1.0")) + more],
+            )
         elif kind == "send":
             self.asked.update((what, read) for read in more if read.startswith(START))
             more = [self.filled(read) for read in more]
@@ -117,7 +124,10 @@ class Proof:
                 self.do_on(side, "lose", index, None)
 
     def end(self) -> tuple[int, int]:
-        """Everybody goes; nothing is left of them. Returns how many polls took the lane, and how many of these were repeats."""
+        """
+        Everybody goes; nothing is left of them. Returns how many polls took the lane, and how many
+        of these were repeats.
+        """
         first, second = (side.end() for side in self.sides)
         assert first == second, f"{first}\n{second}"
         empty = {
@@ -138,7 +148,10 @@ class ProofTests(SynchronousTestCase):
     """The same requests, the same bytes, the same house."""
 
     def each(self, reads: Iterable[Sequence[bytes]]) -> tuple[int, int]:
-        """Send each to a new pair, and a poll behind it; events come. Returns how many there were, and how many took it."""
+        """
+        Send each to a new pair, and a poll behind it; events come. Returns how many there were, and
+        how many took it.
+        """
         count = taken = 0
         for count, parts in enumerate(reads, 1):
             proof = Proof(sockets=count % 2 == 0)
@@ -164,18 +177,26 @@ class ProofTests(SynchronousTestCase):
 
     def test_neighbours(self) -> None:
         """A common poll before, between and behind anything else."""
-        count, taken = self.each([first, poll(), second, poll()] for first in OTHERS for second in OTHERS)
+        count, taken = self.each(
+            [first, poll(), second, poll()] for first in OTHERS for second in OTHERS
+        )
         self.assertEqual(count, len(OTHERS) ** 2)
         self.assertGreater(taken, 0)
 
     def test_split(self) -> None:
-        """A common poll, and two, in two pieces of any size; only a cut between two leaves one of them for the lane."""
+        """
+        A common poll, and two, in two pieces of any size; only a cut between two leaves one of them
+        for the lane.
+        """
         for whole in (poll(), poll(lines=()) * 2):
             count, taken = self.each([whole[:cut], whole[cut:]] for cut in range(1, len(whole), 3))
             self.assertLessEqual(taken, count + 1)  # and each time the poll behind it
 
     def test_same(self) -> None:
-        """Whatever comes in, in whatever pieces, both write the same and keep the same; and the lane is taken."""
+        """
+        Whatever comes in, in whatever pieces, both write the same and keep the same; and the lane
+        is taken.
+        """
         taken = repeated = examples = 0
 
         @PROFILE

@@ -1,4 +1,7 @@
-"""The next poll of a connection, recognised because it is the last one with the cursor that it was answered with."""
+"""
+The next poll of a connection, recognised because it is the last one with the cursor that it was
+answered with.
+"""
 
 from feedd.auth.token import TokenAuth, make_token
 from tests.browser import Browser, House

@@ -1,4 +1,7 @@
-"""The fast lane and time: readers that are slow, what comes behind a parked poll, and one thing that leads to another."""
+"""
+The fast lane and time: readers that are slow, what comes behind a parked poll, and one thing that
+leads to another.
+"""
 
 import itertools
 
@@ -109,10 +112,15 @@ class SendTests(LaneTestCase):
         self.assertEqual((self.taken, wire.tries), (2, 2))
         wire.drain()
         init, *polls = browser.replies()
-        self.assertEqual([init.json["me"], *(self.ids(reply) for reply in polls)], ["bob", [1], [2]])
+        self.assertEqual(
+            [init.json["me"], *(self.ids(reply) for reply in polls)], ["bob", [1], [2]]
+        )
 
     def test_lost(self) -> None:
-        """A connection that turns out to be lost is left to the reactor, which finds out; nobody else is hurt."""
+        """
+        A connection that turns out to be lost is left to the reactor, which finds out; nobody else
+        is hurt.
+        """
         gone, wire = self.socket()
         other, _ = self.socket()
         self.park_on(gone)
@@ -125,7 +133,10 @@ class SendTests(LaneTestCase):
         gone.lose()
 
     def test_pausing(self) -> None:
-        """A peer that takes no answers is not asked for more requests, and goes on when it has taken them."""
+        """
+        A peer that takes no answers is not asked for more requests, and goes on when it has taken
+        them.
+        """
         browser, wire = self.socket(0)
         cursor, text = self.cursor(), "x" * 65_000
         for _ in range(2):
@@ -161,7 +172,10 @@ class BehindTests(LaneTestCase):
         self.assertEqual([reply.status for reply in others], [200, 200, 200])
 
     def test_bounded(self) -> None:
-        """The connection is not read any further when there is much of it, and is when the poll is answered."""
+        """
+        The connection is not read any further when there is much of it, and is when the poll is
+        answered.
+        """
         browser, wire = self.socket()
         self.park_on(browser)
         browser.send(b"\r\n" + INIT[:-2] + b"X-Long: " + b"x" * (MAX_HELD_BYTES - len(INIT) - 8))
@@ -212,7 +226,9 @@ class BehindTests(LaneTestCase):
         self.assertTrue(wire.reads)
 
     def test_a_turn_later(self) -> None:
-        """It waits for the next turn of the reactor, and what arrives until then waits behind it."""
+        """
+        It waits for the next turn of the reactor, and what arrives until then waits behind it.
+        """
         self.park_on(self.web)
         self.web.expect("GET")
         self.web.send(INIT[:20])
@@ -244,7 +260,10 @@ class BehindTests(LaneTestCase):
         self.assertEqual(self.house.store.posts, {})
 
     def test_chain(self) -> None:
-        """A poll that ends another's poll, behind which there is one that ends a third one's: no chain is too long."""
+        """
+        A poll that ends another's poll, behind which there is one that ends a third one's: no chain
+        is too long.
+        """
         self.use(House(max_connections=2000))
         cursors = [self.cursor() for _ in range(400)]
         for cursor, following in itertools.pairwise(cursors):
@@ -266,7 +285,8 @@ class FullTests(LaneTestCase):
         for browser in browsers:
             self.park_on(browser)
         self.assertEqual(
-            [(browser.wire.watched, browser.wire.reads) for browser in browsers], [(True, True)] + [(False, True)] * 2
+            [(browser.wire.watched, browser.wire.reads) for browser in browsers],
+            [(True, True)] + [(False, True)] * 2,
         )
         event = self.post("alice")
         self.assertEqual([self.ids(browser.reply()) for browser in browsers], [[event]] * 3)
@@ -287,7 +307,9 @@ class EndTests(LaneTestCase):
             browser.send(b"")
             self.assertEqual((wire.watched, wire.reads), (False, True))
             browser.lose()
-            self.assertEqual((self.house.site.connections, self.house.hub.parked), (connections - 1, 0))
+            self.assertEqual(
+                (self.house.site.connections, self.house.hub.parked), (connections - 1, 0)
+            )
 
     def test_idle(self) -> None:
         """When the site closes it, nobody reads from it any more."""
@@ -347,7 +369,10 @@ class IdleTests(LaneTestCase):
     def test_off(self) -> None:
         """Setting it to None turns it off; what was set before is returned."""
         channel = self.web.channel
-        self.assertEqual((channel.setTimeout(None), channel.setTimeout(None), channel.timeOut), (65.0, None, None))
+        self.assertEqual(
+            (channel.setTimeout(None), channel.setTimeout(None), channel.timeOut),
+            (65.0, None, None),
+        )
         channel.resetTimeout()
         self.house.advance(70)
         self.assertFalse(self.web.dropped)

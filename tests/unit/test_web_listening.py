@@ -18,7 +18,9 @@ class SharedPortsTests(SynchronousTestCase):
     def test_tcp(self) -> None:
         """An endpoint string listens with SO_REUSEPORT, all else as it says."""
         reactor, factory = MemoryReactorClock(), Factory()
-        service = listening_service("tcp:80:interface=127.0.0.1:backlog=9", factory, reactor=SharedPorts(reactor))
+        service = listening_service(
+            "tcp:80:interface=127.0.0.1:backlog=9", factory, reactor=SharedPorts(reactor)
+        )
         service.startService()
         binding = makeBinding("127.0.0.1", 80, reuseAddress=True, reusePort=True)
         self.assertEqual(reactor.tcpServers, [(binding, factory, 9, "127.0.0.1")])

@@ -1,11 +1,18 @@
-"""Which pages may ask: CORS for exactly the allowed origins, and the rule that a cookie alone opens nothing to the others."""
+"""
+Which pages may ask: CORS for exactly the allowed origins, and the rule that a cookie alone opens
+nothing to the others.
+"""
 
 from feedd.web.origin import Origins
 from tests.browser import SITE, Reply, WebTestCase
 
 EVIL = "https://evil.example"
 COOKIE = {"Cookie": "user=bob"}
-CORS = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods")
+CORS = (
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Allow-Methods",
+)
 FOREIGN = (
     EVIL,
     "null",
@@ -28,12 +35,20 @@ class CORSTests(WebTestCase):
 
     def preflight(self, origin: str, path: str = "/feed/posts") -> Reply:
         """The answer to what a browser asks before it asks."""
-        wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        wanted = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        }
         return self.web.request("OPTIONS", path, None, {"Origin": origin} | wanted)
 
     def test_allowed(self) -> None:
         """An allowed origin may read answers, with its cookies."""
-        for path, status in (("/feed/init?as=bob", 200), ("/feed/init", 401), ("/nowhere", 404), ("/feed/posts", 405)):
+        for path, status in (
+            ("/feed/init?as=bob", 200),
+            ("/feed/init", 401),
+            ("/nowhere", 404),
+            ("/feed/posts", 405),
+        ):
             reply = self.web.get(path, {"Origin": SITE})
             self.assertEqual(reply.status, status)
             self.assertEqual(reply.headers.get_all("Access-Control-Allow-Origin"), [SITE])
@@ -73,23 +88,37 @@ class CORSTests(WebTestCase):
     def test_preflight_methods(self) -> None:
         """The methods are those of the URL."""
         self.assertEqual(
-            self.preflight(SITE, "/feed/posts/1").headers["Access-Control-Allow-Methods"], "DELETE, OPTIONS, PATCH"
+            self.preflight(SITE, "/feed/posts/1").headers["Access-Control-Allow-Methods"],
+            "DELETE, OPTIONS, PATCH",
         )
-        self.assertEqual(self.preflight(SITE, "/feed/poll").headers["Access-Control-Allow-Methods"], "GET, HEAD, OPTIONS")
+        self.assertEqual(
+            self.preflight(SITE, "/feed/poll").headers["Access-Control-Allow-Methods"],
+            "GET, HEAD, OPTIONS",
+        )
 
     def test_foreign_preflight(self) -> None:
         """A preflight of any other origin says nothing."""
         for origin in FOREIGN:
             reply = self.preflight(origin)
             self.assertEqual(reply.status, 204)
-            self.assertEqual([name for name in reply.headers if name.lower().startswith("access-control")], [])
+            self.assertEqual(
+                [name for name in reply.headers if name.lower().startswith("access-control")], []
+            )
 
     def test_split_header(self) -> None:
         """Nothing of a request gets into the headers of its answer."""
         path = "/feed/init?as=bob&callback=f%0d%0aSet-Cookie:%20a=b&x=%0d%0aX-Evil:%201"
         reply = self.web.get(path, {"Origin": SITE + "%0d%0aX-Evil: 1"})
         self.assertEqual(reply.status, 400)
-        allowed = {"server", "date", "vary", "content-type", "content-length", "cache-control", "x-content-type-options"}
+        allowed = {
+            "server",
+            "date",
+            "vary",
+            "content-type",
+            "content-length",
+            "cache-control",
+            "x-content-type-options",
+        }
         self.assertEqual({name.lower() for name in reply.headers}, allowed)
 
 
@@ -110,14 +139,35 @@ class CookieTests(WebTestCase):
         return status
 
     def assert_open(self, headers: dict[str, str], is_open: bool) -> None:
-        """Assert that a request with a cookie and these headers gets in, or not: as a script tag and as a form."""
-        self.assertEqual((headers, self.asked("/feed/init?callback=f", headers)), (headers, 200 if is_open else 403))
-        self.assertEqual((headers, self.asked("/feed/poll?callback=f&wait=0", headers)), (headers, 200 if is_open else 403))
-        self.assertEqual((headers, self.asked("/feed/posts", headers, "POST")), (headers, 201 if is_open else 403))
+        """
+        Assert that a request with a cookie and these headers gets in, or not: as a script tag and
+        as a form.
+        """
+        self.assertEqual(
+            (headers, self.asked("/feed/init?callback=f", headers)),
+            (headers, 200 if is_open else 403),
+        )
+        self.assertEqual(
+            (headers, self.asked("/feed/poll?callback=f&wait=0", headers)),
+            (headers, 200 if is_open else 403),
+        )
+        self.assertEqual(
+            (headers, self.asked("/feed/posts", headers, "POST")),
+            (headers, 201 if is_open else 403),
+        )
 
     def test_fetch_site(self) -> None:
-        """A browser that says where the request comes from is believed: scripts cannot set that header."""
-        for site, is_open in (("same-origin", True), ("none", True), ("same-site", False), ("cross-site", False), ("", False)):
+        """
+        A browser that says where the request comes from is believed: scripts cannot set that
+        header.
+        """
+        for site, is_open in (
+            ("same-origin", True),
+            ("none", True),
+            ("same-site", False),
+            ("cross-site", False),
+            ("", False),
+        ):
             self.assert_open({"Sec-Fetch-Site": site}, is_open)
 
     def test_allowed_origin(self) -> None:
@@ -137,11 +187,16 @@ class CookieTests(WebTestCase):
                     self.assert_open({"Referer": origin + "/"} | site, False)
 
     def test_old_browser(self) -> None:
-        """A browser without Sec-Fetch-Site is asked for its Origin or Referer, which may also be the host that was asked."""
+        """
+        A browser without Sec-Fetch-Site is asked for its Origin or Referer, which may also be the
+        host that was asked.
+        """
         for own in ("http://www.example.org", "http://WWW.Example.org"):
             self.assert_open({"Origin": own}, True)
             self.assert_open({"Referer": own + "/a/b?c#d"}, True)
-        self.assert_open({"Sec-Fetch-Site": "cross-site", "Origin": "http://www.example.org"}, False)
+        self.assert_open(
+            {"Sec-Fetch-Site": "cross-site", "Origin": "http://www.example.org"}, False
+        )
         self.assert_open({"Origin": "http://www.example.org:8080"}, False)
 
     def test_token(self) -> None:
@@ -150,13 +205,19 @@ class CookieTests(WebTestCase):
         for proof in ("?token=bob", "?as=bob"):
             self.assertEqual(self.asked(f"/feed/init{proof}&callback=f", headers), 200)
             self.assertEqual(self.asked(f"/feed/posts{proof}", headers, "POST"), 201)
-        self.assertEqual(self.asked("/feed/init?callback=f", headers | {"Authorization": "Bearer bob"}), 200)
+        self.assertEqual(
+            self.asked("/feed/init?callback=f", headers | {"Authorization": "Bearer bob"}), 200
+        )
 
     def test_plain_get(self) -> None:
         """A GET of JSON is open: a foreign page cannot read it."""
         for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": EVIL}):
             self.assertEqual(self.asked("/feed/init", headers), 200)
-        self.assertIsNone(self.web.get("/feed/init", COOKIE | {"Origin": EVIL}).headers["Access-Control-Allow-Origin"])
+        self.assertIsNone(
+            self.web.get("/feed/init", COOKIE | {"Origin": EVIL}).headers[
+                "Access-Control-Allow-Origin"
+            ]
+        )
 
     def test_every_change(self) -> None:
         """No change is open to a foreign page, whatever its method."""

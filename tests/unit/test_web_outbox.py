@@ -29,7 +29,10 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual(len(sent), 3)
 
     def test_many(self) -> None:
-        """A long fan-out is sent in pieces: nobody waits for the whole, and no more than a piece is held."""
+        """
+        A long fan-out is sent in pieces: nobody waits for the whole, and no more than a piece is
+        held.
+        """
         outbox, sent = Outbox(), list[tuple[str, bytes]]()
         outbox.open()
         lengths = []

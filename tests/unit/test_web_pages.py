@@ -1,4 +1,6 @@
-"""The page, the friends, the marker, what the site's own servers ask, the status, the static files."""
+"""
+The page, the friends, the marker, what the site's own servers ask, the status, the static files.
+"""
 
 import msgspec
 
@@ -16,20 +18,27 @@ class InitTests(WebTestCase):
         page = self.web.get("/feed/init?as=bob").json
         self.assertEqual(set(page), {"me", "posts", "friends", "cursor", "more"})
         self.assertEqual((page["me"], page["friends"], page["more"]), ("bob", ["alice"], False))
-        self.assertEqual([(post["author"], post["body"]["text"]) for post in page["posts"]], [("bob", "two"), ("alice", "one")])
+        self.assertEqual(
+            [(post["author"], post["body"]["text"]) for post in page["posts"]],
+            [("bob", "two"), ("alice", "one")],
+        )
 
     def test_cursor(self) -> None:
         """The cursor has what is on the page, and nothing after it."""
         self.house.settle()
         ids = [self.post("alice"), self.post("carol"), self.post("bob")]
-        self.assertEqual(self.web.get("/feed/init?as=bob").json["cursor"], f"k1.0.{ids[0]}.{ids[2]}")
+        self.assertEqual(
+            self.web.get("/feed/init?as=bob").json["cursor"], f"k1.0.{ids[0]}.{ids[2]}"
+        )
         self.house.settle()
         self.assertEqual(self.web.get("/feed/init?as=bob").json["cursor"], f"k1.{ids[2]}")
 
     def test_empty(self) -> None:
         """A user without posts and friends has a page as well."""
         page = self.web.get("/feed/init?as=nobody").json
-        self.assertEqual(page, {"me": "nobody", "posts": [], "friends": [], "cursor": "k1.0", "more": False})
+        self.assertEqual(
+            page, {"me": "nobody", "posts": [], "friends": [], "cursor": "k1.0", "more": False}
+        )
 
     def test_pages(self) -> None:
         """Older posts are asked for by the last one that is known."""
@@ -56,12 +65,16 @@ class FriendsTests(WebTestCase):
     def test_sorted(self) -> None:
         """The names, sorted."""
         self.house.store.friendships |= {("bob", "zoe"), ("bob", "Adam")}
-        self.assertEqual(self.web.get("/feed/friends?as=bob").json, {"friends": ["Adam", "alice", "zoe"]})
+        self.assertEqual(
+            self.web.get("/feed/friends?as=bob").json, {"friends": ["Adam", "alice", "zoe"]}
+        )
 
     def test_changed_a_moment_ago(self) -> None:
         """A change is in the list at once, also while a cache still holds the old one."""
         self.web.get("/feed/friends?as=bob")
-        self.web.request("POST", "/api/friendships", b'{"add":[{"viewer":"bob","friend":"dora"}]}', KEY)
+        self.web.request(
+            "POST", "/api/friendships", b'{"add":[{"viewer":"bob","friend":"dora"}]}', KEY
+        )
         self.assertIn("bob", self.house.friends.lists)
         self.assertEqual(self.web.get("/feed/friends?as=bob").json, {"friends": ["alice", "dora"]})
 
@@ -85,7 +98,9 @@ class BackendTests(WebTestCase):
 
     def test_mutual(self) -> None:
         """A friendship goes both ways unless told otherwise."""
-        self.assertEqual(self.change(add=[{"viewer": "bob", "friend": "dora"}]).json, {"changed": 2})
+        self.assertEqual(
+            self.change(add=[{"viewer": "bob", "friend": "dora"}]).json, {"changed": 2}
+        )
         self.assertTrue({("bob", "dora"), ("dora", "bob")} <= self.house.store.friendships)
         reply = self.change(remove=[{"viewer": "dora", "friend": "bob"}], mutual=False)
         self.assertEqual((reply.status, reply.json), (200, {"changed": 1}))
@@ -109,14 +124,18 @@ class BackendTests(WebTestCase):
         self.assertEqual(self.change(add=pairs).json, {"changed": 20_000})
 
     def test_sessions(self) -> None:
-        """All tabs of the user end, parked or not, and their cursors are good for a login after it."""
+        """
+        All tabs of the user end, parked or not, and their cursors are good for a login after it.
+        """
         tabs = [self.cursor() for _ in range(3)]
         self.web.ask("GET", f"/feed/poll?as=bob&cursor={tabs[0]}")
         reply = self.browse().request("DELETE", "/api/sessions/bob", None, KEY)
         self.assertEqual((reply.status, reply.json), (200, {"ended": 3}))
         self.assertEqual(self.web.reply().json, {"events": [], "cursor": tabs[0]})
         event = self.post("alice")
-        self.assertEqual(self.web.get(f"/feed/poll?as=bob&cursor={tabs[0]}").json["events"][0]["id"], event)
+        self.assertEqual(
+            self.web.get(f"/feed/poll?as=bob&cursor={tabs[0]}").json["events"][0]["id"], event
+        )
 
 
 class StatusTests(WebTestCase):
@@ -129,7 +148,9 @@ class StatusTests(WebTestCase):
         reply = self.browse().get("/status")
         self.assertEqual(reply.status, 200)
         expected = {"live": True, "ready": True, "version": "1.2.3", "polls": 1, "subscriptions": 1}
-        expected["parts"] = {name: {"up": True, "trouble": ""} for name in ("database", "broker", "cache")}
+        expected["parts"] = {
+            name: {"up": True, "trouble": ""} for name in ("database", "broker", "cache")
+        }
         expected["counters"] = {"some_count": 3}
         self.assertEqual(reply.json, expected)
 
@@ -137,8 +158,12 @@ class StatusTests(WebTestCase):
         """A part is away: 503, and which, and why."""
         self.house.troubles["broker"] = "connection refused"
         reply = self.web.get("/status")
-        self.assertEqual((reply.status, reply.json["live"], reply.json["ready"]), (503, True, False))
-        self.assertEqual(reply.json["parts"]["broker"], {"up": False, "trouble": "connection refused"})
+        self.assertEqual(
+            (reply.status, reply.json["live"], reply.json["ready"]), (503, True, False)
+        )
+        self.assertEqual(
+            reply.json["parts"]["broker"], {"up": False, "trouble": "connection refused"}
+        )
         self.assertEqual(reply.json["parts"]["cache"], {"up": True, "trouble": ""})
 
 
@@ -147,7 +172,11 @@ class FileTests(WebTestCase):
 
     def test_types(self) -> None:
         """Each has its type, and a policy that lets nothing foreign run."""
-        for path, kind, content in (("/", "html", b"<p>hello"), ("/demo.css", "css", b"p{}"), ("/demo.js", "javascript", b"1")):
+        for path, kind, content in (
+            ("/", "html", b"<p>hello"),
+            ("/demo.css", "css", b"p{}"),
+            ("/demo.js", "javascript", b"1"),
+        ):
             reply = self.web.get(path)
             self.assertEqual((reply.status, reply.body), (200, content))
             self.assertEqual(reply.headers["Content-Type"], f"text/{kind}; charset=utf-8")
@@ -158,5 +187,7 @@ class FileTests(WebTestCase):
     def test_head(self) -> None:
         """A HEAD says how long it is."""
         reply = self.web.request("HEAD", "/")
-        self.assertEqual((reply.status, reply.headers["Content-Length"], reply.body), (200, "8", b""))
+        self.assertEqual(
+            (reply.status, reply.headers["Content-Length"], reply.body), (200, "8", b"")
+        )
         self.assertEqual(self.web.get("/").status, 200)

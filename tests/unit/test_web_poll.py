@@ -1,4 +1,6 @@
-"""The long poll: parked, answered by an event, a deadline or the next poll, or left by its client."""
+"""
+The long poll: parked, answered by an event, a deadline or the next poll, or left by its client.
+"""
 
 from twisted.internet.defer import Deferred
 
@@ -85,7 +87,10 @@ class EventTests(PollTestCase):
         self.assertEqual(self.ids(self.poll(cursor)), [event])
 
     def test_edit_and_delete(self) -> None:
-        """Edits and deletions are events too; what was deleted has no body any more for who comes later."""
+        """
+        Edits and deletions are events too; what was deleted has no body any more for who comes
+        later.
+        """
         cursor = self.cursor()
         self.post("alice")
         self.web.request("PATCH", "/feed/posts/1?as=alice", b'{"body":{"text":"better"}}')
@@ -172,7 +177,10 @@ class EndTests(PollTestCase):
         self.assertEqual(self.ids(browser.reply()), [])
 
     def test_second_poll(self) -> None:
-        """A second poll with the same cursor ends the first one, empty and with that cursor, and is parked itself."""
+        """
+        A second poll with the same cursor ends the first one, empty and with that cursor, and is
+        parked itself.
+        """
         cursor = self.cursor()
         first = self.park(cursor)
         second = self.park(cursor)
@@ -201,11 +209,16 @@ class EndTests(PollTestCase):
     def test_session_ended_of_another(self) -> None:
         """Only that user's."""
         browser = self.park(self.cursor())
-        self.assertEqual(self.web.request("DELETE", "/api/sessions/alice", None, KEY).json, {"ended": 0})
+        self.assertEqual(
+            self.web.request("DELETE", "/api/sessions/alice", None, KEY).json, {"ended": 0}
+        )
         self.assertEqual(browser.replies(), [])
 
     def test_overflow(self) -> None:
-        """More than can be pending for one flush ends the poll; the next one gets all of it from the log."""
+        """
+        More than can be pending for one flush ends the poll; the next one gets all of it from the
+        log.
+        """
         self.use(House(max_pending=2))
         cursor = self.cursor()
         browser = self.park(cursor)
@@ -297,4 +310,6 @@ class ColdTests(PollTestCase):
         cursor = self.cursor("alice")
         event = self.post("alice")
         self.assertEqual(self.ids(self.poll(cursor)), [])
-        self.assertEqual(self.ids(self.browse().get(f"/feed/poll?as=alice&cursor={cursor}")), [event])
+        self.assertEqual(
+            self.ids(self.browse().get(f"/feed/poll?as=alice&cursor={cursor}")), [event]
+        )

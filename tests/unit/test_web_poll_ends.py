@@ -12,7 +12,10 @@ class LostTests(PollTestCase):
     """The client goes before it is answered."""
 
     def test_parked_hot(self) -> None:
-        """A poll that was parked at once is forgotten, and what comes then is pending for the next one."""
+        """
+        A poll that was parked at once is forgotten, and what comes then is pending for the next
+        one.
+        """
         cursor = self.cursor()
         self.park(cursor).lose()
         self.assertEqual(self.house.hub.parked, 0)
@@ -92,7 +95,10 @@ class TwiceTests(PollTestCase):
     """A poll ends once."""
 
     def test_neighbours(self) -> None:
-        """One deadline may end a poll whose own deadline is now: behind the first poll stands a request that ends the other."""
+        """
+        One deadline may end a poll whose own deadline is now: behind the first poll stands a
+        request that ends the other.
+        """
         first, second = self.cursor(), self.cursor()
         browser = self.park(first)
         other = self.park(second)
@@ -107,7 +113,9 @@ class TwiceTests(PollTestCase):
         browser, other = self.park(first), self.park(second)
         browser.ask("GET", f"/feed/poll?as=bob&cursor={second}")
         self.house.advance(51)
-        self.assertEqual([reply.json["cursor"] for reply in (browser.reply(), other.reply())], [first, second])
+        self.assertEqual(
+            [reply.json["cursor"] for reply in (browser.reply(), other.reply())], [first, second]
+        )
         event = self.post("alice")
         self.assertEqual(self.ids(browser.reply()), [event])
 

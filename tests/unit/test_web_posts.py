@@ -11,16 +11,22 @@ from tests.browser import KEY, WebTestCase
 class PostsTestCase(WebTestCase):
     """A house in which alice posts."""
 
-    def publish(self, value: Any, headers: dict[str, str] | None = None, author: str = "alice") -> Any:
+    def publish(
+        self, value: Any, headers: dict[str, str] | None = None, author: str = "alice"
+    ) -> Any:
         """The answer to a post of `value`."""
-        return self.web.request("POST", f"/feed/posts?as={author}", msgspec.json.encode({"body": value}), headers)
+        return self.web.request(
+            "POST", f"/feed/posts?as={author}", msgspec.json.encode({"body": value}), headers
+        )
 
 
 class PostTests(PostsTestCase):
     """``POST /feed/posts``."""
 
     def test_made(self) -> None:
-        """The answer is 201 with the ids of the post and its event; it is in the log and on the bell."""
+        """
+        The answer is 201 with the ids of the post and its event; it is in the log and on the bell.
+        """
         reply = self.publish({"text": "hi"})
         self.assertEqual((reply.status, reply.json), (201, {"post": 1, "event": 1}))
         self.assertEqual(reply.headers["Content-Type"], "application/json")
@@ -44,7 +50,10 @@ class PostTests(PostsTestCase):
     def test_deep(self) -> None:
         """A body may be nested 100 deep, itself counted."""
         self.assertEqual(
-            self.web.request("POST", "/feed/posts?as=bob", b'{"body":{"a":%s%s}}' % (b"[" * 99, b"]" * 99)).status, 201
+            self.web.request(
+                "POST", "/feed/posts?as=bob", b'{"body":{"a":%s%s}}' % (b"[" * 99, b"]" * 99)
+            ).status,
+            201,
         )
 
     def test_key_repeated(self) -> None:
@@ -79,8 +88,13 @@ class PostTests(PostsTestCase):
         body = b'{"author":"alice","body":{"text":"hi"}}'
         reply = self.web.request("POST", "/api/posts", body, KEY | {"Idempotency-Key": "k"})
         self.assertEqual((reply.status, reply.json), (201, {"post": 1, "event": 1}))
-        self.assertEqual(self.web.get(f"/feed/poll?as=bob&cursor={cursor}").json["events"][0]["author"], "alice")
-        self.assertEqual(self.web.request("POST", "/api/posts", body, KEY | {"Idempotency-Key": "k"}).json, reply.json)
+        self.assertEqual(
+            self.web.get(f"/feed/poll?as=bob&cursor={cursor}").json["events"][0]["author"], "alice"
+        )
+        self.assertEqual(
+            self.web.request("POST", "/api/posts", body, KEY | {"Idempotency-Key": "k"}).json,
+            reply.json,
+        )
 
 
 class OwnPostTests(PostsTestCase):
@@ -105,14 +119,22 @@ class OwnPostTests(PostsTestCase):
     def test_of_another(self) -> None:
         """The post of another is not touched."""
         self.publish({"n": 1})
-        self.assert_refused(self.web.request("PATCH", "/feed/posts/1?as=bob", b'{"body":{}}'), 403, "not_yours")
+        self.assert_refused(
+            self.web.request("PATCH", "/feed/posts/1?as=bob", b'{"body":{}}'), 403, "not_yours"
+        )
         self.assert_refused(self.web.request("DELETE", "/feed/posts/1?as=bob"), 403, "not_yours")
         self.assertEqual(self.house.store.posts, {1: ("alice", b'{"n":1}')})
 
     def test_none(self) -> None:
-        """A post that is not there, or whose id cannot be one, is not found, whatever is asked of it."""
+        """
+        A post that is not there, or whose id cannot be one, is not found, whatever is asked of it.
+        """
         for path in ("99", "0", "9" * 18):
-            self.assert_refused(self.web.request("PATCH", f"/feed/posts/{path}?as=bob", b'{"body":{}}'), 404, "not_found")
+            self.assert_refused(
+                self.web.request("PATCH", f"/feed/posts/{path}?as=bob", b'{"body":{}}'),
+                404,
+                "not_found",
+            )
         for path in ("abc", "-1", "1.5", "", "9" * 30, "%3Cb%3E", "1/2"):
             for method in ("GET", "PATCH", "DELETE", "OPTIONS"):
                 reply = self.web.request(method, f"/feed/posts/{path}?as=bob", b'{"body":{}}')
@@ -162,7 +184,9 @@ class VanishedTests(PostsTestCase):
         """So is a read marker."""
         self.vanish("PUT", "/feed/marker?as=alice", b'{"post":7}')
         self.house.store.pace = lambda: self.successful()
-        self.assertEqual(self.web.request("PUT", "/feed/marker?as=alice", b'{"post":1}').json, {"post": 7})
+        self.assertEqual(
+            self.web.request("PUT", "/feed/marker?as=alice", b'{"post":1}').json, {"post": 7}
+        )
 
     def test_while_logging_in(self) -> None:
         """A post whose client goes while the site is asked who that was is committed too."""

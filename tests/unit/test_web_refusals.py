@@ -1,4 +1,6 @@
-"""Every error: its status, its shape, and what else the protocol wants said with it; HEAD and OPTIONS."""
+"""
+Every error: its status, its shape, and what else the protocol wants said with it; HEAD and OPTIONS.
+"""
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
@@ -52,7 +54,9 @@ class WhoTests(WebTestCase):
     def test_form(self) -> None:
         """Nothing in a body proves anything."""
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        self.assert_refused(self.web.request("POST", "/feed/posts", b"as=bob&token=bob", form), 401, "unauthorized")
+        self.assert_refused(
+            self.web.request("POST", "/feed/posts", b"as=bob&token=bob", form), 401, "unauthorized"
+        )
 
     def test_cookie_headers(self) -> None:
         """Several Cookie headers are one."""
@@ -66,8 +70,14 @@ class WhereTests(WebTestCase):
 
     def test_nothing(self) -> None:
         """What is not there is not found, whatever is asked of it."""
-        paths = "/feed /feed/ /feed/x /feed/poll/x /feed/init/x/y /api /api/ /api/sessions /status/x /x /index.html //feed/poll"
-        for path in f"{paths} /api/sessions/a/b /api/sessions/a/b/c /demo.js/x /%00 /%ff/%3Cb%3E /feed%2Fpoll".split():
+        paths = (
+            "/feed /feed/ /feed/x /feed/poll/x /feed/init/x/y /api /api/ /api/sessions "
+            "/status/x /x /index.html //feed/poll"
+        )
+        for path in (
+            f"{paths} /api/sessions/a/b /api/sessions/a/b/c /demo.js/x /%00 /%ff/%3Cb%3E "
+            f"/feed%2Fpoll".split()
+        ):
             for method in ("GET", "POST", "DELETE", "OPTIONS"):
                 self.assert_refused(self.web.request(method, path, None, KEY), 404, "not_found")
             self.assertEqual(self.web.request("HEAD", path).status, 404)
@@ -75,8 +85,24 @@ class WhereTests(WebTestCase):
     def test_method(self) -> None:
         """A method that a URL does not have is refused with those that it has."""
         for path, method in HTTP_URLS.items():
-            allow = {"GET", "HEAD"} if method == "GET" else {"PATCH", "DELETE"} if path.endswith("/1") else {method}
-            for wrong in {"GET", "POST", "PUT", "PATCH", "DELETE", "get", "TRACE", "CONNECT", "X"} - allow:
+            allow = (
+                {"GET", "HEAD"}
+                if method == "GET"
+                else {"PATCH", "DELETE"}
+                if path.endswith("/1")
+                else {method}
+            )
+            for wrong in {
+                "GET",
+                "POST",
+                "PUT",
+                "PATCH",
+                "DELETE",
+                "get",
+                "TRACE",
+                "CONNECT",
+                "X",
+            } - allow:
                 reply = self.web.request(wrong, path, b"{}")
                 self.assert_refused(reply, 405, "method_not_allowed")
                 self.assertEqual(set(reply.headers["Allow"].split(", ")), allow | {"OPTIONS"})
@@ -86,14 +112,18 @@ class WhereTests(WebTestCase):
         for path, method in HTTP_URLS.items():
             get = self.web.get(path + "?as=bob&wait=0")
             head = self.web.request("HEAD", path + "?as=bob&wait=0")
-            self.assertEqual((head.status, head.body), (get.status if method == "GET" else 405, b""))
+            self.assertEqual(
+                (head.status, head.body), (get.status if method == "GET" else 405, b"")
+            )
             for name in ("Content-Type", "Cache-Control", "X-Content-Type-Options"):
                 self.assertEqual(head.headers[name], get.headers[name])
 
     def test_head_is_not_parked(self) -> None:
         """A HEAD of a poll is answered at once, hot or cold."""
         for cursor in (self.cursor(), "k1.0"):
-            self.assertEqual(self.web.request("HEAD", f"/feed/poll?as=bob&cursor={cursor}").status, 200)
+            self.assertEqual(
+                self.web.request("HEAD", f"/feed/poll?as=bob&cursor={cursor}").status, 200
+            )
         self.assertEqual(self.house.hub.parked, 0)
 
     def test_options(self) -> None:
@@ -109,7 +139,9 @@ class WhereTests(WebTestCase):
 class AwayTests(WebTestCase):
     """503: ask again."""
 
-    def assert_busy(self, path: str, part: str, method: str = "GET", body: bytes | None = None) -> None:
+    def assert_busy(
+        self, path: str, part: str, method: str = "GET", body: bytes | None = None
+    ) -> None:
         """Assert that `part` is busy, and when to come again."""
         reply = self.web.request(method, path, body, KEY if path.startswith("/api") else {})
         self.assert_refused(reply, 503, "unavailable", part)
@@ -138,7 +170,9 @@ class AwayTests(WebTestCase):
         event = self.post("alice")
         self.cursor()
         self.house.store.away = True
-        self.assertEqual(self.web.get("/feed/poll?as=bob&cursor=k1.0").json["events"][0]["id"], event)
+        self.assertEqual(
+            self.web.get("/feed/poll?as=bob&cursor=k1.0").json["events"][0]["id"], event
+        )
 
     def test_not_open(self) -> None:
         """Before the database was reached for the first time there is nothing to read."""
@@ -187,10 +221,16 @@ class OurMistakeTests(WebTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_cancelled_by_somebody_else(self) -> None:
-        """A question that somebody cancelled, though the client is still there, is a mistake like any other."""
+        """
+        A question that somebody cancelled, though the client is still there, is a mistake like any
+        other.
+        """
         pace = Deferred[None]()
         self.house.store.pace = lambda: pace
-        for method, path, body in (("GET", "/feed/init?as=bob", None), ("POST", "/feed/posts?as=bob", b'{"body":{}}')):
+        for method, path, body in (
+            ("GET", "/feed/init?as=bob", None),
+            ("POST", "/feed/posts?as=bob", b'{"body":{}}'),
+        ):
             self.web.ask(method, path, body)
             pace.cancel()
             self.assertEqual(self.web.reply().error, (500, "internal"))
@@ -221,7 +261,9 @@ class ShapeTests(WebTestCase):
 
     def test_plain(self) -> None:
         """The code and a text."""
-        self.assertEqual(Refusal(400, "c", "t").json(False), b'{"error":{"code":"c","message":"t"}}')
+        self.assertEqual(
+            Refusal(400, "c", "t").json(False), b'{"error":{"code":"c","message":"t"}}'
+        )
 
     def test_all(self) -> None:
         """For a JSONP caller the status, and when to ask again."""

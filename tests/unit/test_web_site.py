@@ -1,4 +1,7 @@
-"""Connections and requests: their number, their size, their time; and the bytes of HTTP/1.1 in any portions."""
+"""
+Connections and requests: their number, their size, their time; and the bytes of HTTP/1.1 in any
+portions.
+"""
 
 from typing import Any
 
@@ -40,7 +43,12 @@ class PortionTests(WebTestCase):
 
     def test_kept_alive(self) -> None:
         """A connection takes one request after the other, also after an error."""
-        for path, status in (("/feed/init?as=bob", 200), ("/nowhere", 404), ("/feed/init", 401), ("/status", 200)):
+        for path, status in (
+            ("/feed/init?as=bob", 200),
+            ("/nowhere", 404),
+            ("/feed/init", 401),
+            ("/status", 200),
+        ):
             self.assertEqual(self.web.get(path).status, status)
         self.assertFalse(self.web.dropped)
 
@@ -162,7 +170,10 @@ class TimeTests(WebTestCase):
         self.assertTrue(self.web.wire.disconnected)
 
     def test_in_time(self) -> None:
-        """A request that is complete is not dropped while it waits for its answer, nor is its connection later."""
+        """
+        A request that is complete is not dropped while it waits for its answer, nor is its
+        connection later.
+        """
         self.web.send(INIT[:10])
         self.house.advance(14)
         self.web.expect("GET")
@@ -181,7 +192,9 @@ class TimeTests(WebTestCase):
         self.assertTrue(self.web.dropped)
 
     def test_answer_not_taken(self) -> None:
-        """A peer that does not take the last answer of its connection is not waited for without end."""
+        """
+        A peer that does not take the last answer of its connection is not waited for without end.
+        """
         self.web.get("/feed/init?as=bob", {"Connection": "close"})
         self.house.advance(64)
         self.assertFalse(self.web.wire.disconnected)
@@ -218,13 +231,21 @@ class SizeTests(WebTestCase):
     def test_limit_is_a_setting(self) -> None:
         """The limit is the site's, also where it is more than any request may send otherwise."""
         self.house.site.max_body_bytes = 4 * MAX_BODY_BYTES
-        self.assertEqual(self.web.request("POST", "/feed/posts?as=bob", self.post_of(3 * MAX_BODY_BYTES)).status, 201)
+        self.assertEqual(
+            self.web.request("POST", "/feed/posts?as=bob", self.post_of(3 * MAX_BODY_BYTES)).status,
+            201,
+        )
 
     def test_backend(self) -> None:
         """The site's own servers may send more, but not without end."""
         path = "/api/friendships"
         self.assertEqual(self.web.request("POST", path, b" " * 100_000 + b"{}", KEY).status, 200)
-        self.assert_refused(self.web.request("POST", path, b" " * (MAX_BODY_BYTES + 1), KEY), 413, "too_large", "2097152")
+        self.assert_refused(
+            self.web.request("POST", path, b" " * (MAX_BODY_BYTES + 1), KEY),
+            413,
+            "too_large",
+            "2097152",
+        )
 
     def test_chunked(self) -> None:
         """A body may come in chunks."""
@@ -248,7 +269,9 @@ class SizeTests(WebTestCase):
     def test_body_nobody_asked_for(self) -> None:
         """A GET with a body is a GET."""
         self.assertEqual(self.web.request("GET", "/feed/init?as=bob", b"x" * 1000).status, 200)
-        self.assertEqual(self.web.request("GET", "/feed/init?as=bob", b"x" * 70_000).error, (413, "too_large"))
+        self.assertEqual(
+            self.web.request("GET", "/feed/init?as=bob", b"x" * 70_000).error, (413, "too_large")
+        )
 
     def test_gone_within_a_body(self) -> None:
         """A client that goes before its request is complete has asked for nothing."""

@@ -61,7 +61,10 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(sum(len(connection.got) for connection in connections), 4)
 
     def test_one_reader(self) -> None:
-        """Who is watched is not read from by the reactor, and the other way round; the watch is in it while it has somebody."""
+        """
+        Who is watched is not read from by the reactor, and the other way round; the watch is in it
+        while it has somebody.
+        """
         first, second = self.connect(), self.connect()
         self.assertEqual((self.reactor.readers, len(self.watch)), ({self.watch}, 2))
         self.assertFalse(first.transport in first.transport.reactor.readers)
@@ -91,7 +94,9 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual((connection.got, len(self.watch)), ([], 1))
 
     def test_failure(self) -> None:
-        """One that fails is closed with what it raised, as the reactor would; the others have theirs."""
+        """
+        One that fails is closed with what it raised, as the reactor would; the others have theirs.
+        """
         failing, other = self.connect(b"a"), self.connect(b"b")
         failing.then = lambda data: 1 / 0
         self.watch.doRead()
@@ -101,7 +106,10 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_failure_at_the_end(self) -> None:
-        """One that fails once more when it is closed does not keep the others from theirs, nor from being closed."""
+        """
+        One that fails once more when it is closed does not keep the others from theirs, nor from
+        being closed.
+        """
         failing, other = self.connect(b"a"), self.connect(b"b")
         failing.then = failing.transport.connectionLost = lambda data: 1 / 0
         self.watch.doRead()
@@ -111,7 +119,10 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
 
     def test_one_ends_another(self) -> None:
-        """One that gives another back in the same round: what was read by then still arrives, unless it has been closed."""
+        """
+        One that gives another back in the same round: what was read by then still arrives, unless
+        it has been closed.
+        """
         for connected in (1, 0):
             first, second = self.connect(b"a"), self.connect(b"b")
             second.transport.connected = connected
@@ -124,7 +135,9 @@ class WatchTests(SynchronousTestCase):
             self.assertEqual((first.got, second.got), ([b"a"], [b"b"] * connected))
 
     def test_shutdown(self) -> None:
-        """The reactor, which knows nothing of those who are watched, ends them by way of the watch."""
+        """
+        The reactor, which knows nothing of those who are watched, ends them by way of the watch.
+        """
         connections = [self.connect(), self.connect()]
         reason = Failure(ConnectionDone())
         self.watch.connectionLost(reason)
@@ -132,4 +145,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_descriptor(self) -> None:
         """To the reactor it is the epoll's descriptor, with a name in the log."""
-        self.assertEqual((self.watch.fileno(), self.watch.logPrefix()), (self.kernel.fileno(), "feedd.reactor.batch_reader"))
+        self.assertEqual(
+            (self.watch.fileno(), self.watch.logPrefix()),
+            (self.kernel.fileno(), "feedd.reactor.batch_reader"),
+        )

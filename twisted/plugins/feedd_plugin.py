@@ -1,4 +1,6 @@
-"""Makes ``twistd feedd`` known to Twisted; the two folders above it must not have an ``__init__.py``."""
+"""
+Makes ``twistd feedd`` known to Twisted; the two folders above it must not have an ``__init__.py``.
+"""
 
 from twisted.application.service import ServiceMaker
 

@@ -1,4 +1,7 @@
-"""A peer of feedd: aiohttp, aio-pika and uvloop. ``aiohttp_gateway.py PORT AMQP_URL``; no login, no friends, no database."""
+"""
+A peer of feedd: aiohttp, aio-pika and uvloop. ``aiohttp_gateway.py PORT AMQP_URL``; no login, no
+friends, no database.
+"""
 
 import asyncio
 import contextlib
@@ -41,7 +44,10 @@ class Gateway:
         if since >= len(self._messages):
             await self._wait()
         answer = json.dumps({"cursor": len(self._messages), "items": self._messages[since:]})
-        return web.Response(text=f"/**/{request.query['callback']}({answer});", content_type="application/javascript")
+        return web.Response(
+            text=f"/**/{request.query['callback']}({answer});",
+            content_type="application/javascript",
+        )
 
     async def _wait(self) -> None:
         parked = asyncio.get_running_loop().create_future()

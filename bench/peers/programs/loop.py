@@ -1,8 +1,10 @@
 """
-The floor of Python: parks every GET and answers all of them with the body of a POST, in one loop of sends.
+The floor of Python: parks every GET and answers all of them with the body of a POST, in one loop of
+sends.
 
-``python loop.py PORT``. The answers have the shape and the length of feedd's, so that a client has the same work with them.
-Nothing else is done: no request is read further than its first byte, no answer is made for somebody.
+``python loop.py PORT``. The answers have the shape and the length of feedd's, so that a client has
+the same work with them. Nothing else is done: no request is read further than its first byte, no
+answer is made for somebody.
 """
 
 import select
@@ -10,8 +12,10 @@ import socket
 import sys
 
 HEAD = (
-    b"HTTP/1.1 200 OK\r\nServer: TwistedWeb/26.10.0\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nVary: Origin\r\n"
-    b"Content-Type: application/javascript; charset=utf-8\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
+    b"HTTP/1.1 200 OK\r\nServer: TwistedWeb/26.10.0\r\nDate: Thu, 01 Jan 2026 00:00:00 "
+    b"GMT\r\nVary: Origin\r\n"
+    b"Content-Type: application/javascript; charset=utf-8\r\nContent-Length: "
+    b"%d\r\nCache-Control: no-store\r\n"
     b"X-Content-Type-Options: nosniff\r\n\r\n%s"
 )
 EVENT = (

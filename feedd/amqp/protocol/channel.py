@@ -1,9 +1,10 @@
 """
 One AMQP channel: calls and their answers.
 
-What txAMQP's channel gets wrong and this one does right: a call is packed whole before it is written, and an error of packing
-goes to its caller; answers are matched to calls here, without queues, so one that was cancelled shifts no other; a call that is
-not answered in time closes the channel; a closed channel fails every call that waits and tells its listener. This module knows
+What txAMQP's channel gets wrong and this one does right: a call is packed whole before it is
+written, and an error of packing goes to its caller; answers are matched to calls here, without
+queues, so one that was cancelled shifts no other; a call that is not answered in time closes the
+channel; a closed channel fails every call that waits and tells its listener. This module knows
 calls; it does not know frames or what a channel is used for.
 """
 
@@ -26,7 +27,10 @@ class Listener:
     """What the broker says on a channel unasked. Each of these does nothing unless overridden."""
 
     def confirmed(self, number: int, multiple: bool, ok: bool) -> None:
-        """Publish `number` (and with `multiple` all before it) is done; `ok` False: the broker could not."""
+        """
+        Publish `number` (and with `multiple` all before it) is done; `ok` False: the broker could
+        not.
+        """
 
     def cancelled(self, consumer_tag: bytes) -> None:
         """The broker ended a consumer, because its queue has gone."""
@@ -42,9 +46,11 @@ class _Call(NamedTuple):
 
 class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
     """
-    A channel whose generated methods (``queue_declare(…)``) return a Deferred of the answer, or of None when there is none.
+    A channel whose generated methods (``queue_declare(…)``) return a Deferred of the answer, or of
+    None when there is none.
 
-    They fail with `Unpackable` (nothing was sent), a `Closed`, or `TimeoutError` (the channel is closed then).
+    They fail with `Unpackable` (nothing was sent), a `Closed`, or `TimeoutError` (the channel is
+    closed then).
     """
 
     def __init__(self, id: int, outgoing: Any, client: Any) -> None:
@@ -71,7 +77,8 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
 
     def pack(self, name: str, content: Content | None = None, **fields: Any) -> bytes:
         """
-        The frames of a call that will not be answered, for example ``pack("queue.bind", queue=…, nowait=True)``.
+        The frames of a call that will not be answered, for example ``pack("queue.bind", queue=…,
+        nowait=True)``.
 
         :raises Unpackable: when they have no AMQP form.
         """
@@ -99,7 +106,9 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
             self._calls.popleft().answer.callback(Message(method, args))
             self._watch()
         else:
-            self.client.complain("amqp_errors", f"{method.klass.name}.{method.name} answers no call")
+            self.client.complain(
+                "amqp_errors", f"{method.klass.name}.{method.name} answers no call"
+            )
             self.abandon(Closed("an answer that fits no call"))
 
     def abandon(self, error: Exception) -> None:
@@ -114,7 +123,9 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
         self.do_close(error)
 
     def do_close(self, reason: Any) -> None:
-        """The channel is closed, for `reason`: a message of the broker, a Failure or an exception."""
+        """
+        The channel is closed, for `reason`: a message of the broker, a Failure or an exception.
+        """
         if self.closed:
             return
         self.closed = True
@@ -140,10 +151,15 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
         if content.children:
             raise Unpackable("a content cannot have children")
         properties = pack_properties(method.klass, content.properties)
-        return data + pack_content(self.id, method.klass, properties, content.body, self.client.frame_max)
+        return data + pack_content(
+            self.id, method.klass, properties, content.body, self.client.frame_max
+        )
 
     def _watch(self) -> None:
-        """Begin the time of the oldest call that waits: the broker answers in order, so each answer is a sign of life."""
+        """
+        Begin the time of the oldest call that waits: the broker answers in order, so each answer is
+        a sign of life.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -153,7 +169,8 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
     def _timed_out(self) -> None:
         self._timer = None
         if self.client.blocked is not None:
-            self._watch()  # the broker has stopped reading from us and says so: it is slow, not lost
+            # the broker has stopped reading from us and says so: it is slow, not lost
+            self._watch()
             return
         method = self._calls[0].method
         self.abandon(TimeoutError(f"{method.klass.name}.{method.name} was not answered"))
@@ -162,13 +179,20 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
 def closed_error(reason: Any) -> Exception:
     """The `Closed` (or TimeoutError) that says why a channel or connection is closed."""
     if isinstance(reason, Message):
-        error: Exception = ChannelClosed(reason) if reason.method.klass.name == "channel" else ConnectionClosed(reason)
+        error: Exception = (
+            ChannelClosed(reason)
+            if reason.method.klass.name == "channel"
+            else ConnectionClosed(reason)
+        )
         return error
     return reason if isinstance(reason, Closed | TimeoutError) else Closed(describe(reason))
 
 
 def reply_code(error: BaseException) -> int:
-    """The code with which the broker closed a channel or connection (404: there is no such exchange); 0 for any other error."""
+    """
+    The code with which the broker closed a channel or connection (404: there is no such exchange);
+    0 for any other error.
+    """
     reason = error.args[0] if isinstance(error, Closed) and error.args else None
     return int(reason.reply_code) if isinstance(reason, Message) else 0
 

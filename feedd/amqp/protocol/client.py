@@ -1,9 +1,10 @@
 """
 One AMQP connection: txAMQP's client, mended.
 
-txAMQP gives the generated calls, the events `started` and `disconnected`, and the dispatch to a delegate. Its frame reading,
-writing, heartbeats and queues are replaced: bytes go through `Reader`, a call is one write, every frame is handled before the
-next one is looked at. This module knows one connection from its first byte to its last; it does not know how to get another.
+txAMQP gives the generated calls, the events `started` and `disconnected`, and the dispatch to a
+delegate. Its frame reading, writing, heartbeats and queues are replaced: bytes go through `Reader`,
+a call is one write, every frame is handled before the next one is looked at. This module knows one
+connection from its first byte to its last; it does not know how to get another.
 """
 
 from collections.abc import Callable
@@ -67,7 +68,9 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         self.on_blocked: Callable[[], None] = lambda: None
         self.trouble = ""
         self.reader = Reader(delivered, self._received, complain, FRAME_MAX)
-        self._heartbeat = Heartbeat(clock, lambda: self.write(HEARTBEAT), lambda: self.fail("no heartbeat from the broker"))
+        self._heartbeat = Heartbeat(
+            clock, lambda: self.write(HEARTBEAT), lambda: self.fail("no heartbeat from the broker")
+        )
         self._last_number = 0
         self._control: Channel = self._make_channel(0, Listener())
 
@@ -75,7 +78,8 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         """
         Log in and open the virtual host.
 
-        :raises Closed: when the broker refuses, or does not answer within `timeout_seconds`; the connection is gone then.
+        :raises Closed: when the broker refuses, or does not answer within `timeout_seconds`; the
+            connection is gone then.
         """
         opening = Deferred.fromCoroutine(self._open())
         try:
@@ -108,11 +112,17 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         self.transport.abortConnection()
 
     def close(self, reason: Any = None, within: float = 0) -> Deferred[None]:
-        """End the connection; with `within`, by AMQP's farewell when the broker answers it in so many seconds. Never fails."""
+        """
+        End the connection; with `within`, by AMQP's farewell when the broker answers it in so many
+        seconds. Never fails.
+        """
         return Deferred.fromCoroutine(self._close(reason or Failure(ConnectionDone()), within))
 
     def do_close(self, reason: Any) -> None:
-        """The connection is over, for `reason`: a message of the broker, a Failure or an exception. May be called again."""
+        """
+        The connection is over, for `reason`: a message of the broker, a Failure or an exception.
+        May be called again.
+        """
         if self.closed:
             return
         self.closed = True
@@ -139,7 +149,10 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         self.channels.pop(channel.id, None)
 
     def tune(self, channel_max: int, frame_max: int, heartbeat: int) -> tuple[int, int, int]:
-        """Settle on limits that both sides can live with (0: no limit of one's own), and begin the heartbeat."""
+        """
+        Settle on limits that both sides can live with (0: no limit of one's own), and begin the
+        heartbeat.
+        """
         self.channel_max = negotiate(CHANNEL_MAX, channel_max)
         self.frame_max = self.reader.frame_max = negotiate(FRAME_MAX, frame_max)
         heartbeat = negotiate(self.heartbeat_seconds, heartbeat)
@@ -172,7 +185,10 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
     def _received(self, number: int, method: Any, args: tuple[Any, ...]) -> None:
         channel = self.channels.get(number)
         if channel is None:
-            self.complain("amqp_stray_frames", f"{method.klass.name}.{method.name} on a channel that is closed")
+            self.complain(
+                "amqp_stray_frames",
+                f"{method.klass.name}.{method.name} on a channel that is closed",
+            )
         else:
             channel.take(method, args)
 
@@ -195,7 +211,9 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
 
     async def _close(self, reason: Any, within: float) -> None:
         if within and not self.closed:
-            farewell: Deferred[Any] = self._control.connection_close(reply_code=200, reply_text="bye")
+            farewell: Deferred[Any] = self._control.connection_close(
+                reply_code=200, reply_text="bye"
+            )
             with suppress(Closed, TooLate):
                 await farewell.addTimeout(within, self.clock)
         self.do_close(reason)
@@ -203,7 +221,10 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
 
 
 class _Closing(Channel):
-    """The number of a channel that we have closed: all that comes for it is dropped until the broker's close-ok."""
+    """
+    The number of a channel that we have closed: all that comes for it is dropped until the broker's
+    close-ok.
+    """
 
     def take(self, method: Any, args: tuple[Any, ...]) -> None:
         name = f"{method.klass.name}.{method.name}"

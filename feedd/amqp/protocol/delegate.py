@@ -1,9 +1,9 @@
 """
 What the broker asks or tells unasked, a method for each.
 
-txAMQP's delegate lacks most of these, and there a method without one, or one that raises, ends the connection without a
-word. Here both are counted and logged, and the connection lives. This module knows the broker's methods; it does
-not know what for.
+txAMQP's delegate lacks most of these, and there a method without one, or one that raises, ends the
+connection without a word. Here both are counted and logged, and the connection lives. This module
+knows the broker's methods; it does not know what for.
 """
 
 from functools import cache
@@ -24,8 +24,8 @@ CAPABILITIES = {
     "publisher_confirms": True,
 }
 """
-What we can do, so that the broker does it: without the first a wrong password looks like a lost connection.
-Source: RabbitMQ, "Capabilities" of consumers and connections.
+What we can do, so that the broker does it: without the first a wrong password looks like a lost
+connection. Source: RabbitMQ, "Capabilities" of consumers and connections.
 """
 
 MECHANISM = "PLAIN"
@@ -64,8 +64,12 @@ class Delegate(TwistedDelegate):  # type: ignore[misc]  # txAMQP has no types
         self.client.fail("the broker asks more than a password")
 
     def connection_tune(self, channel: Channel, message: Any) -> None:
-        channel_max, frame_max, heartbeat = self.client.tune(message.channel_max, message.frame_max, message.heartbeat)
-        channel.send("connection.tune-ok", channel_max=channel_max, frame_max=frame_max, heartbeat=heartbeat)
+        channel_max, frame_max, heartbeat = self.client.tune(
+            message.channel_max, message.frame_max, message.heartbeat
+        )
+        channel.send(
+            "connection.tune-ok", channel_max=channel_max, frame_max=frame_max, heartbeat=heartbeat
+        )
         self.client.started.fire()
 
     def connection_blocked(self, channel: Channel, message: Any) -> None:
@@ -88,7 +92,9 @@ class Delegate(TwistedDelegate):  # type: ignore[misc]  # txAMQP has no types
         channel.send("channel.flow-ok", active=message.active)
 
     def basic_ack(self, channel: Channel, message: Any) -> None:
-        number, multiple = message.fields  # looked up by their names they would be half of what a confirm costs
+        number, multiple = (
+            message.fields
+        )  # looked up by their names they would be half of what a confirm costs
         channel.listener.confirmed(number, multiple, True)
 
     def basic_nack(self, channel: Channel, message: Any) -> None:

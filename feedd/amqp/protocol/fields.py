@@ -1,9 +1,11 @@
 """
-Field tables: the typed dictionaries in AMQP headers and arguments, for every type that RabbitMQ sends.
+Field tables: the typed dictionaries in AMQP headers and arguments, for every type that RabbitMQ
+sends.
 
-What arrives was put there by strangers, so decoding never raises: it keeps what came before the first unreadable value. What we
-send is ours, so encoding raises. Lengths count bytes. This module knows bytes and values; it does not know methods or frames.
-Source: section 4.2.1 of AMQP 0-9-1, and RabbitMQ's errata for what the type letters really mean.
+What arrives was put there by strangers, so decoding never raises: it keeps what came before the
+first unreadable value. What we send is ours, so encoding raises. Lengths count bytes. This module
+knows bytes and values; it does not know methods or frames. Source: section 4.2.1 of AMQP 0-9-1, and
+RabbitMQ's errata for what the type letters really mean.
 """
 
 import struct
@@ -47,8 +49,8 @@ def encode_table(table: Mapping[str, Any]) -> bytes:
     """
     The table with its length in front, fit to be a field of a method or a property.
 
-    str and bytes travel as S, bool as t, int as I or l, float as d, Decimal as D, datetime as T, None as V, a list as A, a
-    mapping as F.
+    str and bytes travel as S, bool as t, int as I or l, float as d, Decimal as D, datetime as T,
+    None as V, a list as A, a mapping as F.
 
     :raises ValueError: for a value of another type or out of range, or a name over 255 bytes.
     """

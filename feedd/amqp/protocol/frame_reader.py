@@ -1,10 +1,10 @@
 """
 Bytes that arrive -> deliveries and methods, as fast as Python can.
 
-``basic.deliver`` with its header and body, whole in the buffer, is cut out with three `struct` reads and no object between; all
-else (a message over several frames or several reads, methods) is put together frame by frame. Properties stay undecoded. This
-module knows frames; it does not know sockets, channels or what a message says.
-Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6.
+``basic.deliver`` with its header and body, whole in the buffer, is cut out with three `struct`
+reads and no object between; all else (a message over several frames or several reads, methods) is
+put together frame by frame. Properties stay undecoded. This module knows frames; it does not know
+sockets, channels or what a message says. Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6.
 """
 
 import struct
@@ -12,7 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 from feedd.amqp.protocol.frames import FRAME_OVERHEAD, Unreadable, unpack_method
-from feedd.amqp.protocol.methods import BASIC, FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, METHODS
+from feedd.amqp.protocol.methods import (
+    BASIC,
+    FRAME_BODY,
+    FRAME_END,
+    FRAME_HEADER,
+    FRAME_HEARTBEAT,
+    FRAME_METHOD,
+    METHODS,
+)
 
 MAX_BODY = 1_048_576
 """A longer body is read and thrown away."""
@@ -21,7 +29,10 @@ Delivered = Callable[[bytes, bytes, bytes, bytes], None]
 """``(exchange, routing key, property flags and values, body)`` of one message."""
 
 Received = Callable[[int, Any, tuple[Any, ...]], None]
-"""``(channel, method, arguments)`` of one method; the content of a method other than basic.deliver is left out."""
+"""
+``(channel, method, arguments)`` of one method; the content of a method other than basic.deliver is
+left out.
+"""
 
 Dropped = Callable[[str, str], None]
 """``(counter, why)``: something was thrown away."""
@@ -36,11 +47,17 @@ _KINDS = (FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT)
 
 
 class FrameError(Exception):
-    """What arrives is not AMQP, or a frame is over the limit: the connection cannot be read any further."""
+    """
+    What arrives is not AMQP, or a frame is over the limit: the connection cannot be read any
+    further.
+    """
 
 
 class _Content:
-    """A method of which header and body are still to come. `args` None: it is to be thrown away, for the reason counted."""
+    """
+    A method of which header and body are still to come. `args` None: it is to be thrown away, for
+    the reason counted.
+    """
 
     __slots__ = ("args", "header", "method", "missing", "pieces")
 
@@ -55,8 +72,12 @@ class _Content:
 class Reader:
     """Cuts a stream of frames. None of its callables can stop it by raising."""
 
-    def __init__(self, delivered: Delivered, received: Received, dropped: Dropped, frame_max: int) -> None:
-        """`frame_max` bounds a whole frame, in bytes; it may be lowered when the connection is tuned."""
+    def __init__(
+        self, delivered: Delivered, received: Received, dropped: Dropped, frame_max: int
+    ) -> None:
+        """
+        `frame_max` bounds a whole frame, in bytes; it may be lowered when the connection is tuned.
+        """
         self.frame_max = frame_max
         self.deliveries = 0
         self._delivered = delivered
@@ -92,23 +113,36 @@ class Reader:
 
     def _cut_deliveries(self, data: bytes, at: int, size: int) -> int:
         """
-        Deliver the messages that stand at `at`, one behind the other, as long as each is whole and in the usual three frames.
+        Deliver the messages that stand at `at`, one behind the other, as long as each is whole and
+        in the usual three frames.
 
-        Whatever is in any way unusual is left to the slow path, which knows how to complain. Returns where it stopped.
+        Whatever is in any way unusual is left to the slow path, which knows how to complain.
+        Returns where it stopped.
         """
-        read_deliver, read_header, read_frame = _DELIVER.unpack_from, _HEADER.unpack_from, _FRAME.unpack_from
+        read_deliver, read_header, read_frame = (
+            _DELIVER.unpack_from,
+            _HEADER.unpack_from,
+            _FRAME.unpack_from,
+        )
         delivered = self._delivered
         while size - at > _DELIVER.size:
             kind, channel, length, klass, method = read_deliver(data, at)
             header = at + length + FRAME_OVERHEAD
-            if method != _DELIVER_METHOD.id or klass != BASIC.id or kind != FRAME_METHOD or size - header < _HEADER.size:
+            if (
+                method != _DELIVER_METHOD.id
+                or klass != BASIC.id
+                or kind != FRAME_METHOD
+                or size - header < _HEADER.size
+            ):
                 break
             kind, same, length, _, _, total = read_header(data, header)
             body = header + length + FRAME_OVERHEAD
             stop = body + total + FRAME_OVERHEAD
             if stop > size or kind != FRAME_HEADER or same != channel or length < _SMALLEST_HEADER:
                 break
-            exchange = at + 21 + data[at + 11]  # past class and method, consumer tag, delivery tag and the bit
+            exchange = (
+                at + 21 + data[at + 11]
+            )  # past class and method, consumer tag, delivery tag and the bit
             key = exchange + 1 + data[exchange] if exchange < header else header
             if (
                 key >= header
@@ -132,7 +166,11 @@ class Reader:
 
     def _check_announced(self, kind: int, length: int, data: bytes) -> None:
         if kind not in _KINDS:
-            raise FrameError("the server speaks another protocol or version" if data[:4] == b"AMQP" else f"frame type {kind}")
+            raise FrameError(
+                "the server speaks another protocol or version"
+                if data[:4] == b"AMQP"
+                else f"frame type {kind}"
+            )
         if length + FRAME_OVERHEAD > self.frame_max:
             raise FrameError(f"a frame of {length} bytes")
 
@@ -152,7 +190,8 @@ class Reader:
 
     def _take_method(self, channel: int, payload: bytes) -> None:
         if self._contents.pop(channel, None) is not None:
-            # channel.close may cut a content short; anything else in its place would be the server's fault.
+            # channel.close may cut a content short; anything else in its place would be the
+            # server's fault.
             self._dropped("amqp_stray_frames", "a content was cut short")
         try:
             method, args = unpack_method(payload)

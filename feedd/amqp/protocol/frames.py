@@ -1,10 +1,10 @@
 """
 Methods and contents <-> frames.
 
-Everything that one call sends is packed before any of it is written, so an error of packing has sent nothing. Strings
-that arrive stay bytes, and every length counts bytes. This module knows bytes and the method table; it does not know
-connections.
-Source: AMQP 0-9-1 sections 2.3.5 (frames), 4.2.4 (methods), 4.2.6 (contents).
+Everything that one call sends is packed before any of it is written, so an error of packing has
+sent nothing. Strings that arrive stay bytes, and every length counts bytes. This module knows bytes
+and the method table; it does not know connections. Source: AMQP 0-9-1 sections 2.3.5 (frames),
+4.2.4 (methods), 4.2.6 (contents).
 """
 
 import struct
@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedd.amqp.protocol.fields import decode_table, encode_table
-from feedd.amqp.protocol.methods import FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, SPEC
+from feedd.amqp.protocol.methods import (
+    FRAME_BODY,
+    FRAME_END,
+    FRAME_HEADER,
+    FRAME_HEARTBEAT,
+    FRAME_METHOD,
+    SPEC,
+)
 
 FRAME_OVERHEAD = 8
 """What a frame adds to its payload: type, channel and size in front, one octet behind."""
@@ -57,14 +64,17 @@ def pack_method(channel: int, method: Any, args: Sequence[Any]) -> bytes:
     :raises Unpackable: when an argument is of the wrong type or size.
     """
     if len(args) != len(method.fields.items):
-        raise Unpackable(f"{method.klass.name}.{method.name} takes {len(method.fields.items)} arguments")
+        raise Unpackable(
+            f"{method.klass.name}.{method.name} takes {len(method.fields.items)} arguments"
+        )
     payload = _METHOD.pack(method.klass.id, method.id) + _pack_fields(method.fields, args)
     return pack_frame(FRAME_METHOD, channel, payload)
 
 
 def pack_properties(klass: Any, properties: Mapping[str, Any]) -> bytes:
     """
-    Property flags and values, as a header frame carries them; spelled as in the specification, ``delivery-mode``.
+    Property flags and values, as a header frame carries them; spelled as in the specification,
+    ``delivery-mode``.
 
     :raises Unpackable: for an unknown property, or a value of the wrong type or size.
     """
@@ -80,7 +90,9 @@ def pack_properties(klass: Any, properties: Mapping[str, Any]) -> bytes:
 
 
 def pack_content(channel: int, klass: Any, properties: bytes, body: bytes, frame_max: int) -> bytes:
-    """The header frame and the body frames of a content; `properties` come from `pack_properties`."""
+    """
+    The header frame and the body frames of a content; `properties` come from `pack_properties`.
+    """
     frames = [pack_frame(FRAME_HEADER, channel, _HEADER.pack(klass.id, 0, len(body)) + properties)]
     piece = frame_max - FRAME_OVERHEAD
     for start in range(0, len(body), piece):

@@ -1,8 +1,9 @@
 """
 Notices a peer that has gone silent, and keeps it from thinking so of us.
 
-One timer, twice an interval, looks at two flags that reading and writing set; traffic itself never touches a timer. This module
-knows time and flags; it does not know frames. Source: AMQP 0-9-1 section 4.2.7.
+One timer, twice an interval, looks at two flags that reading and writing set; traffic itself never
+touches a timer. This module knows time and flags; it does not know frames. Source: AMQP 0-9-1
+section 4.2.7.
 """
 
 from collections.abc import Callable
@@ -11,13 +12,21 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 SILENT_TICKS = 4
-"""Half intervals of silence after which the peer is given up: two intervals, as the specification has it."""
+"""
+Half intervals of silence after which the peer is given up: two intervals, as the specification has
+it.
+"""
 
 
 class Heartbeat:
-    """Calls `send` when nothing was written for a while, and `lost` once nothing was heard for two intervals."""
+    """
+    Calls `send` when nothing was written for a while, and `lost` once nothing was heard for two
+    intervals.
+    """
 
-    def __init__(self, clock: IReactorTime, send: Callable[[], None], lost: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: IReactorTime, send: Callable[[], None], lost: Callable[[], None]
+    ) -> None:
         self.heard = True
         self.wrote = True
         self._send = send
@@ -29,7 +38,9 @@ class Heartbeat:
     def start(self, interval_seconds: int) -> None:
         """Begin; 0 means that both sides want none."""
         if interval_seconds and not self._loop.running:
-            self._loop.start(interval_seconds / 2, now=False).addErrback(lambda failure: self._lost())
+            self._loop.start(interval_seconds / 2, now=False).addErrback(
+                lambda failure: self._lost()
+            )
 
     def stop(self) -> None:
         """End; may be called again."""
@@ -49,5 +60,8 @@ class Heartbeat:
 
 
 def negotiate(ours: int, theirs: int) -> int:
-    """The limit both can live with, where 0 means none of one's own: of AMQP's frame-max, channel-max and heartbeat."""
+    """
+    The limit both can live with, where 0 means none of one's own: of AMQP's frame-max, channel-max
+    and heartbeat.
+    """
     return min(ours, theirs) if ours and theirs else ours or theirs

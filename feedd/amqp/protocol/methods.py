@@ -1,9 +1,10 @@
 """
 The AMQP 0-9-1 methods that feedd speaks, as a txAMQP `Spec`.
 
-txAMQP comes without its method table (an XML file). This one is short and holds RabbitMQ's extensions too: ``basic.nack``,
-``confirm.select``, ``exchange.bind`` and ``connection.blocked``. This module knows names, numbers and types; it does not know
-bytes or connections. Source: the AMQP 0-9-1 specification and RabbitMQ's extended ``amqp0-9-1.xml``.
+txAMQP comes without its method table (an XML file). This one is short and holds RabbitMQ's
+extensions too: ``basic.nack``, ``confirm.select``, ``exchange.bind`` and ``connection.blocked``.
+This module knows names, numbers and types; it does not know bytes or connections. Source: the AMQP
+0-9-1 specification and RabbitMQ's extended ``amqp0-9-1.xml``.
 """
 
 from typing import Any, NamedTuple
@@ -25,8 +26,10 @@ _CONSTANTS = {
 }
 
 _BASIC_PROPERTIES = (
-    "content-type:shortstr content-encoding:shortstr headers:table delivery-mode:octet priority:octet correlation-id:shortstr "
-    "reply-to:shortstr expiration:shortstr message-id:shortstr timestamp:timestamp type:shortstr user-id:shortstr "
+    "content-type:shortstr content-encoding:shortstr headers:table "
+    "delivery-mode:octet priority:octet correlation-id:shortstr "
+    "reply-to:shortstr expiration:shortstr message-id:shortstr timestamp:timestamp "
+    "type:shortstr user-id:shortstr "
     "app-id:shortstr cluster-id:shortstr"
 )
 
@@ -34,7 +37,10 @@ _CLOSE = "reply-code:short reply-text:shortstr class-id:short method-id:short"
 
 
 class _Row(NamedTuple):
-    """A method. `fields` are ``name:type``; `answers` is how the peer answers it; `content` when header and body follow."""
+    """
+    A method. `fields` are ``name:type``; `answers` is how the peer answers it; `content` when
+    header and body follow.
+    """
 
     number: int
     name: str
@@ -43,15 +49,21 @@ class _Row(NamedTuple):
     content: bool = False
 
 
-# The field that the specification calls no-wait must be called nowait: txAMQP looks for that name to know whether to wait.
+# The field that the specification calls no-wait must be called nowait: txAMQP looks for that name
+# to know whether to wait.
 _CLASSES: dict[tuple[int, str, str], tuple[_Row, ...]] = {
     (10, "connection", ""): (
         _Row(
             10,
             "start",
-            "version-major:octet version-minor:octet server-properties:table mechanisms:longstr locales:longstr",
+            "version-major:octet version-minor:octet server-properties:table "
+            "mechanisms:longstr locales:longstr",
         ),
-        _Row(11, "start-ok", "client-properties:table mechanism:shortstr response:longstr locale:shortstr"),
+        _Row(
+            11,
+            "start-ok",
+            "client-properties:table mechanism:shortstr response:longstr locale:shortstr",
+        ),
         _Row(20, "secure", "challenge:longstr"),
         _Row(21, "secure-ok", "response:longstr"),
         _Row(30, "tune", "channel-max:short frame-max:long heartbeat:short"),
@@ -75,17 +87,24 @@ _CLASSES: dict[tuple[int, str, str], tuple[_Row, ...]] = {
         _Row(
             10,
             "declare",
-            "reserved-1:short exchange:shortstr type:shortstr passive:bit durable:bit auto-delete:bit internal:bit nowait:bit "
+            "reserved-1:short exchange:shortstr type:shortstr passive:bit durable:bit "
+            "auto-delete:bit internal:bit nowait:bit "
             "arguments:table",
             ("declare-ok",),
         ),
         _Row(11, "declare-ok"),
-        _Row(20, "delete", "reserved-1:short exchange:shortstr if-unused:bit nowait:bit", ("delete-ok",)),
+        _Row(
+            20,
+            "delete",
+            "reserved-1:short exchange:shortstr if-unused:bit nowait:bit",
+            ("delete-ok",),
+        ),
         _Row(21, "delete-ok"),
         _Row(
             30,
             "bind",
-            "reserved-1:short destination:shortstr source:shortstr routing-key:shortstr nowait:bit arguments:table",
+            "reserved-1:short destination:shortstr source:shortstr routing-key:shortstr "
+            "nowait:bit arguments:table",
             ("bind-ok",),
         ),
         _Row(31, "bind-ok"),
@@ -94,23 +113,31 @@ _CLASSES: dict[tuple[int, str, str], tuple[_Row, ...]] = {
         _Row(
             10,
             "declare",
-            "reserved-1:short queue:shortstr passive:bit durable:bit exclusive:bit auto-delete:bit nowait:bit arguments:table",
+            "reserved-1:short queue:shortstr passive:bit durable:bit exclusive:bit "
+            "auto-delete:bit nowait:bit arguments:table",
             ("declare-ok",),
         ),
         _Row(11, "declare-ok", "queue:shortstr message-count:long consumer-count:long"),
         _Row(
             20,
             "bind",
-            "reserved-1:short queue:shortstr exchange:shortstr routing-key:shortstr nowait:bit arguments:table",
+            "reserved-1:short queue:shortstr exchange:shortstr routing-key:shortstr "
+            "nowait:bit arguments:table",
             ("bind-ok",),
         ),
         _Row(21, "bind-ok"),
-        _Row(40, "delete", "reserved-1:short queue:shortstr if-unused:bit if-empty:bit nowait:bit", ("delete-ok",)),
+        _Row(
+            40,
+            "delete",
+            "reserved-1:short queue:shortstr if-unused:bit if-empty:bit nowait:bit",
+            ("delete-ok",),
+        ),
         _Row(41, "delete-ok", "message-count:long"),
         _Row(
             50,
             "unbind",
-            "reserved-1:short queue:shortstr exchange:shortstr routing-key:shortstr arguments:table",
+            "reserved-1:short queue:shortstr exchange:shortstr routing-key:shortstr "
+            "arguments:table",
             ("unbind-ok",),
         ),
         _Row(51, "unbind-ok"),
@@ -119,7 +146,8 @@ _CLASSES: dict[tuple[int, str, str], tuple[_Row, ...]] = {
         _Row(
             20,
             "consume",
-            "reserved-1:short queue:shortstr consumer-tag:shortstr no-local:bit no-ack:bit exclusive:bit nowait:bit "
+            "reserved-1:short queue:shortstr consumer-tag:shortstr no-local:bit no-ack:bit "
+            "exclusive:bit nowait:bit "
             "arguments:table",
             ("consume-ok",),
         ),
@@ -141,7 +169,8 @@ _CLASSES: dict[tuple[int, str, str], tuple[_Row, ...]] = {
         _Row(
             60,
             "deliver",
-            "consumer-tag:shortstr delivery-tag:longlong redelivered:bit exchange:shortstr routing-key:shortstr",
+            "consumer-tag:shortstr delivery-tag:longlong redelivered:bit exchange:shortstr "
+            "routing-key:shortstr",
             content=True,
         ),
         _Row(80, "ack", "delivery-tag:longlong multiple:bit"),
@@ -160,7 +189,9 @@ def _add_fields(container: Any, text: str) -> None:
         container.add(Field(name, number, type, []))
 
 
-def _make_class(spec: Spec, number: int, name: str, properties: str, rows: tuple[_Row, ...]) -> Class:
+def _make_class(
+    spec: Spec, number: int, name: str, properties: str, rows: tuple[_Row, ...]
+) -> Class:
     klass = Class(spec, name, number, name, [])
     _add_fields(klass.fields, properties)
     for row in rows:
@@ -168,7 +199,9 @@ def _make_class(spec: Spec, number: int, name: str, properties: str, rows: tuple
         _add_fields(method.fields, row.fields)
         klass.methods.add(method)
     for row in rows:
-        klass.methods.byname[row.name].responses = [klass.methods.byname[answer] for answer in row.answers]
+        klass.methods.byname[row.name].responses = [
+            klass.methods.byname[answer] for answer in row.answers
+        ]
         for answer in row.answers:
             klass.methods.byname[answer].response = True
     return klass
@@ -189,7 +222,9 @@ SPEC = _make_spec()
 
 BASIC: Any = SPEC.classes.byname["basic"]
 
-METHODS: dict[str, Any] = {f"{klass.name}.{method.name}": method for klass in SPEC.classes for method in klass.methods}
+METHODS: dict[str, Any] = {
+    f"{klass.name}.{method.name}": method for klass in SPEC.classes for method in klass.methods
+}
 """Every method by its name in the specification, for example ``exchange.declare``."""
 
 SIGNATURES: dict[str, tuple[tuple[str, Any], ...]] = {

@@ -1,8 +1,9 @@
 """
 Where the database is: the text of ``store.url`` as a value.
 
-``sqlite:feedd.sqlite``, ``sqlite:/abs/path``, ``mysql://user:password@host:port/database`` and ``mysqls://`` (TLS, verified; a
-CA of one's own as ``?ca=/path``). This module knows no driver and opens nothing.
+``sqlite:feedd.sqlite``, ``sqlite:/abs/path``, ``mysql://user:password@host:port/database`` and
+``mysqls://`` (TLS, verified; a CA of one's own as ``?ca=/path``). This module knows no driver and
+opens nothing.
 """
 
 import os
@@ -19,7 +20,10 @@ class File(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A MariaDB or MySQL database. `tls`: only by TLS, with a certificate for `host`; `ca`: the file of the CA to believe."""
+    """
+    A MariaDB or MySQL database. `tls`: only by TLS, with a certificate for `host`; `ca`: the file
+    of the CA to believe.
+    """
 
     host: str
     port: int
@@ -61,7 +65,13 @@ def _server(url: str, password: str) -> Server:
         raise _bad("is not of the form mysql://user@host:port/database") from None
     database = unquote(parts.path.removeprefix("/"))
     query = dict(parse_qsl(parts.query))
-    if not parts.hostname or not parts.username or not database or "/" in database or query.keys() - {"ca"}:
+    if (
+        not parts.hostname
+        or not parts.username
+        or not database
+        or "/" in database
+        or query.keys() - {"ca"}
+    ):
         raise _bad("is not of the form mysql://user@host:port/database")
     return Server(
         host=parts.hostname,

@@ -1,8 +1,8 @@
 """
 What MariaDB/MySQL and SQLite do each in its own way, as one interface.
 
-Statements everywhere in this folder have ``?`` for a value (and no other question mark); `Dialect.native` turns them into the
-driver's form. This module knows no driver and no table.
+Statements everywhere in this folder have ``?`` for a value (and no other question mark);
+`Dialect.native` turns them into the driver's form. This module knows no driver and no table.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,7 +54,10 @@ class Dialect(InteractionBase):  # type: ignore[misc]
     errors: ClassVar[tuple[type[Exception], ...]]
 
     def connect(self, *, patient: bool = False) -> Connection:
-        """A new connection, set up; blocks. `patient`: its statements may take long, as a change of schema may."""
+        """
+        A new connection, set up; blocks. `patient`: its statements may take long, as a change of
+        schema may.
+        """
         raise NotImplementedError
 
     def ping(self, connection: Connection) -> None:
@@ -71,7 +74,9 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         """The arguments of the driver's ``execute`` for a statement of ours."""
         return (statement, values)
 
-    def insert_rows(self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+    def insert_rows(
+        self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> list[int]:
         """Insert rows into a table that numbers them; returns their ids, in the order of `rows`."""
         raise NotImplementedError
 
@@ -80,18 +85,27 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         return sorted(id for (id,) in txn.rows(statement, values))
 
     def lists(self, txn: Any, statement: str, values: Sequence[Any]) -> dict[str, list[Any]]:
-        """For each ``owner`` that a SELECT of the two columns ``owner`` and ``item`` finds, the items, in any order."""
+        """
+        For each ``owner`` that a SELECT of the two columns ``owner`` and ``item`` finds, the items,
+        in any order.
+        """
         found: dict[str, list[Any]] = {}
         for owner, item in txn.rows(statement, values):
             found.setdefault(owner, []).append(item)
         return found
 
     def trouble(self, error: Exception) -> str | None:
-        """Why the database is away, hung or refuses us, in words without secrets; None: it is not, the statement is wrong."""
+        """
+        Why the database is away, hung or refuses us, in words without secrets; None: it is not, the
+        statement is wrong.
+        """
         raise NotImplementedError
 
     def is_away(self, error: Exception) -> bool:
-        """Whether a statement failed because of the database as a whole or the way to it, and any other would too."""
+        """
+        Whether a statement failed because of the database as a whole or the way to it, and any
+        other would too.
+        """
         return self.trouble(error) is not None
 
     def may_repeat(self, error: Exception) -> bool:
@@ -111,17 +125,28 @@ class Dialect(InteractionBase):  # type: ignore[misc]
 
     def insert_pairs(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
         """
-        Insert each row of `first`, and the one beside it in `second` with the new id in its column `link`.
+        Insert each row of `first`, and the one beside it in `second` with the new id in its column
+        `link`.
 
         Returns the ids of each two, ascending.
         """
         pairs = []
         for row, other in zip(first.values, second.values, strict=True):
             id = self.insert(first.table, dict(zip(first.columns, row, strict=True)), txn)
-            pairs.append((id, self.insert(second.table, {link: id, **dict(zip(second.columns, other, strict=True))}, txn)))
+            pairs.append(
+                (
+                    id,
+                    self.insert(
+                        second.table,
+                        {link: id, **dict(zip(second.columns, other, strict=True))},
+                        txn,
+                    ),
+                )
+            )
         return pairs
 
-    # What twistar builds has ``?`` too, so that there is one place that knows the driver's own form.
+    # What twistar builds has ``?`` too, so that there is one place that knows the driver's own
+    # form.
 
     def insertArgsToString(self, vals: dict[str, Any]) -> str:
         return f"({', '.join('?' * len(vals))})"

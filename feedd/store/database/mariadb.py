@@ -22,17 +22,21 @@ from feedd.store.database.timed_socket import TimedSocket
 PATIENT_SECONDS = 3600.0
 LOCK_SECONDS = 60
 TEXT_BYTES = 1_000_000
-"""How long a text of many values may be, which the server would cut without a word: 47,000 of the longest ids."""
+"""
+How long a text of many values may be, which the server would cut without a word: 47,000 of the
+longest ids.
+"""
 
 
 class MariaDB(Dialect):
     """
     A `Dialect` for MariaDB from 10.5 on and MySQL from 8.0 on.
 
-    No statement takes longer than `query_seconds`: the server ends it a little before that (MariaDB only), and the
-    driver closes the connection then, so that no thread hangs on a frozen server. A lock is waited for half as long. Nor
-    does the server wait longer than that for the next statement of a transaction (MariaDB only): a COMMIT that was held up in
-    a network, or in a process that was stopped, would make ids visible that others have read past.
+    No statement takes longer than `query_seconds`: the server ends it a little before that (MariaDB
+    only), and the driver closes the connection then, so that no thread hangs on a frozen server. A
+    lock is waited for half as long. Nor does the server wait longer than that for the next
+    statement of a transaction (MariaDB only): a COMMIT that was held up in a network, or in a
+    process that was stopped, would make ids visible that others have read past.
     """
 
     name = "mysql"
@@ -40,14 +44,18 @@ class MariaDB(Dialect):
     for_update = " FOR UPDATE"
     by_index = "FORCE INDEX ({})"
     insert_ignore = "INSERT IGNORE"
-    # Only MariaDB reads what stands in this comment; there, a list of pairs costs the optimizer 25 times as much. MySQL has no
-    # such trouble, and no such syntax.
+    # Only MariaDB reads what stands in this comment; there, a list of pairs costs the optimizer 25
+    # times as much. MySQL has no such trouble, and no such syntax.
     rows_of = "/*M! VALUES */"
     raise_marker = (
         "INSERT INTO markers (viewer, post, updated_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE"
-        " updated_at = IF(VALUES(post) > post, VALUES(updated_at), updated_at), post = GREATEST(post, VALUES(post))"
+        " updated_at = IF(VALUES(post) > post, VALUES(updated_at), updated_at), post = "
+        "GREATEST(post, VALUES(post))"
     )
-    has_meta = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'meta'"
+    has_meta = (
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND "
+        "table_name = 'meta'"
+    )
     one_writer = False
     errors = (pymysql.MySQLError,)
 
@@ -66,8 +74,11 @@ class MariaDB(Dialect):
         server = self._server
         half = max(1, int(seconds / 2))
         settings = f"innodb_lock_wait_timeout = {half}, group_concat_max_len = {TEXT_BYTES}"
-        of_mariadb = f"/*M! max_statement_time = {seconds * 0.9}, idle_transaction_timeout = {half}, */"
-        # Over TLS the time limits are Python's own: its ssl would take the kernel's for "try again", for ever.
+        of_mariadb = (
+            f"/*M! max_statement_time = {seconds * 0.9}, idle_transaction_timeout = {half}, */"
+        )
+        # Over TLS the time limits are Python's own: its ssl would take the kernel's for "try
+        # again", for ever.
         timeout = seconds if server.tls else None
         connection = pymysql.Connection(
             host=server.host,
@@ -97,7 +108,9 @@ class MariaDB(Dialect):
         try:
             connected = TimedSocket(socket.create_connection(address, self._query_seconds), seconds)
         except OSError as error:
-            raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"Can't connect to {address[0]} ({error})") from error
+            raise pymysql.OperationalError(
+                CR.CR_CONN_HOST_ERROR, f"Can't connect to {address[0]} ({error})"
+            ) from error
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connected
@@ -109,10 +122,13 @@ class MariaDB(Dialect):
     def migration_lock(self, connection: Connection) -> Iterator[None]:
         """A lock of the server by name, one name per database; it ends with the connection."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), %s)", (LOCK_SECONDS,))
+            cursor.execute(
+                "SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), %s)", (LOCK_SECONDS,)
+            )
             if cursor.fetchone() != (1,):
                 raise pymysql.OperationalError(
-                    ER.LOCK_WAIT_TIMEOUT, "another process has been changing the schema for too long"
+                    ER.LOCK_WAIT_TIMEOUT,
+                    "another process has been changing the schema for too long",
                 )
             yield
             connection.commit()
@@ -125,39 +141,62 @@ class MariaDB(Dialect):
 
     def insert_pairs(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
         """
-        One statement, which MySQL does not know: each that is saved is a wait for the server, with a switch of threads.
+        One statement, which MySQL does not know: each that is saved is a wait for the server, with
+        a switch of threads.
 
-        An error in it leaves rows behind, for the rollback of the transaction. Ids follow each other, see `insert_rows`.
+        An error in it leaves rows behind, for the rollback of the transaction. Ids follow each
+        other, see `insert_rows`.
         """
         if not self._has_blocks:
             return self._insert_one_after_the_other(txn, first, second, link)
         count = len(first.values)
         block = _block(first.table, first.columns, second.table, second.columns, link, count)
-        (text,) = txn.row(block, [value for row in (*first.values, *second.values) for value in row])
+        (text,) = txn.row(
+            block, [value for row in (*first.values, *second.values) for value in row]
+        )
         id, other, step = map(int, text.split())
         return [(id + step * index, other + step * index) for index in range(count)]
 
-    def _insert_one_after_the_other(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
-        """The rows of one table, then those of the other; for a single one that would be two statements more."""
+    def _insert_one_after_the_other(
+        self, txn: Any, first: Rows, second: Rows, link: str
+    ) -> list[tuple[int, int]]:
+        """
+        The rows of one table, then those of the other; for a single one that would be two
+        statements more.
+        """
         if len(first.values) == 1:
             return super().insert_pairs(txn, first, second, link)
         ids = self.insert_rows(txn, *first)
         linked = [(id, *row) for id, row in zip(ids, second.values, strict=True)]
-        return list(zip(ids, self.insert_rows(txn, second.table, (link, *second.columns), linked), strict=True))
+        return list(
+            zip(
+                ids,
+                self.insert_rows(txn, second.table, (link, *second.columns), linked),
+                strict=True,
+            )
+        )
 
-    def insert_rows(self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> list[int]:
+    def insert_rows(
+        self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> list[int]:
         """
-        One INSERT. Its ids follow each other: InnoDB sets them aside together when it knows how many rows there are,
-        whatever ``innodb_autoinc_lock_mode`` says; a cluster steps by more than 1.
+        One INSERT. Its ids follow each other: InnoDB sets them aside together when it knows how
+        many rows there are, whatever ``innodb_autoinc_lock_mode`` says; a cluster steps by more
+        than 1.
         """
         (step,) = txn.row("SELECT @@auto_increment_increment")
         row = f"({marks(len(columns))})"
-        txn.execute(insert_into(table, columns, [row] * len(rows)), [value for row in rows for value in row])
+        txn.execute(
+            insert_into(table, columns, [row] * len(rows)), [value for row in rows for value in row]
+        )
         first = txn.lastrowid
         return list(range(first, first + step * len(rows), step))
 
     def ids(self, txn: Any, statement: str, values: Sequence[Any]) -> list[int]:
-        """One row of text: the driver takes ten times as long for a row a number, and the net reads thousands in each tick."""
+        """
+        One row of text: the driver takes ten times as long for a row a number, and the net reads
+        thousands in each tick.
+        """
         (text,) = txn.row(f"SELECT GROUP_CONCAT(id ORDER BY id) FROM ({statement}) AS ids", values)
         return [int(id) for id in text.split(",")] if text else []
 
@@ -165,10 +204,13 @@ class MariaDB(Dialect):
         """
         A row of text for each owner, for the same reason.
 
-        Row by row after all where an item has a comma, or a text may have been cut. BINARY, because to the collation names that
-        differ by a space at the end are the same.
+        Row by row after all where an item has a comma, or a text may have been cut. BINARY, because
+        to the collation names that differ by a space at the end are the same.
         """
-        grouped = f"SELECT owner, COUNT(*), GROUP_CONCAT(item) FROM ({statement}) AS found GROUP BY BINARY owner"
+        grouped = (
+            f"SELECT owner, COUNT(*), GROUP_CONCAT(item) FROM ({statement}) AS found GROUP BY "
+            f"BINARY owner"
+        )
         found = {}
         for owner, count, text in txn.rows(grouped, values):
             found[owner] = items = text.split(",")
@@ -177,7 +219,9 @@ class MariaDB(Dialect):
         return found
 
     def trouble(self, error: Exception) -> str | None:
-        if not isinstance(error, pymysql.OperationalError | pymysql.InterfaceError | pymysql.InternalError):
+        if not isinstance(
+            error, pymysql.OperationalError | pymysql.InterfaceError | pymysql.InternalError
+        ):
             return None
         number, text = error.args if len(error.args) == 2 else (0, str(error))
         if number in _WRONG_STATEMENT:
@@ -185,23 +229,40 @@ class MariaDB(Dialect):
         return f"{text or 'the connection is closed'} ({number})"
 
     def is_away(self, error: Exception) -> bool:
-        """The driver's own errors; one of the server's may be about a row, which a site's trigger refuses, say."""
+        """
+        The driver's own errors; one of the server's may be about a row, which a site's trigger
+        refuses, say.
+        """
         number = error.args[0] if len(error.args) == 2 else 0
-        return self.trouble(error) is not None and (number < ER.ERROR_FIRST or CR.CR_ERROR_FIRST <= number <= CR.CR_ERROR_LAST)
+        return self.trouble(error) is not None and (
+            number < ER.ERROR_FIRST or CR.CR_ERROR_FIRST <= number <= CR.CR_ERROR_LAST
+        )
 
     def may_repeat(self, error: Exception) -> bool:
-        return isinstance(error, pymysql.OperationalError) and error.args[:1] in ((ER.LOCK_DEADLOCK,), (ER.LOCK_WAIT_TIMEOUT,))
+        return isinstance(error, pymysql.OperationalError) and error.args[:1] in (
+            (ER.LOCK_DEADLOCK,),
+            (ER.LOCK_WAIT_TIMEOUT,),
+        )
 
     def is_duplicate(self, error: Exception) -> bool:
         return isinstance(error, pymysql.IntegrityError) and error.args[:1] == (ER.DUP_ENTRY,)
 
 
 @cache
-def _block(table: str, columns: tuple[str, ...], second: str, others: tuple[str, ...], link: str, count: int) -> str:
+def _block(
+    table: str,
+    columns: tuple[str, ...],
+    second: str,
+    others: tuple[str, ...],
+    link: str,
+    count: int,
+) -> str:
     """
-    The two INSERTs of `count` rows each, and what says their first ids and the step from one to the next.
+    The two INSERTs of `count` rows each, and what says their first ids and the step from one to the
+    next.
 
-    A statement of its own for the variable, and a column for each number, would be a third of what a single post costs.
+    A statement of its own for the variable, and a column for each number, would be a third of what
+    a single post costs.
     """
     rows = [f"({marks(len(columns))})"] * count
     # Within a statement LAST_INSERT_ID() stays what the one before it made of it.
@@ -209,13 +270,16 @@ def _block(table: str, columns: tuple[str, ...], second: str, others: tuple[str,
     ids += [f"LAST_INSERT_ID() + {index} * @@auto_increment_increment" for index in range(1, count)]
     linked = [f"({id}, {marks(len(others))})" for id in ids]
     return (
-        f"BEGIN NOT ATOMIC {insert_into(table, columns, rows)}; {insert_into(second, (link, *others), linked)}; "
+        f"BEGIN NOT ATOMIC {insert_into(table, columns, rows)}; "
+        f"{insert_into(second, (link, *others), linked)}; "
         "SELECT CONCAT_WS(' ', @first, LAST_INSERT_ID(), @@auto_increment_increment); END"
     )
 
 
 def _tls(server: Server) -> dict[str, Any]:
-    """Without this the driver would take TLS when the server offers it, and believe any certificate."""
+    """
+    Without this the driver would take TLS when the server offers it, and believe any certificate.
+    """
     if not server.tls:
         return {"ssl_disabled": True}
     try:
@@ -224,5 +288,8 @@ def _tls(server: Server) -> dict[str, Any]:
         raise BadConfig([f"store.url: the CA {server.ca} cannot be used: {error}"]) from None
 
 
-# The driver calls everything "operational" that it does not know; these are mistakes of a statement all the same.
-_WRONG_STATEMENT = frozenset({ER.BAD_FIELD_ERROR, ER.WRONG_VALUE_COUNT_ON_ROW, ER.NON_UNIQ_ERROR, ER.WRONG_ARGUMENTS})
+# The driver calls everything "operational" that it does not know; these are mistakes of a statement
+# all the same.
+_WRONG_STATEMENT = frozenset(
+    {ER.BAD_FIELD_ERROR, ER.WRONG_VALUE_COUNT_ON_ROW, ER.NON_UNIQ_ERROR, ER.WRONG_ARGUMENTS}
+)

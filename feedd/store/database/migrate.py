@@ -1,7 +1,9 @@
 """
-Brings the schema up to the one that this feedd needs: numbered files of SQL, each run once, under a lock of the database.
+Brings the schema up to the one that this feedd needs: numbered files of SQL, each run once, under a
+lock of the database.
 
-Everything here blocks; a daemon calls it in a thread. This module knows the table ``meta`` and no other.
+Everything here blocks; a daemon calls it in a thread. This module knows the table ``meta`` and no
+other.
 """
 
 import secrets
@@ -18,18 +20,26 @@ EPOCH_LETTERS = 7
 
 
 class Outdated(Unavailable):
-    """The schema is older than this feedd needs, and it may not change it. It stays so until somebody does."""
+    """
+    The schema is older than this feedd needs, and it may not change it. It stays so until somebody
+    does.
+    """
 
     def __init__(self, found: int, needed: int) -> None:
-        why = f"the schema has version {found} and must have {needed}: run feedd migrate, or set store.migrate = true"
+        why = (
+            f"the schema has version {found} and must have {needed}: run feedd migrate, or "
+            f"set store.migrate = true"
+        )
         super().__init__("database", why, retry_after_seconds=60)
 
 
 def migrate(dialect: Dialect, allowed: bool = True) -> tuple[int, int]:
     """
-    Create or upgrade the schema; returns its version before and now. Safe to run in many processes at once.
+    Create or upgrade the schema; returns its version before and now. Safe to run in many processes
+    at once.
 
-    A schema that is newer than this feedd is left as it is: while processes are replaced one by one, old and new ones meet.
+    A schema that is newer than this feedd is left as it is: while processes are replaced one by
+    one, old and new ones meet.
 
     :raises Outdated: when there is something to do and it is not `allowed`.
     """
@@ -60,15 +70,29 @@ def _upgrade(dialect: Dialect, connection: Connection) -> tuple[int, int]:
                 continue
             for statement in statements(text):
                 _row(dialect, connection, statement)
-            _row(dialect, connection, "REPLACE INTO meta (name, value) VALUES ('schema', ?)", str(number))
+            _row(
+                dialect,
+                connection,
+                "REPLACE INTO meta (name, value) VALUES ('schema', ?)",
+                str(number),
+            )
             now = number
         for name, value in (("epoch", _new_epoch()), ("settled", "0"), ("pruned", "0")):
-            _row(dialect, connection, f"{dialect.insert_ignore} INTO meta (name, value) VALUES (?, ?)", name, value)
+            _row(
+                dialect,
+                connection,
+                f"{dialect.insert_ignore} INTO meta (name, value) VALUES (?, ?)",
+                name,
+                value,
+            )
     return before, now
 
 
 def statements(text: str) -> Iterator[str]:
-    """The statements of a file: each ends with a semicolon at the end of a line; a line of comment begins with ``--``."""
+    """
+    The statements of a file: each ends with a semicolon at the end of a line; a line of comment
+    begins with ``--``.
+    """
     lines = [line for line in text.splitlines() if not line.startswith("--")]
     for statement in "\n".join(lines).split(";\n"):
         if statement.strip():

@@ -1,9 +1,10 @@
 """
 The tables, as twistar knows them.
 
-The names of the tables come from here. Objects of these classes are good for looking around and for a site's own scripts; the
-queries of feedd do not make any, because ``save()`` writes every column, and a find cannot lock, merge or page. Never use
-twistar's ``@transaction``, ``findOrCreate`` or relations: they share one transaction between all requests.
+The names of the tables come from here. Objects of these classes are good for looking around and for
+a site's own scripts; the queries of feedd do not make any, because ``save()`` writes every column,
+and a find cannot lock, merge or page. Never use twistar's ``@transaction``, ``findOrCreate`` or
+relations: they share one transaction between all requests.
 """
 
 from twistar.dbobject import DBObject
@@ -44,6 +45,9 @@ class MetaRow(DBObject):  # type: ignore[misc]
 
 
 def register(pool: ConnectionPool, dialect: Dialect) -> None:
-    """Let the classes above use this pool. Twistar has one for the whole process; nothing else in feedd depends on which."""
+    """
+    Let the classes above use this pool. Twistar has one for the whole process; nothing else in
+    feedd depends on which.
+    """
     Registry.DBPOOL = pool
     Registry.IMPL = dialect

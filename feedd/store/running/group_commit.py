@@ -1,8 +1,9 @@
 """
 Group commit: what has come while a transaction was under way is written together in the next one.
 
-A COMMIT, two waits for the server and the change from thread to thread cost the same for one as for fifty. Nobody waits for
-others to come: what finds nothing under way goes at once. This module knows jobs and a pool. It does not know what is written.
+A COMMIT, two waits for the server and the change from thread to thread cost the same for one as for
+fifty. Nobody waits for others to come: what finds nothing under way goes at once. This module knows
+jobs and a pool. It does not know what is written.
 """
 
 from collections import deque
@@ -23,11 +24,17 @@ T = TypeVar("T")
 _Asked = tuple[Job[T], Item]
 
 SLOW_SECONDS = 0.1
-"""How long a transaction keeps the next from beginning. It takes some milliseconds, unless it waits for a lock or a network."""
+"""
+How long a transaction keeps the next from beginning. It takes some milliseconds, unless it waits
+for a lock or a network.
+"""
 
 MOST = 64
 MAX_BYTES = 100_000
-"""Of one transaction. Twice that and escaped, it is below 1 MB, which a server may have as its ``max_allowed_packet``."""
+"""
+Of one transaction. Twice that and escaped, it is below 1 MB, which a server may have as its
+``max_allowed_packet``.
+"""
 
 
 class _Refused(Exception):
@@ -38,7 +45,8 @@ class Group(Generic[Item, T]):
     """
     Writes items, several in one transaction, and answers each after its COMMIT.
 
-    A failure belongs to one item: when a transaction of several fails, and the database is there, each is tried by itself.
+    A failure belongs to one item: when a transaction of several fails, and the database is there,
+    each is tried by itself.
     """
 
     def __init__(
@@ -83,7 +91,10 @@ class Group(Generic[Item, T]):
         self._look_again()
 
     def _look_again(self) -> None:
-        """Soon, while somebody waits: that the one under way is slow must be found out also when nobody else comes."""
+        """
+        Soon, while somebody waits: that the one under way is slow must be found out also when
+        nobody else comes.
+        """
         if self._waiting and self._look is None and len(self._under_way) < self._most:
             self._look = self._clock.callLater(SLOW_SECONDS, self._looked)
         elif not self._waiting and self._look is not None:
@@ -95,8 +106,13 @@ class Group(Generic[Item, T]):
         self._begin()
 
     def _may_begin(self, now: float) -> bool:
-        """One at a time makes them large; but one that waits for a lock, say, is not waited for by all others."""
-        return len(self._under_way) < self._most and all(now - begun >= SLOW_SECONDS for begun in self._under_way)
+        """
+        One at a time makes them large; but one that waits for a lock, say, is not waited for by all
+        others.
+        """
+        return len(self._under_way) < self._most and all(
+            now - begun >= SLOW_SECONDS for begun in self._under_way
+        )
 
     def _take(self) -> list[_Asked[T, Item]]:
         """What is next: one in any case, and as many as fit."""
@@ -117,7 +133,10 @@ class Group(Generic[Item, T]):
         return self._pool.explained(lambda: self._attempt(jobs, items))
 
     def _attempt(self, jobs: Sequence[Job[T]], items: Sequence[Item]) -> Sequence[T] | None:
-        """A COMMIT that failed is not tried again unless it lost a race: nobody knows whether it happened."""
+        """
+        A COMMIT that failed is not tried again unless it lost a race: nobody knows whether it
+        happened.
+        """
         try:
             return self._pool.attempt(jobs, lambda txn: self._write_all(txn, items))
         except (Unavailable, _Refused):
@@ -136,7 +155,9 @@ class Group(Generic[Item, T]):
                 raise
             raise _Refused from error
 
-    def _ended(self, batch: Sequence[_Asked[T, Item]], begun: float, results: Sequence[T] | Failure | None) -> None:
+    def _ended(
+        self, batch: Sequence[_Asked[T, Item]], begun: float, results: Sequence[T] | Failure | None
+    ) -> None:
         self._under_way.remove(begun)
         if results is None:
             for job, _ in batch:

@@ -1,8 +1,9 @@
 """
 Threads with a connection each, and the transactions that they run.
 
-A query waits in a queue of limited length and for a limited time; a frozen database answers nobody, and costs nobody more than
-that. This module knows transactions. It does not know what is asked in them, nor any driver.
+A query waits in a queue of limited length and for a limited time; a frozen database answers nobody,
+and costs nobody more than that. This module knows transactions. It does not know what is asked in
+them, nor any driver.
 """
 
 import time
@@ -31,16 +32,19 @@ GRACE_SECONDS = 1.0
 
 
 class Duplicate(Exception):
-    """A unique index refused a row: somebody stored it before us. The transaction was rolled back."""
+    """
+    A unique index refused a row: somebody stored it before us. The transaction was rolled back.
+    """
 
 
 class Pool(adbapi.ConnectionPool):
     """
     Runs functions in threads, each in one transaction: rolled back when it raises, else committed.
 
-    A function is not run again once it has begun, except as a whole after it lost a race (a deadlock, a lock that it did
-    not get, `Again`) and was rolled back: 3 times at most. When the connection is lost during COMMIT nobody knows whether it
-    happened; the answer is `Unavailable` then, and an Idempotency-Key makes it safe to repeat.
+    A function is not run again once it has begun, except as a whole after it lost a race (a
+    deadlock, a lock that it did not get, `Again`) and was rolled back: 3 times at most. When the
+    connection is lost during COMMIT nobody knows whether it happened; the answer is `Unavailable`
+    then, and an Idempotency-Key makes it safe to repeat.
 
     :ivar threads: for who runs several jobs in one transaction, see `attempt`.
     """
@@ -61,11 +65,15 @@ class Pool(adbapi.ConnectionPool):
         commit_seconds: float,
     ) -> None:
         """
-        :param reactor: an `IReactorCore`, `IReactorTime` and `IReactorFromThreads`; the threads start when it runs.
-        :param commit_seconds: how soon after its first event got an id a transaction must be ready to COMMIT.
+        :param reactor: an `IReactorCore`, `IReactorTime` and `IReactorFromThreads`; the threads
+            start when it runs.
+        :param commit_seconds: how soon after its first event got an id a transaction must be ready
+            to COMMIT.
         """
         self._name = f"feedd-store-{'write' if write else 'read'}"
-        self.threads = Threads(reactor, self._name, threads)  # adbapi calls `start` at once when the reactor runs
+        self.threads = Threads(
+            reactor, self._name, threads
+        )  # adbapi calls `start` at once when the reactor runs
         super().__init__(dialect.driver, cp_reactor=reactor, cp_min=1, cp_max=threads)
         self.dialect = dialect
         self._write = write
@@ -74,13 +82,22 @@ class Pool(adbapi.ConnectionPool):
         self._jobs = Jobs(reactor, counters, threads + max_waiting, meant=write)
         self._used: dict[int, float] = {}
 
-    def run(self, work: Callable[[Transaction], T], *, seconds: float | None = None, bounded: bool = True) -> Deferred[T]:
+    def run(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        seconds: float | None = None,
+        bounded: bool = True,
+    ) -> Deferred[T]:
         """
         The result of ``work(transaction)``, run in a thread, in a transaction.
 
-        :param seconds: how long the answer is waited for; a little more than one statement may take when None.
-        :param bounded: False is for a caller with a query or two under way at most; it is never refused for the queue's length.
-        :raises Unavailable: (fails with) when the database is, or the queue is full, or the time is up.
+        :param seconds: how long the answer is waited for; a little more than one statement may take
+            when None.
+        :param bounded: False is for a caller with a query or two under way at most; it is never
+            refused for the queue's length.
+        :raises Unavailable: (fails with) when the database is, or the queue is full, or the time is
+            up.
         :raises Duplicate: (fails with) when a unique index refused a row.
         """
         try:
@@ -92,9 +109,11 @@ class Pool(adbapi.ConnectionPool):
 
     def call(self, function: Callable[[], T]) -> Deferred[T]:
         """
-        The result of ``function()``, which has connections and time limits of its own; errors are the same as of `run`.
+        The result of ``function()``, which has connections and time limits of its own; errors are
+        the same as of `run`.
 
-        It runs in a thread for itself, which may take as long as a change of schema does: nobody waits for it when feedd stops.
+        It runs in a thread for itself, which may take as long as a change of schema does: nobody
+        waits for it when feedd stops.
         """
         answer: Deferred[T] = Deferred()
 
@@ -113,7 +132,10 @@ class Pool(adbapi.ConnectionPool):
         return self.run(lambda transaction: interaction(transaction, *args, **kw))
 
     async def finish(self) -> None:
-        """Accept nothing any more, wait for what was accepted (no longer than the time limits allow), end the threads."""
+        """
+        Accept nothing any more, wait for what was accepted (no longer than the time limits allow),
+        end the threads.
+        """
         await self._jobs.finish(3 * self._query_seconds + GRACE_SECONDS)
         self.close()
 
@@ -121,7 +143,9 @@ class Pool(adbapi.ConnectionPool):
         """Begin our threads, instead of those of adbapi."""
         if not self.running:
             self.threads.start()
-            self.shutdownID = self._reactor.addSystemEventTrigger("during", "shutdown", self.finalClose)
+            self.shutdownID = self._reactor.addSystemEventTrigger(
+                "during", "shutdown", self.finalClose
+            )
             self.running = True
 
     def finalClose(self) -> None:
@@ -131,9 +155,13 @@ class Pool(adbapi.ConnectionPool):
 
     # The reactor's side
 
-    def accept(self, work: Callable[[Transaction], T], seconds: float | None = None, bounded: bool = True) -> Job[T]:
+    def accept(
+        self, work: Callable[[Transaction], T], seconds: float | None = None, bounded: bool = True
+    ) -> Job[T]:
         """What `run` takes, as a job that is to `begin`, or else to `end`. Raises `Unavailable`."""
-        return self._jobs.accept(work, self._query_seconds + GRACE_SECONDS if seconds is None else seconds, bounded)
+        return self._jobs.accept(
+            work, self._query_seconds + GRACE_SECONDS if seconds is None else seconds, bounded
+        )
 
     def begin(self, job: Job[T]) -> None:
         """Run a job in a transaction of its own, when a thread is free."""
@@ -160,7 +188,10 @@ class Pool(adbapi.ConnectionPool):
         return self.explained(partial(self._persist, job))
 
     def explained(self, function: Callable[[], T]) -> T:
-        """What `function` returns; an error of the driver becomes `Unavailable` or `Duplicate`, unless it is our mistake."""
+        """
+        What `function` returns; an error of the driver becomes `Unavailable` or `Duplicate`, unless
+        it is our mistake.
+        """
         try:
             return function()
         except self.dialect.errors as error:
@@ -189,7 +220,8 @@ class Pool(adbapi.ConnectionPool):
         """
         The result of `work`, run once in one transaction, on behalf of `jobs`.
 
-        :raises Unavailable: when one of them is not waited for any more, or it took too long: it has been rolled back.
+        :raises Unavailable: when one of them is not waited for any more, or it took too long: it
+            has been rolled back.
         :raises Exception: whatever `work` or the driver raises.
         """
         check_wanted = partial(_check_wanted, jobs)
@@ -216,7 +248,10 @@ class Pool(adbapi.ConnectionPool):
             self.disconnect(self.connections.get(self.threadID()))
 
     def connect(self) -> Connection:
-        """This thread's connection; one that has been idle is tried first, and replaced when it is dead."""
+        """
+        This thread's connection; one that has been idle is tried first, and replaced when it is
+        dead.
+        """
         thread = self.threadID()
         connection = self.connections.get(thread)
         if connection is not None and time.monotonic() - self._used[thread] > IDLE_SECONDS:

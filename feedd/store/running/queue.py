@@ -1,5 +1,6 @@
 """
-The queries that were accepted: how many there may be, how long each is waited for, when all have come to their end.
+The queries that were accepted: how many there may be, how long each is waited for, when all have
+come to their end.
 
 This module is the reactor's side of a pool. It knows no thread, no transaction and no database.
 """
@@ -52,7 +53,8 @@ class Jobs:
     The queries under way, those that wait included.
 
     :param most: how many there may be.
-    :param meant: see `Job`: what was to be read interests nobody whose client has gone; what was to be written was meant.
+    :param meant: see `Job`: what was to be read interests nobody whose client has gone; what was to
+        be written was meant.
     """
 
     def __init__(self, clock: Any, counters: Counters, most: int, meant: bool) -> None:
@@ -64,9 +66,12 @@ class Jobs:
         self._closing = False
         self._quiet: Deferred[None] | None = None
 
-    def accept(self, work: Callable[[Transaction], T], seconds: float, bounded: bool = True) -> Job[T]:
+    def accept(
+        self, work: Callable[[Transaction], T], seconds: float, bounded: bool = True
+    ) -> Job[T]:
         """
-        Take on a query, which is to `end` whatever happens to it; its caller is refused after `seconds`.
+        Take on a query, which is to `end` whatever happens to it; its caller is refused after
+        `seconds`.
 
         :raises Unavailable: when there are too many, or feedd is stopping.
         """
@@ -91,7 +96,10 @@ class Jobs:
             self._quiet.callback(None)
 
     async def finish(self, seconds: float) -> None:
-        """Accept nothing any more, and return when all have ended; what has not after `seconds` is dropped."""
+        """
+        Accept nothing any more, and return when all have ended; what has not after `seconds` is
+        dropped.
+        """
         self._closing = True
         if self._jobs:
             self._quiet = Deferred()

@@ -1,7 +1,8 @@
 """
 What a query sees of its transaction.
 
-This module knows a cursor and a dialect. It runs in a thread, and knows neither the pool's bounds nor the reactor.
+This module knows a cursor and a dialect. It runs in a thread, and knows neither the pool's bounds
+nor the reactor.
 """
 
 import time
@@ -24,7 +25,10 @@ class Transaction(adbapi.Transaction):
     _cursor: Any = None
     _numbered_at: float | None = None
     check_wanted: Callable[[], None] = staticmethod(lambda: None)
-    """Raises when nobody waits for the result any more; asked before each statement, so that no thread goes on for nobody."""
+    """
+    Raises when nobody waits for the result any more; asked before each statement, so that no thread
+    goes on for nobody.
+    """
 
     @property
     def dialect(self) -> Dialect:
@@ -63,8 +67,8 @@ class Transaction(adbapi.Transaction):
         """
         Check that the first event got its id less than `seconds` ago.
 
-        The cursor rests on it: an id that becomes visible later than ``settle_seconds`` after it was given out is lost
-        to who has read past it.
+        The cursor rests on it: an id that becomes visible later than ``settle_seconds`` after it
+        was given out is lost to who has read past it.
 
         :raises Unavailable: when it is too late to commit.
         """

@@ -1,7 +1,8 @@
 """
 The log: rows of ``events``, as they are written and as they are read.
 
-These functions run in a thread, in one transaction each. They know the tables ``events`` and ``meta``, and not who asks.
+These functions run in a thread, in one transaction each. They know the tables ``events`` and
+``meta``, and not who asks.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,12 +15,15 @@ from feedd.store.database.models import EventRow
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables.keyset import AT_ONCE, EVENTS, first_ids, rising, split
 
-# The body of a post goes when the post is deleted, also for who reads an older event of it. To look the post up by its primary
-# key when its event is read costs little, and heeds a site that deletes by its own UPDATE too; to blank the payloads in the
-# transaction that deletes would do neither, and would need an index of the events by their post.
+# The body of a post goes when the post is deleted, also for who reads an older event of it. To look
+# the post up by its primary key when its event is read costs little, and heeds a site that deletes
+# by its own UPDATE too; to blank the payloads in the transaction that deletes would do neither, and
+# would need an index of the events by their post.
 _EVENTS = """
-SELECT events.id, kind, events.author, post, CASE WHEN gone.id IS NULL THEN payload ELSE '{}' END, events.created_at FROM events
-LEFT JOIN posts AS gone ON gone.id = events.post AND gone.deleted_at IS NOT NULL AND events.kind IN ('post', 'edit')
+SELECT events.id, kind, events.author, post, CASE WHEN gone.id IS NULL THEN payload ELSE '{}'
+END, events.created_at FROM events
+LEFT JOIN posts AS gone ON gone.id = events.post AND gone.deleted_at IS NOT NULL AND events.kind
+IN ('post', 'edit')
 """
 
 
@@ -38,9 +42,12 @@ class Said(NamedTuple):
     at: int
 
 
-def write_event(txn: Transaction, kind: str, author: str, post: int | None, body: bytes, at: int) -> Event:
+def write_event(
+    txn: Transaction, kind: str, author: str, post: int | None, body: bytes, at: int
+) -> Event:
     """
-    Append one event. The last statement of a transaction: its id is given out now, and others wait for it to become visible.
+    Append one event. The last statement of a transaction: its id is given out now, and others wait
+    for it to become visible.
     """
     txn.numbering()
     row = {"kind": kind, "author": author, "post": post, "payload": body.decode(), "created_at": at}
@@ -48,7 +55,9 @@ def write_event(txn: Transaction, kind: str, author: str, post: int | None, body
     return make_event(id, kind, author, post, body, at)
 
 
-def write_with_events(txn: Transaction, rows: Rows, kind: str, said: Sequence[Said]) -> list[tuple[int, Event]]:
+def write_with_events(
+    txn: Transaction, rows: Rows, kind: str, said: Sequence[Said]
+) -> list[tuple[int, Event]]:
     """
     Write rows and, as `write_event` does, for each the event that speaks of it.
 
@@ -59,30 +68,43 @@ def write_with_events(txn: Transaction, rows: Rows, kind: str, said: Sequence[Sa
     columns = ("kind", "author", "payload", "created_at")
     ids = txn.dialect.insert_pairs(txn, rows, Rows(EventRow.TABLENAME, columns, events), "post")
     return [
-        (id, make_event(event, kind, author, id, body, at)) for (id, event), (author, body, at) in zip(ids, said, strict=True)
+        (id, make_event(event, kind, author, id, body, at))
+        for (id, event), (author, body, at) in zip(ids, said, strict=True)
     ]
 
 
-def write_friend_events(txn: Transaction, changes: Sequence[tuple[str, str, bytes]], at: int) -> list[Event]:
-    """Append an event for each (kind, viewer, body), in this order; like `write_event` the end of a transaction."""
+def write_friend_events(
+    txn: Transaction, changes: Sequence[tuple[str, str, bytes]], at: int
+) -> list[Event]:
+    """
+    Append an event for each (kind, viewer, body), in this order; like `write_event` the end of a
+    transaction.
+    """
     events: list[Event] = []
     columns = ("kind", "author", "payload", "created_at")
     for some in split(changes):
         txn.numbering()
         rows = [(kind, viewer, body.decode(), at) for kind, viewer, body in some]
         ids = txn.dialect.insert_rows(txn, EventRow.TABLENAME, columns, rows)
-        events += [make_event(id, kind, viewer, None, body, at) for id, (kind, viewer, body) in zip(ids, some, strict=True)]
+        events += [
+            make_event(id, kind, viewer, None, body, at)
+            for id, (kind, viewer, body) in zip(ids, some, strict=True)
+        ]
     return events
 
 
 def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
     """What a process starts from; and the ids of unreadable rows."""
-    epoch, settled = str(_meta(txn, "epoch")), max(int(_meta(txn, "settled")), int(_meta(txn, "pruned")))
+    epoch, settled = (
+        str(_meta(txn, "epoch")),
+        max(int(_meta(txn, "settled")), int(_meta(txn, "pruned"))),
+    )
     rows: list[Row] = []
     before = highest_id(txn) + 1
     while len(rows) < last:
         some = txn.rows(
-            f"{_EVENTS} WHERE events.id < ? ORDER BY events.id DESC LIMIT ?", (before, min(AT_ONCE, last - len(rows)))
+            f"{_EVENTS} WHERE events.id < ? ORDER BY events.id DESC LIMIT ?",
+            (before, min(AT_ONCE, last - len(rows))),
         )
         if not some:
             break
@@ -92,7 +114,9 @@ def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
     return Opening(epoch, settled, found.events), found.unreadable
 
 
-def history(txn: Transaction, settled: int, authors: Collection[str], limit: int) -> tuple[History, list[int]]:
+def history(
+    txn: Transaction, settled: int, authors: Collection[str], limit: int
+) -> tuple[History, list[int]]:
     """The first `limit` events of `authors` above `settled`; and the ids of unreadable rows."""
     pruned = int(_meta(txn, "pruned"))
     highest = max(highest_id(txn), pruned)
@@ -111,19 +135,25 @@ def history(txn: Transaction, settled: int, authors: Collection[str], limit: int
 
 def ids_above(txn: Transaction, settled: int, limit: int) -> list[int]:
     """The first `limit` ids above `settled`, ascending."""
-    return txn.dialect.ids(txn, "SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit))
+    return txn.dialect.ids(
+        txn, "SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit)
+    )
 
 
 def by_id(txn: Transaction, ids: Sequence[int]) -> Found:
     """The events with these ids; those that are gone are in neither list."""
     rows: list[Row] = []
     for some in split(sorted(set(ids))):
-        rows += txn.rows(f"{_EVENTS} WHERE events.id IN ({marks(len(some))}) ORDER BY events.id", some)
+        rows += txn.rows(
+            f"{_EVENTS} WHERE events.id IN ({marks(len(some))}) ORDER BY events.id", some
+        )
     return readable(rows)
 
 
 def event_of_post(txn: Transaction, author: str, post: int, at: int) -> Event | None:
-    """The ``post`` event of a post that was created at `at`, or None when retention has deleted it."""
+    """
+    The ``post`` event of a post that was created at `at`, or None when retention has deleted it.
+    """
     where = "events.created_at = ? AND events.author = ? AND post = ? AND kind = 'post'"
     events = readable(txn.rows(f"{_EVENTS} WHERE {where} LIMIT 1", (at, author, post))).events
     return events[0] if events else None
@@ -147,9 +177,11 @@ def highest_id(txn: Transaction) -> int:
 
 def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
     """
-    Move ``meta.settled`` up, never down; False, and nothing is written, in a database of another `epoch`.
+    Move ``meta.settled`` up, never down; False, and nothing is written, in a database of another
+    `epoch`.
 
-    Its ids are others: a watermark that it has not reached would hide them from every process that starts there.
+    Its ids are others: a watermark that it has not reached would hide them from every process that
+    starts there.
     """
     if str(_meta(txn, "epoch")) != epoch:
         return False
@@ -162,7 +194,8 @@ def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
 
 def json_bytes(value: Any) -> bytes:
     """
-    A column of JSON text as it is stored; SQLite takes a BLOB or bytes that are not UTF-8 there too.
+    A column of JSON text as it is stored; SQLite takes a BLOB or bytes that are not UTF-8 there
+    too.
 
     :raises UnreadableEvent: when it is no text.
     """

@@ -1,7 +1,8 @@
 """
 Who hears whom, and how far each has read.
 
-These functions run in a thread, in one transaction each. They know the tables ``friendships`` and ``markers``, not who asks.
+These functions run in a thread, in one transaction each. They know the tables ``friendships`` and
+``markers``, not who asks.
 """
 
 from bisect import bisect_left
@@ -24,7 +25,8 @@ _OWNED = "SELECT viewer AS owner, friend AS item FROM friendships"
 
 def friends_of(txn: Transaction, viewers: Sequence[str], limit: int) -> dict[str, tuple[str, ...]]:
     """
-    Whom each of `viewers` hears, sorted, without themselves: for the first ones, as many as `limit` rows hold, at least one.
+    Whom each of `viewers` hears, sorted, without themselves: for the first ones, as many as `limit`
+    rows hold, at least one.
 
     :param viewers: ascending, as the index has them; one at least.
     """
@@ -38,11 +40,19 @@ def friends_of(txn: Transaction, viewers: Sequence[str], limit: int) -> dict[str
     return _named(viewers[:1], txn.dialect.lists(txn, f"{_OWNED} WHERE viewer = ?", viewers[:1]))
 
 
-def _named(viewers: Sequence[str], lists: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
-    """The lists of these viewers, without what is nobody's name: a site may have written anything."""
+def _named(
+    viewers: Sequence[str], lists: Mapping[str, Sequence[Any]]
+) -> dict[str, tuple[str, ...]]:
+    """
+    The lists of these viewers, without what is nobody's name: a site may have written anything.
+    """
     found = {}
     for viewer in viewers:
-        friends = {friend for friend in lists.get(viewer, ()) if isinstance(friend, str) and is_user(friend)}
+        friends = {
+            friend
+            for friend in lists.get(viewer, ())
+            if isinstance(friend, str) and is_user(friend)
+        }
         found[viewer] = tuple(sorted(friends - {viewer}))
     return found
 
@@ -54,23 +64,30 @@ def mark(txn: Transaction, viewer: str, post: int, at: int) -> int:
     return standing
 
 
-def change_friends(txn: Transaction, add: Iterable[Friendship], remove: Iterable[Friendship], at: int) -> list[Event]:
+def change_friends(
+    txn: Transaction, add: Iterable[Friendship], remove: Iterable[Friendship], at: int
+) -> list[Event]:
     """
     Write these rows, then an event for each that really changed, in the order of the pairs.
 
-    A pair that is in both lists is removed. All pairs are gone through in one order, so that two calls seldom wait for each
-    other in a circle; and the events come last, so that nobody waits for a lock while holding an id.
+    A pair that is in both lists is removed. All pairs are gone through in one order, so that two
+    calls seldom wait for each other in a circle; and the events come last, so that nobody waits for
+    a lock while holding an id.
     """
     unwanted = _pairs(remove)
     wanted = _pairs(add) - unwanted
     changes: list[tuple[str, str, bytes]] = []
     for some in split(sorted(wanted | unwanted)):
         present = _present(txn, some)
-        gone = {pair for pair in some if pair in unwanted and pair in present and _delete(txn, pair)}
+        gone = {
+            pair for pair in some if pair in unwanted and pair in present and _delete(txn, pair)
+        }
         new = [pair for pair in some if pair in wanted and pair not in present]
         _insert(txn, new, at)
         changes += [
-            _change("friend", pair) if pair in wanted else _change("unfriend", pair) for pair in some if pair in gone.union(new)
+            _change("friend", pair) if pair in wanted else _change("unfriend", pair)
+            for pair in some
+            if pair in gone.union(new)
         ]
     return write_friend_events(txn, changes, at)
 
@@ -87,24 +104,39 @@ def _change(kind: str, pair: Pair) -> tuple[str, str, bytes]:
 
 def _present(txn: Transaction, pairs: Sequence[Pair]) -> set[Pair]:
     rows = ", ".join(["(?, ?)"] * len(pairs))
-    statement = f"SELECT viewer, friend FROM friendships WHERE (viewer, friend) IN ({txn.dialect.rows_of} {rows})"
-    return {(viewer, friend) for viewer, friend in txn.rows(statement, [name for pair in pairs for name in pair])}
+    statement = (
+        f"SELECT viewer, friend FROM friendships WHERE (viewer, friend) IN "
+        f"({txn.dialect.rows_of} {rows})"
+    )
+    return {
+        (viewer, friend)
+        for viewer, friend in txn.rows(statement, [name for pair in pairs for name in pair])
+    }
 
 
 def _delete(txn: Transaction, pair: Pair) -> bool:
     """
     Whether it was this transaction that deleted the row.
 
-    One by one: a DELETE of many pairs costs MariaDB's optimizer more than this, or locks the whole table.
+    One by one: a DELETE of many pairs costs MariaDB's optimizer more than this, or locks the whole
+    table.
     """
     return txn.change("DELETE FROM friendships WHERE viewer = ? AND friend = ?", pair) == 1
 
 
 def _insert(txn: Transaction, pairs: Sequence[Pair], at: int) -> None:
-    """Insert rows that were not there. Raises `Again` when somebody else has inserted one meanwhile: which, is not told."""
+    """
+    Insert rows that were not there. Raises `Again` when somebody else has inserted one meanwhile:
+    which, is not told.
+    """
     if not pairs:
         return
     rows = ", ".join([f"({marks(3)})"] * len(pairs))
-    statement = f"{txn.dialect.insert_ignore} INTO {FriendshipRow.TABLENAME} (viewer, friend, since) VALUES {rows}"
-    if txn.change(statement, [value for viewer, friend in pairs for value in (viewer, friend, at)]) != len(pairs):
+    statement = (
+        f"{txn.dialect.insert_ignore} INTO {FriendshipRow.TABLENAME} (viewer, friend, since) "
+        f"VALUES {rows}"
+    )
+    if txn.change(
+        statement, [value for viewer, friend in pairs for value in (viewer, friend, at)]
+    ) != len(pairs):
         raise Again

@@ -1,9 +1,11 @@
 """
-Finds the next ids of some authors through the index (author, id), however long the list and however far away the rows.
+Finds the next ids of some authors through the index (author, id), however long the list and however
+far away the rows.
 
-The ids are looked at in windows that grow, so that a busy feed costs one small window, and a quiet one a few seeks for each
-author. One statement for all would read every row that the authors ever wrote, or every row there is: a database chooses
-between these two, and neither ends early. This module knows no content.
+The ids are looked at in windows that grow, so that a busy feed costs one small window, and a quiet
+one a few seeks for each author. One statement for all would read every row that the authors ever
+wrote, or every row there is: a database chooses between these two, and neither ends early. This
+module knows no content.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +24,9 @@ Span = tuple[int, int]
 
 
 class Source(NamedTuple):
-    """Where the ids are: a table, its index (author, id), and a condition that every row must meet."""
+    """
+    Where the ids are: a table, its index (author, id), and a condition that every row must meet.
+    """
 
     table: str
     key: str
@@ -57,18 +61,28 @@ def falling(before: int) -> Iterator[Span]:
         width *= GROWTH
 
 
-def first_ids(txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int) -> list[int]:
+def first_ids(
+    txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int
+) -> list[int]:
     """The first `limit` ids of `authors` in `spans` that rise, ascending."""
     return _ids(txn, source, authors, spans, limit, newest=False)
 
 
-def last_ids(txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int) -> list[int]:
+def last_ids(
+    txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int
+) -> list[int]:
     """The first `limit` ids of `authors` in `spans` that fall, descending."""
     return _ids(txn, source, authors, spans, limit, newest=True)
 
 
 def _ids(
-    txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int, *, newest: bool
+    txn: Transaction,
+    source: Source,
+    authors: Iterable[str],
+    spans: Iterator[Span],
+    limit: int,
+    *,
+    newest: bool,
 ) -> list[int]:
     names = sorted(set(authors))
     found: list[int] = []
@@ -76,12 +90,16 @@ def _ids(
         wanted = limit - len(found)
         if not names or wanted <= 0:
             break
-        batch = [id for some in split(names) for id in _window(txn, source, some, span, wanted, newest)]
+        batch = [
+            id for some in split(names) for id in _window(txn, source, some, span, wanted, newest)
+        ]
         found += sorted(batch, reverse=newest)[:wanted]
     return found
 
 
-def _window(txn: Transaction, source: Source, authors: Sequence[str], span: Span, limit: int, newest: bool) -> list[int]:
+def _window(
+    txn: Transaction, source: Source, authors: Sequence[str], span: Span, limit: int, newest: bool
+) -> list[int]:
     statement = (
         f"SELECT id FROM {source.table} {txn.dialect.by_index.format(source.key)}"
         f" WHERE author IN ({marks(len(authors))}) AND id > ? AND id <= ? {source.condition}"

@@ -1,7 +1,8 @@
 """
 Posts: written with their events, and read as pages.
 
-These functions run in a thread, in one transaction each. They know the table ``posts``, and not who asks.
+These functions run in a thread, in one transaction each. They know the table ``posts``, and not who
+asks.
 """
 
 import hashlib
@@ -13,7 +14,14 @@ from feedd.feed.ports import NotFound, NotYours, Page, Stored
 from feedd.store.database.dialect import Row, Rows, marks
 from feedd.store.database.models import PostRow
 from feedd.store.running.transaction import Transaction
-from feedd.store.tables.events import Said, event_of_post, highest_id, json_bytes, write_event, write_with_events
+from feedd.store.tables.events import (
+    Said,
+    event_of_post,
+    highest_id,
+    json_bytes,
+    write_event,
+    write_with_events,
+)
 from feedd.store.tables.keyset import EVENTS, POSTS, falling, first_ids, last_ids, rising, split
 
 MAX_ID = 2**63 - 1
@@ -22,7 +30,10 @@ MAX_KEY = 200
 
 
 class New(NamedTuple):
-    """A post to be written: its author, the JSON of its body, the key as it is stored, milliseconds since 1970."""
+    """
+    A post to be written: its author, the JSON of its body, the key as it is stored, milliseconds
+    since 1970.
+    """
 
     author: str
     body: bytes
@@ -39,16 +50,25 @@ def stored_key(key: str) -> str:
     """An Idempotency-Key as it is stored: itself, or a digest of one that is long or not ASCII."""
     if key.isascii() and len(key) <= MAX_KEY:
         return key
-    return "blake2b:" + hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+    return (
+        "blake2b:"
+        + hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+    )
 
 
 def add_posts(txn: Transaction, new: Sequence[New]) -> list[Stored]:
-    """Write posts, each with its event; returned in their order. A key that its author has used fails on the unique index."""
+    """
+    Write posts, each with its event; returned in their order. A key that its author has used fails
+    on the unique index.
+    """
     rows = [(post.author, post.body.decode(), post.at, post.key) for post in new]
     columns = ("author", "body", "created_at", "idempotency_key")
     said = [Said(post.author, post.body, post.at) for post in new]
     return [
-        Stored(id, event, True) for id, event in write_with_events(txn, Rows(PostRow.TABLENAME, columns, rows), "post", said)
+        Stored(id, event, True)
+        for id, event in write_with_events(
+            txn, Rows(PostRow.TABLENAME, columns, rows), "post", said
+        )
     ]
 
 
@@ -56,14 +76,20 @@ def first_result(txn: Transaction, author: str, key: str) -> Stored | None:
     """
     What `add_posts` returned when it was called with this key first.
 
-    When retention has deleted the event, the id 0 stands for it: an id is there to know the event again when it arrives, and
-    this one never will.
+    When retention has deleted the event, the id 0 stands for it: an id is there to know the event
+    again when it arrives, and this one never will.
     """
-    row = txn.row("SELECT id, created_at FROM posts WHERE author = ? AND idempotency_key = ?", (author, key))
+    row = txn.row(
+        "SELECT id, created_at FROM posts WHERE author = ? AND idempotency_key = ?", (author, key)
+    )
     if not row:
         return None
     post, at = row
-    return Stored(post, event_of_post(txn, author, post, at) or make_event(0, "post", author, post, b"{}", at), False)
+    return Stored(
+        post,
+        event_of_post(txn, author, post, at) or make_event(0, "post", author, post, b"{}", at),
+        False,
+    )
 
 
 def edit_post(txn: Transaction, author: str, post: int, body: bytes, at: int) -> Event:
@@ -80,8 +106,13 @@ def delete_post(txn: Transaction, author: str, post: int, at: int) -> Event:
     return write_event(txn, "delete", author, post, b"{}", at)
 
 
-def page(txn: Transaction, authors: Collection[str], before: int | None, limit: int, settled: int) -> tuple[Page, list[int]]:
-    """The newest `limit` posts of `authors` below `before`, and the ids above `settled`; and the ids of unreadable posts."""
+def page(
+    txn: Transaction, authors: Collection[str], before: int | None, limit: int, settled: int
+) -> tuple[Page, list[int]]:
+    """
+    The newest `limit` posts of `authors` below `before`, and the ids above `settled`; and the ids
+    of unreadable posts.
+    """
     if before is None or before > MAX_ID:
         before = (txn.row("SELECT MAX(id) FROM posts")[0] or 0) + 1
     posts: list[bytes] = []
@@ -105,7 +136,8 @@ def _lock_own(txn: Transaction, author: str, post: int) -> None:
     """
     Lock the row of a post, so that the order of its events is the order of its changes.
 
-    A lock on a row that is not there would be a lock on the place of the next post, so it is looked for without one first.
+    A lock on a row that is not there would be a lock on the place of the next post, so it is looked
+    for without one first.
     """
     if not 0 < post <= MAX_ID:
         raise NotFound(f"no post {post}")
@@ -120,13 +152,18 @@ def _lock_own(txn: Transaction, author: str, post: int) -> None:
 def _rows(txn: Transaction, ids: Sequence[int]) -> list[Row]:
     rows: list[Row] = []
     for some in split(ids):
-        statement = f"SELECT id, author, body, created_at, edited_at FROM posts WHERE id IN ({marks(len(some))})"
+        statement = (
+            f"SELECT id, author, body, created_at, edited_at FROM posts WHERE id IN "
+            f"({marks(len(some))})"
+        )
         rows += sorted(txn.rows(statement, some), reverse=True)
     return rows
 
 
 def _post_json(id: int, author: Any, body: Any, at: Any, edited: Any) -> bytes:
-    """A post as the page shows it; its row is checked like an event's, since a site may write it."""
+    """
+    A post as the page shows it; its row is checked like an event's, since a site may write it.
+    """
     text = json_bytes(body)
     check_json(text)
     if not isinstance(author, str) or not is_user(author) or not isinstance(at, int):

@@ -26,7 +26,9 @@ class _Changes(msgspec.Struct):
 
 
 class FriendshipsEndpoint(Endpoint):
-    """``POST /api/friendships``: up to 10,000 pairs to add and as many to remove, in one transaction."""
+    """
+    ``POST /api/friendships``: up to 10,000 pairs to add and as many to remove, in one transaction.
+    """
 
     max_body_bytes = MAX_BODY_BYTES
 
@@ -57,7 +59,9 @@ class SessionsFolder(Nothing):
 
 
 class SessionsEndpoint(Endpoint):
-    """``DELETE /api/sessions/<user>``: the user's parked polls and streams in this process end now."""
+    """
+    ``DELETE /api/sessions/<user>``: the user's parked polls and streams in this process end now.
+    """
 
     def __init__(self, gate: Gate, hub: Hub, user: bytes) -> None:
         super().__init__(gate, {b"DELETE": self.delete})

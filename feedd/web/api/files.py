@@ -7,7 +7,12 @@ This module knows names and content types. It does not know what the files do.
 from feedd.web.endpoint import Endpoint, Gate
 from feedd.web.server.site import FeedRequest
 
-_TYPES = {"html": b"text/html", "css": b"text/css", "js": b"text/javascript", "svg": b"image/svg+xml"}
+_TYPES = {
+    "html": b"text/html",
+    "css": b"text/css",
+    "js": b"text/javascript",
+    "svg": b"image/svg+xml",
+}
 _POLICY = b"default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
 
 

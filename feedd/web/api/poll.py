@@ -83,7 +83,8 @@ class Poll(Expiring):
 
 class RepeatedPoll(Poll):
     """
-    A poll whose client asks again and again on one connection: parked anew it is the same object, and stays on the wheel.
+    A poll whose client asks again and again on one connection: parked anew it is the same object,
+    and stays on the wheel.
 
     :ivar before: the bytes of its request up to the cursor,
     :ivar behind: and from there on.
@@ -108,11 +109,20 @@ class RepeatedPoll(Poll):
         self.until = until
 
     def is_repeated(self, data: bytes, now: float) -> bool:
-        """Whether `data` asks, to the letter, for the same, with the cursor that was given out last, and who asks is known."""
-        return data == self.before + self.subscription.issued.encode() + self.behind and now < self.until
+        """
+        Whether `data` asks, to the letter, for the same, with the cursor that was given out last,
+        and who asks is known.
+        """
+        return (
+            data == self.before + self.subscription.issued.encode() + self.behind
+            and now < self.until
+        )
 
     def park_again(self) -> bool:
-        """Wait once more, unless something can be said at once, or somebody else waits on the subscription."""
+        """
+        Wait once more, unless something can be said at once, or somebody else waits on the
+        subscription.
+        """
         endpoint = self._endpoint
         if not endpoint.hub.park_again(self.subscription, self.answer):
             return False
@@ -174,11 +184,14 @@ class PollEndpoint(Endpoint):
             poll.park(self.hold(wait))
         return None
 
-    def spell(self, events: list[Event], cursor: str, more: bool = False, gap: bool = False) -> bytes:
+    def spell(
+        self, events: list[Event], cursor: str, more: bool = False, gap: bool = False
+    ) -> bytes:
         """
         ``{"events": […], "cursor": "…"}`` and what else there is to say.
 
-        The events' bytes are not made again, and what stands around the cursor is made once for all to whom the same list goes.
+        The events' bytes are not made again, and what stands around the cursor is made once for all
+        to whom the same list goes.
         """
         told, start, end = self._told
         if events is not told or more or gap:

@@ -35,7 +35,9 @@ class PostsEndpoint(Endpoint):
     def getChild(self, path: bytes, request: Any) -> Any:
         """The post whose id is the next segment."""
         id = arguments.post_id(path)
-        return PostEndpoint(self._gate, self._posting, id) if id is not None else Nothing(self._gate)
+        return (
+            PostEndpoint(self._gate, self._posting, id) if id is not None else Nothing(self._gate)
+        )
 
     async def post(self, request: FeedRequest) -> Answer:
         """Publish a post of the user who asks."""
@@ -77,11 +79,19 @@ class AuthoredPostsEndpoint(Endpoint):
         """Publish a post of the author whom the body names."""
         self._gate.check_backend(request)
         given = arguments.body_of(request.body, _AuthoredPost)
-        return await publish(self._posting, request, arguments.user("author", given.author), arguments.post_body(given.body))
+        return await publish(
+            self._posting,
+            request,
+            arguments.user("author", given.author),
+            arguments.post_body(given.body),
+        )
 
 
 async def publish(posting: Posting, request: FeedRequest, author: str, body: bytes) -> Answer:
-    """Publish, and answer 201 with the ids of the post and its event; a repeated Idempotency-Key gets the first answer."""
+    """
+    Publish, and answer 201 with the ids of the post and its event; a repeated Idempotency-Key gets
+    the first answer.
+    """
     key = arguments.idempotency_key(request.header("idempotency-key"))
     stored = await posting.post(author, body, key)
     return Answer(b'{"post":%d,"event":%d}' % (stored.post, stored.event.id), 201)

@@ -25,7 +25,9 @@ class StatusEndpoint(Endpoint):
     :param parts: the name of each part, and what asks it.
     """
 
-    def __init__(self, gate: Gate, parts: Mapping[str, Trouble], hub: Hub, counters: Counters, version: str) -> None:
+    def __init__(
+        self, gate: Gate, parts: Mapping[str, Trouble], hub: Hub, counters: Counters, version: str
+    ) -> None:
         super().__init__(gate, {b"GET": self.get})
         self._parts = parts
         self._hub = hub
@@ -39,7 +41,9 @@ class StatusEndpoint(Endpoint):
         status = {
             "live": True,
             "ready": ready,
-            "parts": {name: {"up": not trouble, "trouble": trouble} for name, trouble in troubles.items()},
+            "parts": {
+                name: {"up": not trouble, "trouble": trouble} for name, trouble in troubles.items()
+            },
             "version": self._version,
             "polls": self._hub.parked,
             "subscriptions": len(self._hub),

@@ -1,14 +1,17 @@
 """
 The fast lane: the common long poll, recognised whole in one read and answered with one send.
 
-Most requests of a feed are the same poll by the same browsers, over and over. The lane takes those that `feedd.web.fast.request` can
-read. It leads to the same `Poll`, and answers the same bytes, as twisted.web does; whatever it does not take goes there.
+Most requests of a feed are the same poll by the same browsers, over and over. The lane takes those
+that `feedd.web.fast.request` can read. It leads to the same `Poll`, and answers the same bytes, as
+twisted.web does; whatever it does not take goes there.
 
-The next poll of a connection is, as a rule, the last one with the cursor that it was answered with: such a `RepeatedPoll` is
-recognised by one comparison. Who is already known, and whose subscription is hot, is answered or parked at once; for all others
-a closer look is taken, as everywhere, while the connection waits.
+The next poll of a connection is, as a rule, the last one with the cursor that it was answered with:
+such a `RepeatedPoll` is recognised by one comparison. Who is already known, and whose subscription
+is hot, is answered or parked at once; for all others a closer look is taken, as everywhere, while
+the connection waits.
 
-This module knows bytes and connections. It decides nothing: who may ask and what is answered is decided where it always is.
+This module knows bytes and connections. It decides nothing: who may ask and what is answered is
+decided where it always is.
 """
 
 from collections.abc import Callable, Coroutine
@@ -32,7 +35,9 @@ from feedd.web.responses import Spelling
 from feedd.web.server.site import FeedChannel, FeedSite
 
 MAX_HELD_BYTES = 16_384
-"""Of what comes behind a parked poll; as with twisted.web the connection is not read any further then."""
+"""
+Of what comes behind a parked poll; as with twisted.web the connection is not read any further then.
+"""
 
 _BEGUN: Deferred[None] = succeed(None)
 _log = Logger()
@@ -42,7 +47,11 @@ class Lane:
     """Takes polls, for all connections of a site."""
 
     def __init__(
-        self, endpoint: PollEndpoint, authenticator: Authenticator, origins: Origins, now: Callable[[], float]
+        self,
+        endpoint: PollEndpoint,
+        authenticator: Authenticator,
+        origins: Origins,
+        now: Callable[[], float],
     ) -> None:
         """:param now: seconds since 1970."""
         self.spelling = Spelling(now)
@@ -52,11 +61,16 @@ class Lane:
         self._now = now
 
     def repeat(self, poll: RepeatedPoll, data: bytes) -> bool:
-        """Park the last poll of a connection again, if `data` asks for that and there is nothing to say yet."""
+        """
+        Park the last poll of a connection again, if `data` asks for that and there is nothing to
+        say yet.
+        """
         return poll.is_repeated(data, self._now()) and poll.park_again()
 
     def take(self, channel: "LaneChannel", data: bytes) -> bool:
-        """Take the poll in `data`, which one read brought; False when it is not one for this lane."""
+        """
+        Take the poll in `data`, which one read brought; False when it is not one for this lane.
+        """
         asked = self._reader.read(data)
         if asked is None:
             return False
@@ -82,7 +96,9 @@ class Lane:
             return  # the client has gone
         except Exception as error:
             channel.looked()
-            channel.write_out(self.spelling.refusal(explained(error, b"GET", b"/feed/poll"), asked.callback))
+            channel.write_out(
+                self.spelling.refusal(explained(error, b"GET", b"/feed/poll"), asked.callback)
+            )
             return
         known = self._authenticator.known(asked.credentials)
         channel.looked()
@@ -93,7 +109,9 @@ class Lane:
         if identity.ambient and asked.callback is not None:
             check_page(asked.own)
         reading = self._endpoint.reading
-        return reading.hot(identity.user, asked.cursor) or await reading.cold(identity.user, asked.cursor or None)
+        return reading.hot(identity.user, asked.cursor) or await reading.cold(
+            identity.user, asked.cursor or None
+        )
 
     def _reply(self, channel: "LaneChannel", asked: Asked, until: float, reply: Reply) -> None:
         endpoint = self._endpoint
@@ -101,7 +119,9 @@ class Lane:
             channel.use(None)
             channel.send(endpoint.spell(reply.events, reply.cursor, reply.more, reply.gap))
             return
-        poll = RepeatedPoll(endpoint, channel, reply.subscription, (asked.before, asked.behind), asked.wait, until)
+        poll = RepeatedPoll(
+            endpoint, channel, reply.subscription, (asked.before, asked.behind), asked.wait, until
+        )
         channel.use(poll)
         if reply.events or reply.gap:
             channel.send(endpoint.spell(reply.events, reply.cursor, reply.more, reply.gap))
@@ -114,8 +134,8 @@ class LaneChannel(FeedChannel):
     """
     A connection whose polls may take the fast lane.
 
-    What may come next (`use`) is remembered only as long as nothing else has happened on the connection; for that time the
-    site's `Watch` reads.
+    What may come next (`use`) is remembered only as long as nothing else has happened on the
+    connection; for that time the site's `Watch` reads.
 
     :ivar callback: the JSONP function's name in the poll that the lane took last, or None.
     """
@@ -151,7 +171,9 @@ class LaneChannel(FeedChannel):
             super().dataReceived(data)
 
     def use(self, poll: RepeatedPoll | None) -> None:
-        """Remember the poll that the lane takes now, or that what comes next is not for the lane."""
+        """
+        Remember the poll that the lane takes now, or that what comes next is not for the lane.
+        """
         last, self._poll = self._poll, poll
         if last is not None:
             last.lost()
@@ -164,7 +186,9 @@ class LaneChannel(FeedChannel):
         self.setTimeout(None)
         self._looking = _BEGUN
         looking = Deferred.fromCoroutine(look)
-        looking.addErrback(lambda failure: _log.failure("a poll cannot be answered", failure=failure))
+        looking.addErrback(
+            lambda failure: _log.failure("a poll cannot be answered", failure=failure)
+        )
         if self._looking is _BEGUN:
             self._looking = looking
 
@@ -177,7 +201,10 @@ class LaneChannel(FeedChannel):
         self.write_out(self.site.lane.spelling.answer(json, self.callback))
 
     def write_out(self, response: bytes) -> None:
-        """Send `response`, with those of its fan-out or at once; then go on with what has come behind the poll."""
+        """
+        Send `response`, with those of its fan-out or at once; then go on with what has come behind
+        the poll.
+        """
         site = self.site
         self.setTimeout(site.timeOut)
         if site.outbox.is_open:
@@ -229,11 +256,16 @@ class LaneChannel(FeedChannel):
         )
 
     def _let_watch(self) -> None:
-        """Let the site's `Watch` read, where it can and nothing keeps the connection from being read; else the reactor does."""
+        """
+        Let the site's `Watch` read, where it can and nothing keeps the connection from being read;
+        else the reactor does.
+        """
         watch = self.site.watch
         paused = self._waitingForTransport or len(self._held) > MAX_HELD_BYTES
         if watch is not None and self._watched is None and self._sends_directly and not paused:
-            with suppress(OSError):  # the kernel's bound of what is watched, fs.epoll.max_user_watches
+            with suppress(
+                OSError
+            ):  # the kernel's bound of what is watched, fs.epoll.max_user_watches
                 self._watched = watch.add(self)
 
     def _hold(self, data: bytes) -> None:
@@ -254,13 +286,16 @@ class LaneSite(FeedSite):
     """
     A `FeedSite` with a fast lane.
 
-    :param watch: reads from the connections whose next read is a poll, as a rule; None: the reactor does.
+    :param watch: reads from the connections whose next read is a poll, as a rule; None: the reactor
+        does.
     :param outbox: where the answers of a fan-out are kept.
     """
 
     protocol = LaneChannel
 
-    def __init__(self, lane: Lane, watch: Watch | None, outbox: Outbox, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, lane: Lane, watch: Watch | None, outbox: Outbox, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.lane = lane
         self.watch = watch

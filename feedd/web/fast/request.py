@@ -1,9 +1,9 @@
 """
 The bytes of a common poll -> what it asks.
 
-Only what is spelled in the plainest way is read here: ``GET``, the poll's path, HTTP/1.1, arguments without escapes, header
-lines of one kind. For everything else, and for everything that is wrong, there is twisted.web. This module knows bytes. It does
-not know connections, viewers or answers.
+Only what is spelled in the plainest way is read here: ``GET``, the poll's path, HTTP/1.1, arguments
+without escapes, header lines of one kind. For everything else, and for everything that is wrong,
+there is twisted.web. This module knows bytes. It does not know connections, viewers or answers.
 """
 
 import re
@@ -24,7 +24,9 @@ MAX_HEAD_BYTES = 1_024
 
 _QUERY = re.compile(rb"[A-Za-z0-9._~$=&-]+\Z")
 _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]*): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)\Z")
-_FOR_TWISTED = frozenset((b"connection", b"content-length", b"expect", b"origin", b"transfer-encoding", b"upgrade"))
+_FOR_TWISTED = frozenset(
+    (b"connection", b"content-length", b"expect", b"origin", b"transfer-encoding", b"upgrade")
+)
 _KEPT_ALIVE = (b"connection", b"keep-alive")
 """What HTTP/1.1 does anyway, and many clients say all the same."""
 
@@ -75,7 +77,9 @@ class Reader:
         self._heads: dict[bytes, Head | None] = {}
 
     def read(self, data: bytes) -> Asked | None:
-        """What `data`, which one read brought, asks; None when it is for twisted.web to find out."""
+        """
+        What `data`, which one read brought, asks; None when it is for twisted.web to find out.
+        """
         end = data.find(b" HTTP/1.1\r\n", len(START))
         if end < 0 or len(data) > MAX_READ_BYTES:
             return None
@@ -83,7 +87,11 @@ class Reader:
         given = _arguments(query)
         if given is None:
             return None
-        callback, wait, cursor = given.get(b"callback"), given.get(b"wait", b"86400"), given[b"cursor"]
+        callback, wait, cursor = (
+            given.get(b"callback"),
+            given.get(b"wait", b"86400"),
+            given[b"cursor"],
+        )
         if not wait.isdigit() or len(wait) > 5 or not wait.strip(b"0"):
             return None
         if callback is not None and not arguments.is_callback(callback):
@@ -94,16 +102,24 @@ class Reader:
         at = len(START) + (b"&" + query).index(b"&cursor=") + len(b"cursor=")
         rest = data[at + len(cursor) : end]
         behind = rest + head.lines if rest else head.lines
-        credentials = Credentials(head.authorization, given.get(b"token"), given.get(b"as"), head.cookie)
-        return Asked(data[:at], cursor.decode("ascii"), behind, callback, float(wait), credentials, head.own)
+        credentials = Credentials(
+            head.authorization, given.get(b"token"), given.get(b"as"), head.cookie
+        )
+        return Asked(
+            data[:at], cursor.decode("ascii"), behind, callback, float(wait), credentials, head.own
+        )
 
     def _head(self, lines: bytes) -> Head | None:
-        """What `lines`, from the version to the empty line, say; None when that is for twisted.web to find out."""
+        """
+        What `lines`, from the version to the empty line, say; None when that is for twisted.web to
+        find out.
+        """
         try:
             return self._heads[lines]
         except KeyError:
             if lines.find(b"\r\n\r\n") != len(lines) - 4:
-                return None  # not the whole, or more than one: that never comes again, and is not worth remembering
+                # not the whole, or more than one: that never comes again, and is not worth remembering
+                return None
         head = self._read_head(lines)
         if len(lines) <= MAX_HEAD_BYTES:
             if len(self._heads) >= self.MAX_HEADS:
@@ -121,13 +137,18 @@ class Reader:
             if name in _FOR_TWISTED and (name, match[2].lower()) != _KEPT_ALIVE:
                 return None
             found[name] = match[2]
-        site, referer, host = (_text(found.get(name)) for name in (b"sec-fetch-site", b"referer", b"host"))
+        site, referer, host = (
+            _text(found.get(name)) for name in (b"sec-fetch-site", b"referer", b"host")
+        )
         own = self._origins.is_own(site, None, referer, host)
         return Head(lines, found.get(b"authorization"), found.get(b"cookie"), own)
 
 
 def _arguments(query: bytes) -> dict[bytes, bytes] | None:
-    """The arguments of a query without escapes, a cursor among them, none twice, and only the cursor empty; else None."""
+    """
+    The arguments of a query without escapes, a cursor among them, none twice, and only the cursor
+    empty; else None.
+    """
     if not _QUERY.match(query):
         return None
     given: dict[bytes, bytes] = {}

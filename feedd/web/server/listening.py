@@ -30,7 +30,8 @@ def listening(settings: HTTP, site: Any, reactor: Any) -> Iterator[Service]:
 
 class SharedPorts:
     """
-    A reactor, as far as a TCP endpoint needs one, whose ports other processes of the same user may listen on as well.
+    A reactor, as far as a TCP endpoint needs one, whose ports other processes of the same user may
+    listen on as well.
 
     An endpoint string cannot say SO_REUSEPORT; what Twisted takes in place of a port number can.
     """

@@ -29,7 +29,8 @@ class FeedRequest(Request):
     :ivar body: the whole body, once the request is complete.
     :ivar callback: the JSONP function's name, or None.
     :ivar gone: the client has gone.
-    :ivar received: bytes of the body so far; what is more than any request may send was thrown away.
+    :ivar received: bytes of the body so far; what is more than any request may send was thrown
+        away.
     """
 
     channel: Any
@@ -51,7 +52,10 @@ class FeedRequest(Request):
             super().handleContentChunk(data)
 
     def process(self) -> None:
-        """Read the body while it is there: twisted.web closes it when the client goes, and a post is committed all the same."""
+        """
+        Read the body while it is there: twisted.web closes it when the client goes, and a post is
+        committed all the same.
+        """
         self.body = self.content.read()
         super().process()
 
@@ -74,7 +78,9 @@ class FeedRequest(Request):
             call()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The client has gone: cheaper than notifyFinish, whose Deferred always needs an errback."""
+        """
+        The client has gone: cheaper than notifyFinish, whose Deferred always needs an errback.
+        """
         self.gone = True
         super().connectionLost(reason)
         lost, self._lost = self._lost, None
@@ -84,9 +90,11 @@ class FeedRequest(Request):
 
 class FeedChannel(HTTPChannel, Expiring):
     """
-    One connection: HTTP/1.1 only, because the idle timer of HTTP/2 kills long polls, and no request may take for ever.
+    One connection: HTTP/1.1 only, because the idle timer of HTTP/2 kills long polls, and no request
+    may take for ever.
 
-    Its own attributes are slots: with more than thirty in all, Python gives each object a dictionary of 1.5 KiB for them.
+    Its own attributes are slots: with more than thirty in all, Python gives each object a
+    dictionary of 1.5 KiB for them.
     """
 
     __slots__ = ("_behind", "_corked", "_deadline", "_host", "_sends_directly")
@@ -114,7 +122,8 @@ class FeedChannel(HTTPChannel, Expiring):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Any byte resets the idle timer of twisted.web; a request as a whole has a time limit of its own.
+        Any byte resets the idle timer of twisted.web; a request as a whole has a time limit of its
+        own.
 
         It is set after the read, because a read may end one request and begin the next.
         """
@@ -136,7 +145,10 @@ class FeedChannel(HTTPChannel, Expiring):
         self.send_now(b"".join(corked))
 
     def send_now(self, data: bytes) -> None:
-        """Send at once where the connection has nothing queued: by way of the reactor it would take three more system calls."""
+        """
+        Send at once where the connection has nothing queued: by way of the reactor it would take
+        three more system calls.
+        """
         transport = self.transport
         sent = 0
         if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
@@ -152,8 +164,14 @@ class FeedChannel(HTTPChannel, Expiring):
         if self._corked is None:
             super().writeHeaders(version, code, reason, headers)
             return
-        lines = [b"%b: %b" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
-        self._corked.append(b"%b %b %b\r\n%b\r\n\r\n" % (version, code, reason, b"\r\n".join(lines)))
+        lines = [
+            b"%b: %b" % (name, value)
+            for name, values in headers.getAllRawHeaders()
+            for value in values
+        ]
+        self._corked.append(
+            b"%b %b %b\r\n%b\r\n\r\n" % (version, code, reason, b"\r\n".join(lines))
+        )
 
     def write(self, data: bytes) -> None:
         """Write a piece of the body."""
@@ -172,8 +190,8 @@ class FeedChannel(HTTPChannel, Expiring):
         """
         Read on, after a request that kept the connection waiting has been answered.
 
-        What came behind it has a turn of its own: it may be a poll that ends another's poll, behind which there is one as well,
-        and so on, deeper than Python's stack.
+        What came behind it has a turn of its own: it may be a poll that ends another's poll, behind
+        which there is one as well, and so on, deeper than Python's stack.
         """
         if extra and not self._busyReceiving:
             self._behind = extra
@@ -182,7 +200,10 @@ class FeedChannel(HTTPChannel, Expiring):
         super().setLineMode(extra)
 
     def setTimeout(self, period: float | None) -> float | None:
-        """Close when nothing has come for `period` seconds, None: ever. All connections share one wheel, not a timer each."""
+        """
+        Close when nothing has come for `period` seconds, None: ever. All connections share one
+        wheel, not a timer each.
+        """
         previous: float | None
         previous, self.timeOut = self.timeOut, period
         if period is None:
@@ -206,7 +227,10 @@ class FeedChannel(HTTPChannel, Expiring):
         super().allContentReceived()
 
     def loseConnection(self) -> None:
-        """Close when all has been sent; a peer that does not take it is waited for as long as an idle one."""
+        """
+        Close when all has been sent; a peer that does not take it is waited for as long as an idle
+        one.
+        """
         super().loseConnection()
         if self._abortingCall is None:
             self._abortingCall = self.callLater(self.site.timeOut, self.forceAbortClient)
@@ -243,7 +267,8 @@ class FeedSite(Site):
     :param idle_seconds: how long a connection may stand with no request.
     :param request_seconds: how long a request may take to arrive.
     :param max_connections: past it a new connection is closed at once and counted.
-    :param max_body_bytes: how long a request's body may be, where its endpoint has no limit of its own.
+    :param max_body_bytes: how long a request's body may be, where its endpoint has no limit of its
+        own.
     """
 
     protocol: Any = FeedChannel
