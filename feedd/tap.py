@@ -273,7 +273,7 @@ class Process:
         more = True  # also when it fails
         self.outbox.open()
         try:
-            more = self.hub.flush(self.reading.epoch, self.log.settled, ANSWERS_A_TURN)
+            more = self.hub.flush(self.log.epoch, self.log.settled, ANSWERS_A_TURN)
         finally:
             self.outbox.close()
             if more:
@@ -293,7 +293,7 @@ class Process:
 
     def _other_epoch(self) -> None:
         """A backup was restored, say: ids mean something else now, so every page begins anew."""
-        self.reading.epoch = ""
+        self.log.close()
         self.hub.close_all()
         stopping: Deferred[None] = self.tail.disownServiceParent()
         stopping.addCallback(lambda _: self.opener.begin())
@@ -302,8 +302,7 @@ class Process:
         )
 
     def _opened(self, opening: Opening) -> None:
-        self.log.fill(opening.settled, opening.events)
-        self.reading.epoch = self.tail.epoch = opening.epoch
+        self.log.fill(*opening)
         # Whoever committed these may have died before the lists were forgotten.
         unsettled = (event for event in opening.events if event.id > opening.settled)
         self._friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})

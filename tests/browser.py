@@ -173,13 +173,12 @@ class House:
 
     def open(self) -> None:
         """Reach the database."""
-        self.log.fill(0, [])
-        self.reading.epoch = self.store.epoch
+        self.log.fill(self.store.epoch, 0, [])
 
     def flush(self) -> None:
         """Answer who has something pending."""
         self._outbox.open()
-        self.hub.flush(self.reading.epoch, self.log.settled)
+        self.hub.flush(self.log.epoch, self.log.settled)
         self._outbox.close()
 
     def settle(self) -> None:

@@ -227,7 +227,7 @@ class Process:
         """Answer, as the next turn of the reactor does."""
         while self.woken:
             self.woken = False
-            self.hub.flush(self.reading.epoch, self.log.settled)
+            self.hub.flush(self.log.epoch, self.log.settled)
 
     def save(self) -> None:
         """Write down what is settled."""
@@ -268,8 +268,7 @@ class Process:
 
     def _opening(self, opening: Any) -> None:
         self._opened: int = opening.settled
-        self.log.fill(opening.settled, opening.events)
-        self.reading.epoch = opening.epoch
+        self.log.fill(*opening)
         self.seen.update(event.id for event in opening.events)
 
     async def _tick(self, limit: int) -> None:

@@ -24,6 +24,7 @@ class RecentLog:
     The newest events of the log, each offered by the own commit, the bell or the net, and let
     through once.
 
+    :ivar epoch: the database that the ids are of, "" while none has been read.
     :ivar settled: every id up to here has been let through, and no further one can appear (see
         `note_read`).
     """
@@ -35,6 +36,7 @@ class RecentLog:
         settle_seconds: float,
         counters: Counters,
     ) -> None:
+        self.epoch = ""
         self.settled = 0
         self._dispatch = dispatch
         self._size = size
@@ -56,15 +58,16 @@ class RecentLog:
         """The highest id that is known to be in the log."""
         return max(self.settled, self._ids[-1]) if self._ids else self.settled
 
-    def fill(self, settled: int, events: Sequence[Event]) -> None:
+    def fill(self, epoch: str, settled: int, events: Sequence[Event]) -> None:
         """
-        Begin with the watermark that the database keeps and the last events before now, ascending;
-        nobody is told of them.
+        Begin with the epoch and the watermark that the database keeps and the last events before
+        now, ascending; nobody is told of them.
 
         The watermark may be far behind the first of them; what lies between is in the database
         only. May be called again when the database comes back as another one: what was known is
         forgotten.
         """
+        self.epoch = epoch
         self.settled = settled
         self._floor = events[0].id - 1 if events else settled
         for known in (self._ids, self._said, self._events, self._above, self._sightings):
@@ -73,6 +76,13 @@ class RecentLog:
             corrections.clear()
         for event in events:
             self._keep(event)
+
+    def close(self) -> None:
+        """
+        Take note that the database has turned out to be another one: ids mean something else until
+        `fill` is called again.
+        """
+        self.epoch = ""
 
     def offer(self, event: Event) -> bool:
         """

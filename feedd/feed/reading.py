@@ -57,7 +57,6 @@ class Reading:
     """
 
     def __init__(self, log: RecentLog, hub: Hub, store: Store, friends: Friends) -> None:
-        self.epoch = ""
         self._log = log
         self._hub = hub
         self._store = store
@@ -88,7 +87,7 @@ class Reading:
         friends after it; else it is read once more.
         """
         self._check_open()
-        epoch, settled = self.epoch, self._log.settled
+        epoch, settled = self._log.epoch, self._log.settled
         friends = await self.friends_of(viewer)
         for _ in range(_TRIES):
             page = await self._store.page((viewer, *friends), before, limit, settled)
@@ -144,7 +143,7 @@ class Reading:
 
     async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
         viewer, settled = subscription.viewer, self._log.settled
-        if cursor is not None and cursor.epoch == self.epoch:
+        if cursor is not None and cursor.epoch == self._log.epoch:
             with suppress(Unavailable):
                 await self._learn(cursor.ids)
         friends = await self.friends_of(viewer)
@@ -152,7 +151,7 @@ class Reading:
         authors = {viewer, *friends}
         if cursor is None:
             return self._begin_now(subscription, authors)
-        if cursor.epoch != self.epoch:
+        if cursor.epoch != self._log.epoch:
             return self._gap(subscription, authors)
         missed = (
             self._log.after(cursor.settled, cursor.ids, authors)
@@ -200,7 +199,7 @@ class Reading:
         """
         if subscription.overflowed:
             return [], subscription.issued
-        return subscription.take(self.epoch, self._log.settled)
+        return subscription.take(self._log.epoch, self._log.settled)
 
     def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         """
@@ -241,5 +240,5 @@ class Reading:
         )
 
     def _check_open(self) -> None:
-        if not self.epoch:
+        if not self._log.epoch:
             raise Unavailable("database", "not reached yet")

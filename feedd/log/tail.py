@@ -28,6 +28,10 @@ class Log(Protocol):
     """What the net brings its catch to; `feedd.core.recent.RecentLog` is one."""
 
     @property
+    def epoch(self) -> str:
+        """The database that is read."""
+
+    @property
     def settled(self) -> int:
         """Every id up to here has been let through, and no further one can appear."""
 
@@ -54,7 +58,6 @@ class Tail(Service):
 
     Ticks never overlap. One that fails is counted (``tail_failed``), and the next one tries again.
 
-    :ivar epoch: the database that is read; say which before the start.
     :ivar trouble: why the last tick failed, or that none has ended yet; "" when it went well.
     """
 
@@ -74,12 +77,11 @@ class Tail(Service):
     ) -> None:
         """
         :param found: called with each event that nobody had offered before the net did.
-        :param other_epoch: called when the database turns out to be another one than `epoch` names.
+        :param other_epoch: called when the database turns out to be of another epoch than the log.
         :param monotonic: seconds of a clock that only goes forward.
         :param fast: whether the net is all there is, because the broker is away: then it ticks
             `FAST` times as often.
         """
-        self.epoch = ""
         self.trouble = "the log has not been read yet"
         self._clock: Any = clock
         self._monotonic = monotonic
@@ -207,10 +209,10 @@ class Tail(Service):
         Write down what is settled, for the processes that start later; and see whether this is
         still the same database.
         """
-        same = await self._store.save_settled(self.epoch, self._door.settled)
+        same = await self._store.save_settled(self._door.epoch, self._door.settled)
         self._saved_at = self._monotonic()
         if not same and self.running:
-            self._log.warn("the database is of another epoch than {epoch}", epoch=self.epoch)
+            self._log.warn("the database is of another epoch than {epoch}", epoch=self._door.epoch)
             self._other_epoch()
 
     def _failed(self, why: str) -> None:

@@ -115,7 +115,7 @@ class FaultTests(MariaDB, TestCase):
         offered: list[Event] = []
         log = RecentLog(offered.append, 100, 0.0, Counters())
         tail = Tail(reactor, time.monotonic, self.store, log, 0.2, lambda: True, Counters())
-        tail.epoch = (await self.store.open(1)).epoch
+        log.fill(*await self.store.open(1))
         tail.startService()
         self.addCleanup(tail.stopService)
         insert = "INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', ?)"

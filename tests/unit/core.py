@@ -194,9 +194,7 @@ class CoreCase(SynchronousTestCase):
 
     def start(self) -> None:
         """Read the opening, as a process does when it begins."""
-        opening = self.now(self.store.open(self.recent_events))
-        self.log.fill(opening.settled, opening.events)
-        self.reading.epoch = opening.epoch
+        self.log.fill(*self.now(self.store.open(self.recent_events)))
 
     def commit(self, author: str, count: int = 1) -> list[Event]:
         """Posts that nobody rings the bell for."""
@@ -214,4 +212,4 @@ class CoreCase(SynchronousTestCase):
         self.flush()
 
     def flush(self) -> None:
-        self.hub.flush(self.reading.epoch, self.log.settled)
+        self.hub.flush(self.log.epoch, self.log.settled)

@@ -79,9 +79,9 @@ class RecentTests(SynchronousTestCase):
 
     def test_opening(self) -> None:
         """So is one that was read at the start."""
-        self.log.fill(0, [about(1, "post"), about(2, "delete")])
+        self.log.fill("k1", 0, [about(1, "post"), about(2, "delete")])
         self.assertEqual(self.after(), [(1, {}), (2, {})])
-        self.log.fill(0, [])
+        self.log.fill("k1", 0, [])
         self.assertEqual(self.log.shown(about(1, "post")), about(1, "post"))
 
     def test_restored(self) -> None:

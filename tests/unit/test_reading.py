@@ -103,7 +103,7 @@ class PageTests(ReadingCase):
         """
         self.gate.shut = True
         page = self.spawn(self.reading.page("al", None, 9))
-        self.reading.epoch = ""
+        self.log.close()
         self.gate.open()
         self.assertEqual(self.successResultOf(page).cursor, "k1.2")
 
@@ -123,7 +123,7 @@ class PageTests(ReadingCase):
 
     def test_not_open(self) -> None:
         """Before the database has been reached there is no page and no cold poll."""
-        self.reading.epoch = ""
+        self.log.close()
         for question in (self.reading.page("al", None, 9), self.reading.cold("al", None)):
             with self.assertRaises(Unavailable):
                 self.now(question)
@@ -237,7 +237,7 @@ class BeginTests(ReadingCase):
 
     def test_now_with_a_short_memory(self) -> None:
         """When memory does not reach down to the watermark, the poll starts at the watermark."""
-        self.log.fill(1, self.commit("bob"))
+        self.log.fill("k1", 1, self.commit("bob"))
         reply = self.now(self.reading.cold("al", None))
         self.assertEqual((reply.events, reply.cursor.split("~")[0]), ([], "k1.1"))
 

@@ -43,7 +43,7 @@ class OfferTests(RecentCase):
 
     def test_settled(self) -> None:
         """An event that is settled has been let through before."""
-        self.log.fill(5, [])
+        self.log.fill("k1", 5, [])
         self.assertFalse(self.log.offer(post(5)))
 
     def test_message(self) -> None:
@@ -62,7 +62,7 @@ class OfferTests(RecentCase):
 
     def test_unknown(self) -> None:
         """Of the ids that the tail has read, those that were let through are not asked for."""
-        self.log.fill(5, [])
+        self.log.fill("k1", 5, [])
         self.offer(7)
         self.assertEqual(self.log.unknown([4, 5, 6, 7, 8]), [6, 8])
 
@@ -75,7 +75,7 @@ class OfferTests(RecentCase):
 
     def test_missing_settled(self) -> None:
         """A missing row below the watermark changes nothing."""
-        self.log.fill(5, [])
+        self.log.fill("k1", 5, [])
         self.log.missing([3])
         self.assertEqual(self.log.settled, 5)
 
@@ -97,7 +97,7 @@ class MemoryTests(RecentCase):
     def test_highest(self) -> None:
         """The highest id is what came in, or what is settled."""
         self.assertEqual(self.log.highest, 0)
-        self.log.fill(5, [])
+        self.log.fill("k1", 5, [])
         self.assertEqual(self.log.highest, 5)
         self.offer(9, 7)
         self.assertEqual(self.log.highest, 9)
@@ -119,14 +119,24 @@ class MemoryTests(RecentCase):
 
     def test_fill(self) -> None:
         """The last events before now are in memory, and nobody is told of them."""
-        self.log.fill(5, [post(4), post(5), post(7)])
+        self.log.fill("k1", 5, [post(4), post(5), post(7)])
         self.assertEqual((self.through, self.log.settled, self.log.highest), ([], 5, 7))
         self.assertEqual(ids(self.log.after(3, (), {"bob"}) or ()), [4, 5, 7])
         self.assertFalse(self.log.offer(post(7)))
 
+    def test_epoch(self) -> None:
+        """The log is of the database that it was filled from, until that is another one."""
+        self.assertEqual(self.log.epoch, "")
+        self.log.fill("k1", 5, [])
+        self.assertEqual(self.log.epoch, "k1")
+        self.log.close()
+        self.assertEqual(self.log.epoch, "")
+        self.log.fill("k2", 0, [])
+        self.assertEqual(self.log.epoch, "k2")
+
     def test_fill_reaches_down_to_its_first(self) -> None:
         """Memory reaches down to the first of them, and no further."""
-        self.log.fill(5, [post(4)])
+        self.log.fill("k1", 5, [post(4)])
         self.assertIsNone(self.log.after(2, (), {"bob"}))
         self.assertEqual(ids(self.log.after(3, (), {"bob"}) or ()), [4])
 
@@ -135,21 +145,21 @@ class MemoryTests(RecentCase):
         When the watermark is far behind the last events, memory does not claim to know what lies
         between.
         """
-        self.log.fill(5, [post(100)])
+        self.log.fill("k1", 5, [post(100)])
         self.assertIsNone(self.log.after(5, (), {"bob"}))
         self.assertEqual(ids(self.log.after(99, (), {"bob"}) or ()), [100])
 
     def test_fill_with_nothing(self) -> None:
         """With no event at all memory reaches down to the watermark."""
-        self.log.fill(5, [])
+        self.log.fill("k1", 5, [])
         self.assertIsNone(self.log.after(4, (), {"bob"}))
         self.assertEqual(self.log.after(5, (), {"bob"}), [])
 
     def test_fill_again(self) -> None:
         """Another database's opening replaces all that was known."""
-        self.log.fill(0, [post(1), change(2, "friend", "al", "bob")])
+        self.log.fill("k1", 0, [post(1), change(2, "friend", "al", "bob")])
         self.log.note_read(0, 0, 2)
-        self.log.fill(0, [])
+        self.log.fill("k1", 0, [])
         self.assertEqual((self.log.highest, self.log.friend_changes("al")), (0, {}))
         self.assertTrue(self.log.offer(post(1)))
         self.log.note_read(9, 9, 0)
@@ -264,7 +274,7 @@ class SettleTests(RecentCase):
 
     def test_never_down(self) -> None:
         """The watermark does not go back when a later read finds less."""
-        self.log.fill(3, [])
+        self.log.fill("k1", 3, [])
         self.log.note_read(0, 0, 9)
         self.log.note_read(5, 5, 0)
         self.assertEqual(self.log.settled, 3)

@@ -43,7 +43,7 @@ class After(SynchronousTestCase):
         self, filled: Sequence[tuple[int, str]], offered: Sequence[tuple[int, str]], size: int = 8
     ) -> RecentLog:
         log = RecentLog(lambda event: None, size, 5.0, Counters())
-        log.fill(0, [post(id, author) for id, author in sorted(filled)])
+        log.fill("k1", 0, [post(id, author) for id, author in sorted(filled)])
         for id, author in offered:
             log.offer(post(id, author))
         return log
@@ -114,5 +114,5 @@ class After(SynchronousTestCase):
         """Authors whose events are evicted or were of another database leave nothing behind."""
         log = self.log([], [(number, f"author{number}") for number in range(1, 1000)])
         self.assertLessEqual(len(log._said), 9)
-        log.fill(2000, [])
+        log.fill("k1", 2000, [])
         self.assertEqual(log._said, {})

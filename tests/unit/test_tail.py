@@ -71,6 +71,7 @@ class FakeLog:
     """Takes notes, in order."""
 
     def __init__(self) -> None:
+        self.epoch = "k1"
         self.settled = 0
         self.seen: set[int] = set()
         self.notes: list[Any] = []
@@ -136,7 +137,6 @@ class TailCase(SynchronousTestCase):
             self.counters,
             other_epoch=self.other,
         )
-        self.tail.epoch = "k1"
 
     def start(self) -> None:
         """Start the tail, and stop it after the test; nothing may be left on the clock then."""

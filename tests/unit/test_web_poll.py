@@ -266,7 +266,7 @@ class ColdTests(PollTestCase):
         """A cursor older than what was kept says gap, and its answer's cursor begins now."""
         self.post("alice")
         self.house.store.prune(1)
-        self.house.log.fill(1, [])
+        self.house.log.fill("k1", 1, [])
         reply = self.poll("k1.0", "")
         self.assertEqual((self.ids(reply), reply.json["gap"]), ([], True))
         event = self.post("alice")
@@ -286,7 +286,7 @@ class ColdTests(PollTestCase):
         for _ in range(1200):
             self.house.store.insert_post(transaction, "alice", b"{}")
         transaction.commit()
-        self.house.log.fill(1200, [])
+        self.house.log.fill("k1", 1200, [])
         cursor, shown, more = "k1.0", list[int](), list[bool]()
         for _ in range(3):
             reply = self.poll(cursor)

@@ -60,7 +60,7 @@ class LostTests(PollTestCase):
     def test_while_reading_at_last(self) -> None:
         """Also when the friends are known and only the history is missing."""
         self.post("alice")
-        self.house.log.fill(1, [])
+        self.house.log.fill("k1", 1, [])
         self.post("alice")
         paces = [Deferred[None](), Deferred[None]()]
         held = list(paces)

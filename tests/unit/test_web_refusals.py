@@ -176,7 +176,7 @@ class AwayTests(WebTestCase):
 
     def test_not_open(self) -> None:
         """Before the database was reached for the first time there is nothing to read."""
-        self.house.reading.epoch = ""
+        self.house.log.close()
         for path in ("/feed/init?as=bob", "/feed/poll?as=bob", "/feed/poll?as=bob&cursor=k1.0"):
             self.assert_busy(path, "database")
 
