@@ -17,6 +17,7 @@ from twisted.web.server import Request, Site
 
 from feedd.core.counters import Counters
 from feedd.reactor.deadlines import Deadlines, Expiring
+from feedd.reactor.insides import abort_after, has_nothing_queued, is_reading, is_within_request
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """What the site's own servers may send. 10,000 friendships of the longest names fit."""
@@ -131,8 +132,7 @@ class FeedChannel(HTTPChannel, Expiring):
             self._behind += data
             return
         super().dataReceived(data)
-        begun = not self._handlingRequest and (self.requests or self._buffer)
-        if begun and self._deadline is None:
+        if self._deadline is None and is_within_request(self):
             self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
 
     def cork(self) -> None:
@@ -151,7 +151,7 @@ class FeedChannel(HTTPChannel, Expiring):
         """
         transport = self.transport
         sent = 0
-        if self._sends_directly and not transport.dataBuffer and not transport._tempDataBuffer:
+        if self._sends_directly and has_nothing_queued(transport):
             try:
                 sent = transport.socket.send(data)
             except OSError:
@@ -193,7 +193,7 @@ class FeedChannel(HTTPChannel, Expiring):
         What came behind it has a turn of its own: it may be a poll that ends another's poll, behind
         which there is one as well, and so on, deeper than Python's stack.
         """
-        if extra and not self._busyReceiving:
+        if extra and not is_reading(self):
             self._behind = extra
             self.callLater(0, self._read_on)
             extra = b""
@@ -232,8 +232,7 @@ class FeedChannel(HTTPChannel, Expiring):
         one.
         """
         super().loseConnection()
-        if self._abortingCall is None:
-            self._abortingCall = self.callLater(self.site.timeOut, self.forceAbortClient)
+        abort_after(self, self.site.idle_seconds)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget what came and the time limit, and make room for another connection."""
@@ -289,6 +288,7 @@ class FeedSite(Site):
         self.counters = counters
         self.deadlines = deadlines
         self.connections = 0
+        self.idle_seconds = idle_seconds
         self.request_seconds = request_seconds
         self.max_body_bytes = max_body_bytes
         self._max_connections = max_connections
