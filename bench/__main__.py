@@ -18,7 +18,8 @@ BENCHMARKS = {
     "posts": "posts per second, beside bare adbapi and PyMySQL",
     "amqp": "what an AMQP message costs, with and without a listener",
     "chaos": "parts are killed, stopped and cut; losses are counted",
-    "all": "everything but chaos, one JSON file each",
+    "sizes": "lines of files and functions, and hops, of any checkout",
+    "all": "everything but chaos and sizes, one JSON file each",
     "plot": "the plots of those files",
     "table": "the tables of those files",
 }
