@@ -10,7 +10,7 @@ import resource
 import secrets
 import select
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Coroutine
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,12 +35,9 @@ from feedd.cache.local import LocalFriends
 from feedd.cache.ring import make_ring
 from feedd.config import parse_config
 from feedd.core.counters import Counters
-from feedd.core.event import FRIEND_KINDS, Event
-from feedd.core.hub import Hub
-from feedd.core.recent import RecentLog
+from feedd.core.event import Event
+from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Authenticator, Opening
-from feedd.feed.posting import Posting
-from feedd.feed.reading import Reading
 from feedd.feed.settings import BadConfig, Config
 from feedd.log.opening import Opener
 from feedd.log.pruner import DAY_SECONDS, Pruner
@@ -194,12 +191,45 @@ def make_friends(
     )
 
 
+class Turns:
+    """
+    The surroundings of a feed: the turns of the reactor, and the outbox that sends its answers.
+    """
+
+    answers_a_turn = ANSWERS_A_TURN
+
+    def __init__(self, reactor: Any, outbox: Outbox) -> None:
+        self._reactor = reactor
+        self._outbox = outbox
+
+    def seconds(self) -> float:
+        """The time, of a clock that only goes forward."""
+        return time.monotonic()
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call `call` in the next turn of the reactor."""
+        self._reactor.callLater(0, call)
+
+    def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
+        """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
+        started: Deferred[None] = Deferred.fromCoroutine(coroutine)
+        started.addErrback(lambda failure: _log.failure(complaint, failure=failure))
+
+    def deliver(self, answer: Callable[[], bool]) -> bool:
+        """Send what the listeners write while `answer` calls them in one go."""
+        return self._outbox.during(answer)
+
+    def report(self, error: Exception) -> None:
+        """A listener has raised `error`."""
+        _log.error("a listener failed: {error!r}", error=error)
+
+
 class Process:
     """
     One process: every part, put together.
 
-    The log hands events to the hub and the hub asks the broker to follow authors, who hands events
-    to the log: the ring is closed here, by methods that look the next part up when they are called.
+    The broker brings events to the feed, and the feed asks the broker to follow authors: the ring
+    is closed here, by methods that look the next part up when they are called.
     """
 
     def __init__(self, config: Config, reactor: Any) -> None:
@@ -214,29 +244,19 @@ class Process:
         self.broker = make_broker(
             config, reactor, self.counters, self._deliver, self._broker_changed
         )
-        self.hub = Hub(
-            follow=self.broker.follow,
-            unfollow=self.broker.unfollow,
-            wake=self._wake,
-            friends_changed=self._friends_changed,
-            recall=self._recall,
-            report=self._report,
-            instance=secrets.token_hex(3),
-            now=time.monotonic(),
-            max_pending=config.poll.max_pending,
-            max_subscriptions=config.poll.max_subscriptions,
-        )
-        self.log = RecentLog(
-            self.hub.dispatch, config.poll.recent_events, self.store.settle_seconds, self.counters
-        )
-        self.reading = Reading(self.log, self.hub, self.store, self.friends)
         self.outbox = Outbox()
-        self.posting = Posting(self.store, self.log, self.broker)
+        self.feed = Feed(
+            Ports(self.store, self.broker, self.friends),
+            config.poll,
+            Turns(reactor, self.outbox),
+            self.counters,
+            secrets.token_hex(3),
+        )
         self.tail = Tail(
             reactor,
             time.monotonic,
             self.store,
-            self.log,
+            self.feed.log,
             config.store.tail_seconds,
             self.degraded,
             self.counters,
@@ -261,40 +281,13 @@ class Process:
         return self.opener.trouble or self.tail.trouble
 
     def _deliver(self, event: Event) -> None:
-        self.log.offer(event)
+        self.feed.log.offer(event)
 
     def _broker_changed(self) -> None:
         self.tail.poke()
 
-    def _wake(self) -> None:
-        self.reactor.callLater(0, self._flush)
-
-    def _flush(self) -> None:
-        more = True  # also when it fails
-        self.outbox.open()
-        try:
-            more = self.hub.flush(self.log.epoch, self.log.settled, ANSWERS_A_TURN)
-        finally:
-            self.outbox.close()
-            if more:
-                self._wake()  # after a look at the sockets
-
-    def _recall(self, since: int, author: str) -> list[Event] | None:
-        return self.log.after(since, (), (author,))
-
-    def _friends_changed(self, viewers: Collection[str]) -> None:
-        forgetting = Deferred.fromCoroutine(self.friends.forget(viewers))
-        forgetting.addErrback(
-            lambda failure: _log.failure("friend lists were not forgotten", failure=failure)
-        )
-
-    def _report(self, error: Exception) -> None:
-        _log.error("a listener failed: {error!r}", error=error)
-
     def _other_epoch(self) -> None:
-        """A backup was restored, say: ids mean something else now, so every page begins anew."""
-        self.log.close()
-        self.hub.close_all()
+        self.feed.close()
         stopping: Deferred[None] = self.tail.disownServiceParent()
         stopping.addCallback(lambda _: self.opener.begin())
         stopping.addErrback(
@@ -302,10 +295,7 @@ class Process:
         )
 
     def _opened(self, opening: Opening) -> None:
-        self.log.fill(*opening)
-        # Whoever committed these may have died before the lists were forgotten.
-        unsettled = (event for event in opening.events if event.id > opening.settled)
-        self._friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})
+        self.feed.open(opening)
         self.tail.setServiceParent(self.service)
         if self.config.store.keep_days:
             self.pruner.setServiceParent(self.service)
@@ -320,8 +310,8 @@ def make_site(process: Process) -> FeedSite:
     deadlines = Deadlines(time.monotonic())
     poll = PollEndpoint(
         gate,
-        process.reading,
-        process.hub,
+        process.feed.reading,
+        process.feed.hub,
         deadlines,
         process.degraded,
         config.poll.hold_seconds,
@@ -332,16 +322,20 @@ def make_site(process: Process) -> FeedSite:
         "broker": lambda: process.broker.trouble,
         "cache": lambda: process.friends.trouble,
     }
-    status = StatusEndpoint(gate, parts, process.hub, process.counters, __version__)
+    status = StatusEndpoint(gate, parts, process.feed.hub, process.counters, __version__)
     files = demo_files() if config.auth.mode == "demo" else {}
     root = make_root(
-        gate, process.reading, process.posting, process.store, process.hub, poll, status, files
+        gate,
+        process.feed.reading,
+        process.feed.posting,
+        process.store,
+        process.feed.hub,
+        poll,
+        status,
+        files,
     )
 
-    def expire() -> None:
-        process.hub.expire(time.monotonic(), config.poll.linger_seconds)
-
-    TimerService(1.0, expire).setServiceParent(process.service)
+    TimerService(1.0, process.feed.expire).setServiceParent(process.service)
     TimerService(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic())).setServiceParent(
         process.service
     )
@@ -371,7 +365,7 @@ def make_watch(process: Process) -> Watch | None:
     """
     if not hasattr(select, "epoll"):
         return None
-    hub = process.hub
+    hub = process.feed.hub
     return Watch(
         process.reactor, select.epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN
     )

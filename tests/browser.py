@@ -5,7 +5,7 @@ when the test says so.
 This module knows HTTP as a client sees it. It does not know what any URL answers.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPMessage, parse_headers
 from io import BytesIO
@@ -22,11 +22,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
-from feedd.core.hub import Hub
-from feedd.core.recent import RecentLog
-from feedd.feed.ports import Credentials, Identity, Known, Unauthorized
-from feedd.feed.posting import Posting
-from feedd.feed.reading import Reading
+from feedd.feed.feed import Feed, Ports
+from feedd.feed.ports import Credentials, Identity, Known, Opening, Unauthorized
+from feedd.feed.settings import Poll
 from feedd.reactor.batch_reader import Watch
 from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
@@ -37,7 +35,7 @@ from feedd.web.fast.channel import Lane, LaneSite
 from feedd.web.origin import Origins
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
 
 SITE = "https://www.example.org"
 KEY = {"Authorization": "Bearer backend-key"}
@@ -108,6 +106,24 @@ class Door:
         return Known(identity, inf) if identity else None
 
 
+class Turns(MemoryTurns):
+    """The turns of a clock, whose answers are sent by an outbox; no listener may fail."""
+
+    def __init__(self, clock: Clock, outbox: Outbox) -> None:
+        super().__init__(clock.seconds)
+        self._clock = clock
+        self._outbox = outbox
+
+    def soon(self, call: Callable[[], None]) -> None:
+        self._clock.callLater(0, call)
+
+    def deliver(self, answer: Callable[[], bool]) -> bool:
+        return self._outbox.during(answer)
+
+    def report(self, error: Exception) -> None:
+        raise AssertionError("a listener failed") from error
+
+
 class House:
     """
     One process, its servers in memory; polls are held for 50 seconds, 47.5 with a `jitter` of 0 and
@@ -128,20 +144,17 @@ class House:
         self.store, self.broker, self.door = MemoryStore(), MemoryBroker(), door or Door()
         self.friends = MemoryFriends(self.store)
         self.deadlines, self.idle = Deadlines(self.clock.seconds()), Deadlines(self.clock.seconds())
-        self.hub = Hub(
-            follow=self.broker.follow,
-            unfollow=self.broker.unfollow,
-            wake=self._wake,
-            friends_changed=self._friends_changed,
-            recall=lambda since, author: self.log.after(since, (), (author,)),
-            report=self._report,
-            instance="i",
+        self._outbox = Outbox()
+        settings = Poll(
+            linger_seconds=LINGER_SECONDS,
             max_pending=max_pending,
             max_subscriptions=max_subscriptions,
+            recent_events=100,
         )
-        self.log = RecentLog(self.hub.dispatch, 100, 0, self.counters)
-        self.reading = Reading(self.log, self.hub, self.store, self.friends)
-        self.posting = Posting(self.store, self.log, self.broker)
+        ports = Ports(self.store, self.broker, self.friends)
+        self.feed = Feed(ports, settings, Turns(self.clock, self._outbox), self.counters, "i")
+        self.hub, self.log = self.feed.hub, self.feed.log
+        self.reading, self.posting = self.feed.reading, self.feed.posting
         self.troubles = {"database": "", "broker": "", "cache": ""}
         self._origins = Origins([SITE])
         gate = Gate(
@@ -162,7 +175,6 @@ class House:
         root: Any = make_root(
             gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files
         )
-        self._outbox = Outbox()
         self._settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
         self.site: FeedSite = self.lane_site() if lane else FeedSite(*self._settings)
 
@@ -173,13 +185,11 @@ class House:
 
     def open(self) -> None:
         """Reach the database."""
-        self.log.fill(self.store.epoch, 0, [])
+        self.feed.open(Opening(self.store.epoch, 0, []))
 
     def flush(self) -> None:
         """Answer who has something pending."""
-        self._outbox.open()
-        self.hub.flush(self.log.epoch, self.log.settled)
-        self._outbox.close()
+        self.feed.flush()
 
     def settle(self) -> None:
         """Let the net come by: everything in the log so far is settled."""
@@ -191,17 +201,8 @@ class House:
             self.clock.advance(0.5)
             self.deadlines.tick(self.clock.seconds())
             self.idle.tick(self.clock.seconds())
-            self.hub.expire(self.clock.seconds(), LINGER_SECONDS)
+            self.feed.expire()
         self.clock.advance(seconds % 0.5)
-
-    def _wake(self) -> None:
-        self.clock.callLater(0, self.flush)
-
-    def _friends_changed(self, viewers: Collection[str]) -> None:
-        Deferred.fromCoroutine(self.friends.forget(viewers))
-
-    def _report(self, error: Exception) -> None:
-        raise AssertionError("a listener failed") from error
 
 
 class Browser:

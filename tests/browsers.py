@@ -48,7 +48,7 @@ class Poll:
             self._reply(hot)
         else:
             self._task = process.spawn(process.reading.cold(browser.viewer, stand.cursor))
-            self._task.addCallbacks(self._reply, self._fail).addErrback(process.report)
+            self._task.addCallbacks(self._reply, self._fail).addErrback(process.failed)
 
     def expire(self) -> None:
         """Its deadline has come."""
@@ -132,7 +132,7 @@ class Browser:
 
         process.spawn(process.reading.page(self.viewer, None, 9)).addCallbacks(
             loaded, lambda failure: failure.trap(Unavailable, CancelledError)
-        ).addErrback(process.report)
+        ).addErrback(process.failed)
 
     def arrive(self, arrives: bool, noticed: bool) -> None:
         """

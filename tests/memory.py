@@ -8,7 +8,10 @@ pruned is known to have been there.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from feedd.core.event import BODY_KINDS, Event, safe_json, stored_event, without_body
 from feedd.feed.ports import (
@@ -76,6 +79,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.epoch = "k1"
+        self.settle_seconds = 0.0
         self.settled = 0
         self.pruned = 0
         self.last_id = 0
@@ -320,3 +324,35 @@ class MemoryBroker:
 
     def publish(self, events: Sequence[Event]) -> None:
         self.published.extend(events)
+
+
+class MemoryTurns:
+    """
+    The surroundings of a feed without a reactor: a test says when the next turn comes.
+
+    :ivar errors: what the listeners raised.
+    """
+
+    answers_a_turn = 1_000_000
+
+    def __init__(self, seconds: Callable[[], float] = lambda: 0.0) -> None:
+        self.seconds = seconds
+        self.errors: list[Exception] = []
+        self._next: list[Callable[[], None]] = []
+
+    def soon(self, call: Callable[[], None]) -> None:
+        self._next.append(call)
+
+    def take(self) -> None:
+        """Take the turns that were asked for, and those that they ask for."""
+        while self._next:
+            self._next.pop(0)()
+
+    def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
+        Deferred.fromCoroutine(coroutine)
+
+    def deliver(self, answer: Callable[[], bool]) -> bool:
+        return answer()
+
+    def report(self, error: Exception) -> None:
+        self.errors.append(error)

@@ -14,11 +14,10 @@ from twisted.python.failure import Failure
 
 from feedd.core.counters import Counters
 from feedd.core.event import FRIEND_KINDS, Event
-from feedd.core.hub import Hub
-from feedd.core.recent import RecentLog
-from feedd.feed.ports import Unavailable
-from feedd.feed.reading import Reading
-from tests.memory import MemoryFriends, MemoryStore, Transaction
+from feedd.feed.feed import Feed, Ports
+from feedd.feed.ports import Opening, Unavailable
+from feedd.feed.settings import Poll
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns, Transaction
 from tests.unit import core
 
 RECENT = 6
@@ -68,6 +67,7 @@ class World:
         self.settle_seconds = settle_seconds
         self.gate = Gate()
         self.store = MemoryStore()
+        self.store.settle_seconds = settle_seconds
         self.store.pace = self.gate
         self.friends = MemoryFriends(self.store)
         self.bells: list[tuple[Process, Event]] = []
@@ -116,7 +116,7 @@ class World:
             (process, event)
             for event in events
             for process in self.processes
-            if event.author in process.followed
+            if event.author in process.broker.followed
         ]
 
     def advance(self, seconds: float, commit: bool) -> None:
@@ -127,7 +127,7 @@ class World:
         self.now += seconds
         self.flush()
         for process in self.processes:
-            process.hub.expire(self.now, LINGER)
+            process.feed.expire()
 
     def flush(self) -> None:
         """The reactors take their next turns."""
@@ -163,30 +163,26 @@ class World:
 
 
 class Process:
-    """One process: a core, its tail, and its place in the world."""
+    """
+    One process: a feed, its tail, and its place in the world.
+
+    :ivar seen: the ids above the first watermark that were settled here after they had been let
+        through.
+    """
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
-        self.followed: set[str] = set()
-        self.woken = False
+        self.broker = MemoryBroker()
         self.ticking = False
         self.seen: set[int] = set()
-        self.errors: list[Exception] = []
+        self._turns = MemoryTurns(lambda: world.now)
+        self.errors = self._turns.errors
         self.polls: list[Expiring] = []
         self._tasks: list[Deferred[Any]] = []
-        self.hub = Hub(
-            self.followed.add,
-            self.followed.remove,
-            self._wake,
-            self._friends_changed,
-            lambda since, author: self.log.after(since, (), (author,)),
-            self.errors.append,
-            name,
-            now=world.now,
-            max_pending=MAX_PENDING,
-        )
-        self.log = RecentLog(self._dispatch, RECENT, world.settle_seconds, Counters())
-        self.reading = Reading(self.log, self.hub, world.store, world.friends)
+        settings = Poll(linger_seconds=LINGER, max_pending=MAX_PENDING, recent_events=RECENT)
+        ports = Ports(world.store, self.broker, world.friends)
+        self.feed = Feed(ports, settings, self._turns, Counters(), name)
+        self.hub, self.log, self.reading = self.feed.hub, self.feed.log, self.feed.reading
         self._open()
 
     @property
@@ -202,9 +198,13 @@ class Process:
 
     def knows(self, id: int) -> bool:
         """Whether this event has been let through here, or was settled before."""
-        return id <= self._opened or id in self.seen
+        return (
+            id <= self._opened
+            or id in self.seen
+            or (id > self.log.settled and not self.log.unknown([id]))
+        )
 
-    def report(self, failure: Failure) -> None:
+    def failed(self, failure: Failure) -> None:
         """Something is wrong, which `check` will say."""
         assert isinstance(failure.value, Exception)
         self.errors.append(failure.value)
@@ -221,13 +221,11 @@ class Process:
         """Read the new end of the log, unless that goes on already."""
         if not self.ticking:
             self.ticking = True
-            self.spawn(self._tick(limit)).addErrback(_may_fail).addErrback(self.report)
+            self.spawn(self._tick(limit)).addErrback(_may_fail).addErrback(self.failed)
 
     def flush(self) -> None:
         """Answer, as the next turn of the reactor does."""
-        while self.woken:
-            self.woken = False
-            self.hub.flush(self.log.epoch, self.log.settled)
+        self._turns.take()
 
     def save(self) -> None:
         """Write down what is settled."""
@@ -253,7 +251,8 @@ class Process:
         Read the opening.
 
         Friend changes that are not settled may have been committed by a process that died before it
-        had forgotten the lists.
+        had forgotten the lists. The feed looks for them in the opening, which is short here; the
+        world knows all of them.
         """
         gate, self.world.store.pace = self.world.store.pace, Gate()
         away, self.world.store.away = self.world.store.away, False
@@ -264,12 +263,11 @@ class Process:
             for event in self.world.events.values()
             if event.id > self._opened and event.kind in FRIEND_KINDS
         }
-        self._friends_changed(changed)
+        self.feed.friends_changed(changed)
 
-    def _opening(self, opening: Any) -> None:
-        self._opened: int = opening.settled
-        self.log.fill(*opening)
-        self.seen.update(event.id for event in opening.events)
+    def _opening(self, opening: Opening) -> None:
+        self._opened = opening.settled
+        self.feed.open(opening)
 
     async def _tick(self, limit: int) -> None:
         try:
@@ -283,7 +281,7 @@ class Process:
                     self.log.offer(event)
                 self.log.missing(sorted(set(unknown).difference(event.id for event in events)))
                 after = ids[-1] if ids else after
-                self.log.note_read(started, ended, after)
+                self._note_read(started, ended, after)
                 if (
                     len(ids) < limit or limit % 2
                 ):  # an odd limit cuts the read, an even one reads on
@@ -291,15 +289,11 @@ class Process:
         finally:
             self.ticking = False
 
-    def _wake(self) -> None:
-        self.woken = True
-
-    def _dispatch(self, event: Event) -> None:
-        self.seen.add(event.id)
-        self.hub.dispatch(event)
-
-    def _friends_changed(self, viewers: Collection[str]) -> None:
-        Deferred.fromCoroutine(self.world.friends.forget(viewers))
+    def _note_read(self, started: float, ended: float, upto: int) -> None:
+        """Only here the watermark moves: before it does, see what has been let through above it."""
+        above = [id for id in self.world.events if id > self.log.settled]
+        self.seen.update(set(above).difference(self.log.unknown(above)))
+        self.log.note_read(started, ended, upto)
 
 
 def _may_fail(failure: Failure) -> None:

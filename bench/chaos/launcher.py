@@ -16,6 +16,7 @@ from twisted.scripts.twistd import run
 
 from bench.chaos.steps import AFTER_COMMIT, AFTER_PUBLISH, ARMED, BEFORE_COMMIT
 from feedd import tap
+from feedd.feed import feed
 from feedd.feed.ports import Stored
 from feedd.feed.posting import Posting
 from feedd.store.sql import SQLStore
@@ -67,7 +68,9 @@ def dying(write: Any) -> Any:
 
 
 if __name__ == "__main__":
-    replaced: Any = tap
-    replaced.SQLStore, replaced.Posting = MortalStore, MortalPosting
+    wiring: Any = tap
+    wiring.SQLStore = MortalStore
+    order: Any = feed
+    order.Posting = MortalPosting
     posts.add_posts = dying(posts.add_posts)
     run()

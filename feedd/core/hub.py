@@ -1,13 +1,14 @@
 """
-Who hears whom.
+All subscriptions of a process, from the event that is dispatched to the listeners that it answers.
 
-This module knows events, viewers and authors. It does not know time, connections or encodings: a
-listener is a callable, and a poll's deadline is somebody else's.
+A listener is a callable; deadlines, connections and encodings are the business of who parks it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple, Protocol
 
+from feedd.core.audience import Audiences, Follower, Viewer
 from feedd.core.event import FRIEND_KINDS, Event
 from feedd.core.subscription import Listener, Positions, Subscription
 
@@ -16,114 +17,71 @@ class HubFull(Exception):
     """There are as many subscriptions as there may be."""
 
 
-class _Audience:
-    """
-    Who hears one author: a list, because a set takes five times the memory.
+class HubOwner(Protocol):
+    """What a hub needs of the feed that it belongs to."""
 
-    :ivar viewers: those who listen, and among them some who do not any more, whom `forget` left for
-        later.
-    :ivar listening: how many listen.
-    """
+    def wake(self) -> None:
+        """`Hub.flush` has something to do; called once until it has been called."""
 
-    __slots__ = ("author", "listening", "viewers")
+    def friends_changed(self, viewers: Collection[str]) -> None:
+        """The friends of `viewers` have changed; called by `Hub.flush`."""
 
-    def __init__(self, author: str) -> None:
-        self.author = author
-        self.viewers: list[_Viewer] = []
-        self.listening = 0
+    def recall(self, since: int, author: str) -> list[Event] | None:
+        """The events of `author` after event `since`; None when that is too long ago."""
 
-    def remove(self, listens: "_Viewer") -> None:
-        self.viewers.remove(listens)
-        self.listening -= 1
-
-    def forget(self) -> None:
-        """
-        One of them has no subscription any more; the list is swept when half of it is such, so that
-        this costs little.
-        """
-        self.listening -= 1
-        if len(self.viewers) > 2 * self.listening + 8:
-            self.viewers = [listens for listens in self.viewers if listens.subscriptions]
+    def report(self, error: Exception) -> None:
+        """A listener has raised `error`; the others are answered all the same."""
 
 
-class _Viewer:
-    """
-    One user who listens here, whom they hear, and each of their subscriptions (a tab, a phone).
-    """
+class HubLimits(NamedTuple):
+    """How much a hub holds: events pending on one subscription, and subscriptions."""
 
-    __slots__ = ("audiences", "changed", "name", "subscriptions")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.audiences: list[_Audience] = []
-        self.subscriptions: tuple[Subscription, ...] = ()
-        self.changed: dict[str, int] | None = None
-
-    def audience(self, author: str) -> _Audience | None:
-        """The audience of `author` that this viewer is in."""
-        return next((audience for audience in self.audiences if audience.author == author), None)
-
-    def is_news(self, event: Event) -> bool:
-        """
-        Whether this friend change is the newest one of its pair; the bell and the net may bring two
-        in either order.
-        """
-        assert event.friend is not None
-        if self.changed is None:
-            self.changed = {}
-        if self.changed.get(event.friend, 0) >= event.id:
-            return False
-        self.changed[event.friend] = event.id
-        return True
+    pending: int
+    subscriptions: int
 
 
 class Hub:
     """
     All subscriptions of this process.
 
-    :param follow: called with an author when somebody here begins to hear them; `unfollow` when
-        nobody does any more.
-    :param wake: called when `flush` has something to do, once until it has been called.
-    :param friends_changed: called by `flush` with the viewers whose friends have changed.
-    :param recall: called with an id and an author, returns what the author said after it, None when
-        that is too long ago.
-    :param report: called with what a listener raised; the others are answered all the same.
+    :param follower: follows the authors who are heard here.
+    :param owner: is told what happened, and asked what was said before.
     :param instance: the prefix of this process's handles, [A-Za-z0-9], at most 8 characters.
     :param now: seconds of the clock that `expire` is called with.
+    :ivar audiences: who hears whom.
     """
 
     def __init__(
         self,
-        follow: Callable[[str], None],
-        unfollow: Callable[[str], None],
-        wake: Callable[[], None],
-        friends_changed: Callable[[Collection[str]], None],
-        recall: Callable[[int, str], list[Event] | None],
-        report: Callable[[Exception], None],
+        follower: Follower,
+        owner: HubOwner,
         instance: str,
+        limits: HubLimits,
         now: float = 0.0,
-        max_pending: int = 200,
-        max_subscriptions: int = 100_000,
     ) -> None:
-        self._follow = follow
-        self._unfollow = unfollow
-        self._wake = wake
-        self._friends_changed = friends_changed
-        self._recall = recall
-        self._report = report
+        self.audiences = Audiences(follower)
+        self._owner = owner
         self._instance = instance
-        self._max_pending = max_pending
-        self._max_subscriptions = max_subscriptions
+        self._limits = limits
         self._opened = 0
         self._now = now
-        self._viewers: dict[str, _Viewer] = {}
-        self._audiences: dict[str, _Audience] = {}
+        self._viewers: dict[str, Viewer] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._ready: dict[Subscription, None] = {}
         self._changed: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._subscriptions)
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._subscriptions.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept of anybody: no subscription, no audience, nothing to be done."""
+        return not (
+            self._subscriptions or self._viewers or self.audiences or self._ready or self._changed
+        )
 
     @property
     def parked(self) -> int:
@@ -142,18 +100,18 @@ class Hub:
         A new subscription of `viewer`; from now on it holds what their authors (at least they
         themselves) say.
 
-        :raises HubFull: at `max_subscriptions`.
+        :raises HubFull: when there are as many as there may be.
         """
-        if len(self._subscriptions) >= self._max_subscriptions:
+        if len(self._subscriptions) >= self._limits.subscriptions:
             raise HubFull
         self._opened += 1
         subscription = Subscription(viewer, f"{self._instance}{self._opened:x}", self._now)
         self._subscriptions[subscription.handle] = subscription
-        listens = self._viewers.get(viewer)
-        if listens is None:
-            listens = self._viewers[viewer] = _Viewer(viewer)
-            self._hear(listens, (viewer,))
-        listens.subscriptions += (subscription,)
+        entry = self._viewers.get(viewer)
+        if entry is None:
+            entry = self._viewers[viewer] = Viewer(viewer)
+            self.audiences.hear(entry, (viewer,))
+        entry.subscriptions += (subscription,)
         return subscription
 
     def set_friends(
@@ -166,21 +124,21 @@ class Hub:
         :param changes: by friend, the newest change that `friends` already takes into account; an
             older one has no effect.
         """
-        listens = self._viewers.get(viewer)
-        if listens is None:
+        entry = self._viewers.get(viewer)
+        if entry is None:
             return
         for change in changes.values():
-            listens.is_news(change)
+            entry.is_news(change)
         wanted = {viewer, *friends}
-        heard = {audience.author for audience in listens.audiences}
-        self._hear(listens, wanted - heard)
+        heard = {audience.author for audience in entry.audiences}
+        self.audiences.hear(entry, wanted - heard)
         for author in heard - wanted:
-            self._unfriend(listens, author)
+            self._unfriend(entry, author)
 
     def hears(self, viewer: str, author: str) -> bool:
         """Whether `viewer` listens here and hears `author`."""
-        listens = self._viewers.get(viewer)
-        return listens is not None and listens.audience(author) is not None
+        entry = self._viewers.get(viewer)
+        return entry is not None and entry.audience(author) is not None
 
     def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
         """
@@ -251,18 +209,19 @@ class Hub:
             return
         subscription.open = False
         self._ready.pop(subscription, None)
-        listens = self._viewers[subscription.viewer]
-        listens.subscriptions = tuple(
-            other for other in listens.subscriptions if other is not subscription
+        entry = self._viewers[subscription.viewer]
+        entry.subscriptions = tuple(
+            other for other in entry.subscriptions if other is not subscription
         )
-        if not listens.subscriptions:
-            self._forget(listens)
+        if not entry.subscriptions:
+            del self._viewers[entry.name]
+            self.audiences.forget(entry)
         self.end(subscription)
 
     def close_viewer(self, viewer: str) -> int:
         """End all subscriptions of `viewer`; returns how many there were."""
-        listens = self._viewers.get(viewer)
-        subscriptions = listens.subscriptions if listens else ()
+        entry = self._viewers.get(viewer)
+        subscriptions = entry.subscriptions if entry else ()
         for subscription in subscriptions:
             self.close(subscription)
         return len(subscriptions)
@@ -290,16 +249,16 @@ class Hub:
         """
         Make `event` pending for all who hear its author; they are answered by the next `flush`.
         """
-        audience = self._audiences.get(event.author)
+        audience = self.audiences.of(event.author)
         if audience is not None:
             was_quiet = self._is_quiet()
-            ready, limit = self._ready, self._max_pending
-            for listens in audience.viewers:
-                for subscription in listens.subscriptions:
+            ready, limit = self._ready, self._limits.pending
+            for entry in audience.viewers:
+                for subscription in entry.subscriptions:
                     if subscription.push(event, limit):
                         ready[subscription] = None
             if was_quiet and ready:
-                self._wake()
+                self._owner.wake()
         if event.kind in FRIEND_KINDS:
             self._change_friends(event)
 
@@ -313,7 +272,7 @@ class Hub:
         """
         changed, self._changed = self._changed, set()
         if changed:
-            self._friends_changed(changed)
+            self._owner.friends_changed(changed)
         after: Positions = {}
         now = self._now
         for subscription in self._next_ready(limit):
@@ -342,81 +301,50 @@ class Hub:
 
     def _awake(self, subscription: Subscription) -> None:
         if self._is_quiet():
-            self._wake()
+            self._owner.wake()
         self._ready[subscription] = None
 
     def _call(self, listener: Listener, events: list[Event], cursor: str) -> None:
         try:
             listener(events, cursor)
         except Exception as error:
-            self._report(error)
+            self._owner.report(error)
 
     def _change_friends(self, event: Event) -> None:
         if self._is_quiet():
-            self._wake()
+            self._owner.wake()
         self._changed.add(event.author)
-        listens = self._viewers.get(event.author)
+        entry = self._viewers.get(event.author)
         if (
-            listens is None
+            entry is None
             or event.friend is None
             or event.friend == event.author
-            or not listens.is_news(event)
+            or not entry.is_news(event)
         ):
             return
         if event.kind == "friend":
-            self._befriend(listens, event.friend, event.id)
+            self._befriend(entry, event.friend, event.id)
         else:
-            self._unfriend(listens, event.friend)
+            self._unfriend(entry, event.friend)
 
-    def _befriend(self, listens: _Viewer, friend: str, since: int) -> None:
+    def _befriend(self, entry: Viewer, friend: str, since: int) -> None:
         """
         Hear a new friend from event `since` on; what they said after it may have come here before
         it.
         """
-        if listens.audience(friend) is None:
-            self._hear(listens, (friend,))
-        said = self._recall(since, friend)
-        for subscription in listens.subscriptions:
+        if entry.audience(friend) is None:
+            self.audiences.hear(entry, (friend,))
+        said = self._owner.recall(since, friend)
+        for subscription in entry.subscriptions:
             if said is None:
                 subscription.overflowed = True
             for event in said or ():
-                subscription.push(event, self._max_pending)
+                subscription.push(event, self._limits.pending)
             if subscription.listener is not None:
                 self._awake(subscription)
 
-    def _unfriend(self, listens: _Viewer, friend: str) -> None:
+    def _unfriend(self, entry: Viewer, friend: str) -> None:
         """Hear them no more, and take back what is pending from them."""
-        self._unhear(listens, friend)
-        for subscription in listens.subscriptions:
+        self.audiences.unhear(entry, friend)
+        for subscription in entry.subscriptions:
             subscription.retract(friend)
-
-    def _hear(self, listens: _Viewer, authors: Iterable[str]) -> None:
-        """One loop without calls: when a crowd comes in, this is done half a million times."""
-        audiences, mine = self._audiences, listens.audiences
-        for author in authors:
-            audience = audiences.get(author)
-            if audience is None:
-                audience = audiences[author] = _Audience(author)
-                self._follow(author)
-            audience.viewers.append(listens)
-            audience.listening += 1
-            mine.append(audience)
-
-    def _unhear(self, listens: _Viewer, author: str) -> None:
-        audience = listens.audience(author)
-        if audience is not None:
-            listens.audiences.remove(audience)
-            audience.remove(listens)
-            self._end_if_empty(audience)
-
-    def _forget(self, listens: _Viewer) -> None:
-        """The last subscription of this viewer has ended."""
-        del self._viewers[listens.name]
-        for audience in listens.audiences:
-            audience.forget()
-            self._end_if_empty(audience)
-
-    def _end_if_empty(self, audience: _Audience) -> None:
-        if not audience.listening:
-            del self._audiences[audience.author]
-            self._unfollow(audience.author)

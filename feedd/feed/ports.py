@@ -107,6 +107,13 @@ class Store(Protocol):
     Bodies are JSON text as bytes, validated by the caller. Authors and viewers are valid users.
     """
 
+    @property
+    def settle_seconds(self) -> float:
+        """
+        How long after its id was given out an event may become visible; 0 when ids become visible
+        in their order.
+        """
+
     async def open(self, last: int) -> Opening:
         """Read the epoch, ``meta.settled`` and the newest `last` events."""
 

@@ -6,6 +6,7 @@ it makes each of them dear; called in a loop that does nothing else it does not.
 bytes and who sends them. It does not know what they say.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -55,6 +56,14 @@ class Outbox:
         """Send what was kept, and keep no more; never raises."""
         self.is_open = False
         self._send()
+
+    def during(self, answer: Callable[[], bool]) -> bool:
+        """Keep while `answer` runs, then send; returns its result."""
+        self.open()
+        try:
+            return answer()
+        finally:
+            self.close()
 
     def _send(self) -> None:
         kept, self._kept = self._kept, []

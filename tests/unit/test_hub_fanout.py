@@ -1,19 +1,15 @@
 """
-One event to many: in slices, from a place in the log that is computed once, and by a list of who
-hears whom.
+One event to many: in slices, and from a place in the log that is computed once.
 """
 
 import os
-from collections import defaultdict
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.core.event import Event, make_event
-from feedd.core.hub import Hub
-from feedd.core.subscription import Positions, Subscription, by_id
-from tests.memory import MemoryBroker
+from feedd.core.event import make_event
+from feedd.core.subscription import Positions, Subscription
 from tests.unit.core import Heard, HubCase, post
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
@@ -195,122 +191,3 @@ class PositionTests(SynchronousTestCase):
             self.assertEqual(subscription.take("k1", 4, after)[1], "k1.4.5.9~h1")
         self.assertEqual(len({id(place.have) for place in after.values()}), 1)
         self.assertEqual(len({id(subscription._have) for subscription in subscriptions}), 1)
-
-
-class Ears:
-    """
-    A plain model of who hears whom: for each viewer who is here, the authors and the number of
-    subscriptions.
-    """
-
-    def __init__(self) -> None:
-        self.heard: dict[str, set[str]] = {}
-        self.open: defaultdict[str, int] = defaultdict(int)
-
-    def viewers(self, author: str) -> set[str]:
-        return {viewer for viewer, authors in self.heard.items() if author in authors}
-
-
-USERS = ("al", "bob", "cy", *(f"u{number}" for number in range(30)))
-users = st.sampled_from(USERS)
-deeds = st.one_of(
-    st.tuples(st.just("open"), users, st.frozensets(users, max_size=3)),
-    st.tuples(
-        st.sampled_from(["crowd", "crowd goes"]), st.sampled_from(USERS[:3]), st.integers(1, 30)
-    ),
-    st.tuples(st.sampled_from(["friend", "unfriend"]), users, users),
-    st.tuples(st.sampled_from(["close", "end"]), users, st.none()),
-)
-
-
-class AudienceTests(SynchronousTestCase):
-    """Who hears an author, kept as a list."""
-
-    def setUp(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """An empty hub and an empty model."""
-        self.broker, self.ears, self.ids = MemoryBroker(), Ears(), 0
-        self.hub = Hub(
-            self.broker.follow,
-            self.broker.unfollow,
-            lambda: None,
-            lambda viewers: None,
-            lambda since, author: [],
-            lambda error: self.fail(str(error)),
-            "h",
-        )
-
-    @PROFILE
-    @given(st.lists(deeds, max_size=40))
-    def test_same(self, story: list[tuple[str, str, object]]) -> None:
-        """
-        Whoever comes, goes, befriends and parts, an event reaches exactly those who hear its
-        author, once each.
-        """
-        self.begin()
-        for kind, user, more in story:
-            self.do(kind, user, more)
-            self.check()
-        for user in USERS:
-            self.do("end", user, None)
-        self.assertEqual(
-            (self.hub._audiences, self.hub._viewers, self.broker.followed), ({}, {}, set())
-        )
-
-    def do(self, kind: str, user: str, more: object) -> None:
-        """One thing happens, here and in the model."""
-        heard = self.ears.heard
-        match kind, more:
-            case "open", frozenset():
-                self.hub.open(user)
-                self.hub.set_friends(user, more, {})
-                heard[user] = {user, *more}
-                self.ears.open[user] += 1
-            case "crowd", int():
-                for viewer in USERS[3 : 3 + more]:
-                    self.do("open", viewer, frozenset({user}))
-            case "crowd goes", int():
-                for viewer in USERS[3 : 3 + more]:
-                    self.do("end", viewer, None)
-            case "close", _ if self.ears.open[user]:
-                self.hub.close(self.hub._viewers[user].subscriptions[0])
-                self.ears.open[user] -= 1
-            case "end", _:
-                self.assertEqual(self.hub.close_viewer(user), self.ears.open.pop(user, 0))
-            case (("friend" | "unfriend"), str()) if more != user:
-                self.hub.dispatch(self.event(kind, user, b'{"friend":"%s"}' % more.encode()))
-                if user in heard:
-                    (heard[user].add if kind == "friend" else heard[user].discard)(more)
-        if not self.ears.open[user]:
-            heard.pop(user, None)
-
-    def event(self, kind: str, author: str, body: bytes = b"{}") -> Event:
-        """The next event."""
-        self.ids += 1
-        return make_event(self.ids, kind, author, None, body, 0)
-
-    def check(self) -> None:
-        """
-        An event of anybody reaches whom the model says, and no list is much longer than it must be.
-        """
-        for author in USERS[:4]:
-            event = self.event("message", author)
-            self.hub.dispatch(event)
-            holders = [
-                subscription.viewer
-                for subscription in self.hub._subscriptions.values()
-                if event.id in by_id(subscription.pending)
-            ]
-            viewers = self.ears.viewers(author)
-            self.assertEqual(
-                sorted(holders),
-                sorted(viewer for viewer in viewers for _ in range(self.ears.open[viewer])),
-            )
-            audience = self.hub._audiences.get(author)
-            listening = audience.listening if audience else 0
-            self.assertEqual(
-                (listening, author in self.broker.followed), (len(viewers), bool(viewers))
-            )
-            self.assertLessEqual(len(audience.viewers) if audience else 0, 2 * listening + 8)

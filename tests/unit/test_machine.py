@@ -297,12 +297,8 @@ class FeedMachine(RuleBasedStateMachine):
             self.world.end_polls()
             for process in self.world.processes:
                 process.check()
-                kept = {
-                    name: value
-                    for name, value in vars(process.hub).items()
-                    if isinstance(value, dict | set) and value
-                }
-                assert not kept and not process.followed, f"left: {kept}"
+                assert process.hub.is_empty, f"left: {list(process.hub)}"
+                assert not process.broker.followed, f"left: {process.broker.followed}"
 
     def heal(self) -> None:
         self.world.store.away = False

@@ -23,10 +23,10 @@ class FlushTests(SynchronousTestCase):
     def park(self, number: int) -> None:
         """So many viewers of bob, parked."""
         for index in range(number):
-            subscription = self.process.hub.open(f"v{index}")
-            self.process.hub.set_friends(f"v{index}", ["bob"], {})
+            subscription = self.process.feed.hub.open(f"v{index}")
+            self.process.feed.hub.set_friends(f"v{index}", ["bob"], {})
             subscription.start(0, (), ())
-            self.process.hub.park(
+            self.process.feed.hub.park(
                 subscription, lambda events, cursor, index=index: self.answered.append(index)
             )
 
@@ -42,14 +42,14 @@ class FlushTests(SynchronousTestCase):
     def test_few(self) -> None:
         """A few are answered in one turn, and nothing is left to do."""
         self.park(ANSWERS_A_TURN)
-        self.process.log.offer(post(1))
+        self.process.feed.log.offer(post(1))
         self.assertEqual((self.turn(), self.reactor.getDelayedCalls()), (ANSWERS_A_TURN, []))
 
     def test_many(self) -> None:
         """Many are answered in as many turns as it takes, in their order, everybody once."""
         number = 2 * ANSWERS_A_TURN + 1
         self.park(number)
-        self.process.log.offer(post(1))
+        self.process.feed.log.offer(post(1))
         self.assertEqual([self.turn() for _ in range(4)], [ANSWERS_A_TURN, ANSWERS_A_TURN, 1, 0])
         self.assertEqual((self.answered, self.reactor.getDelayedCalls()), (list(range(number)), []))
 
@@ -59,33 +59,33 @@ class FlushTests(SynchronousTestCase):
         ever.
         """
         self.park(ANSWERS_A_TURN + 1)
-        self.process.log.offer(post(1))
+        self.process.feed.log.offer(post(1))
         self.turn()
-        self.process.log.offer(post(2))
+        self.process.feed.log.offer(post(2))
         self.assertEqual([self.turn(), self.turn()], [1, 0])
         self.park(1)
-        self.process.log.offer(post(3))
+        self.process.feed.log.offer(post(3))
         self.assertEqual(self.turn(), 1)
 
     def test_sent(self) -> None:
         """What was kept during a turn of the fan-out is sent at its end."""
         sent: list[bytes] = []
         sender: Any = SimpleNamespace(send_now=sent.append)
-        subscription = self.process.hub.open("bob")
-        self.process.hub.park(
+        subscription = self.process.feed.hub.open("bob")
+        self.process.feed.hub.park(
             subscription, lambda events, cursor: self.process.outbox.keep(sender, b"an answer")
         )
-        self.process.log.offer(post(1))
+        self.process.feed.log.offer(post(1))
         self.reactor.advance(0)
         self.assertEqual((sent, self.process.outbox.is_open), ([b"an answer"], False))
 
     def test_failure(self) -> None:
         """What comes after a flush that failed is answered: there is another one."""
         self.park(2)
-        flush, self.process.hub.flush = self.process.hub.flush, lambda *_: 1 / 0  # type: ignore[method-assign,assignment]
-        self.process.log.offer(post(1))
+        flush, self.process.feed.hub.flush = self.process.feed.hub.flush, lambda *_: 1 / 0  # type: ignore[method-assign,assignment]
+        self.process.feed.log.offer(post(1))
         self.assertRaises(ZeroDivisionError, self.turn)
-        self.process.hub.flush = flush  # type: ignore[method-assign]
+        self.process.feed.hub.flush = flush  # type: ignore[method-assign]
         self.assertEqual(
             (self.process.outbox.is_open, self.turn(), self.answered), (False, 2, [0, 1])
         )
@@ -99,7 +99,7 @@ class FlushTests(SynchronousTestCase):
         assert watch is not None
         self.park(ANSWERS_A_TURN + 1)
         self.assertEqual(watch.most(), EVENTS_A_TURN)
-        self.process.log.offer(post(1))
+        self.process.feed.log.offer(post(1))
         self.turn()
         self.assertEqual(watch.most(), EVENTS_MEANWHILE)
         self.turn()

@@ -1,0 +1,137 @@
+"""
+One feed: the recent log, the hub, reading and posting, wired once for the daemon and for every
+test.
+"""
+
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, NamedTuple, Protocol
+
+from feedd.core.counters import Counters
+from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.hub import Hub, HubLimits
+from feedd.core.recent import RecentLog
+from feedd.feed.ports import Broker, Friends, Opening, Store
+from feedd.feed.posting import Posting
+from feedd.feed.reading import Reading
+from feedd.feed.settings import Poll
+
+
+class Ports(NamedTuple):
+    """The world behind a feed."""
+
+    store: Store
+    broker: Broker
+    friends: Friends
+
+
+class Surroundings(Protocol):
+    """What a feed needs of the process that it runs in."""
+
+    @property
+    def answers_a_turn(self) -> int:
+        """How many parked viewers one `Feed.flush` answers at most."""
+
+    def seconds(self) -> float:
+        """The time, of a clock that only goes forward."""
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call `call` in the next turn of the reactor."""
+
+    def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
+        """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
+
+    def deliver(self, answer: Callable[[], bool]) -> bool:
+        """
+        Call `answer`, which calls the listeners of a flush, and return its result when what they
+        have written has been sent.
+        """
+
+    def report(self, error: Exception) -> None:
+        """A listener has raised `error`."""
+
+
+class Feed:
+    """
+    The log hands events to the hub, and the hub asks the broker to follow authors, whose events it
+    hands to the log: `log.offer` is what a broker calls.
+
+    It is empty until `open`.
+
+    :param instance: the prefix of this process's handles, see `feedd.core.hub.Hub`.
+    :ivar log: the only way in for events.
+    :ivar hub: the subscriptions.
+    :ivar reading: pages and polls.
+    :ivar posting: posts and friend changes.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Poll,
+        surroundings: Surroundings,
+        counters: Counters,
+        instance: str,
+    ) -> None:
+        store, broker, friends = ports
+        self._friends = friends
+        self._linger_seconds = settings.linger_seconds
+        self._surroundings = surroundings
+        limits = HubLimits(settings.max_pending, settings.max_subscriptions)
+        self.hub = Hub(broker, self, instance, limits, surroundings.seconds())
+        self.log = RecentLog(
+            self.hub.dispatch, settings.recent_events, store.settle_seconds, counters
+        )
+        self.reading = Reading(self.log, self.hub, store, friends)
+        self.posting = Posting(store, self.log, broker)
+
+    def open(self, opening: Opening) -> None:
+        """Begin with what the database holds; also when it is another one than before."""
+        self.log.fill(*opening)
+        # Whoever committed these may have died before the friend lists were forgotten.
+        unsettled = (event for event in opening.events if event.id > opening.settled)
+        self.friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})
+
+    def close(self) -> None:
+        """
+        Answer nothing more until `open`: the database is another one (a backup was restored, say),
+        its ids mean something else, and every page begins anew.
+        """
+        self.log.close()
+        self.hub.close_all()
+
+    def flush(self) -> None:
+        """
+        Answer those who are parked and have something pending; those beyond
+        `Surroundings.answers_a_turn` in the next turns.
+        """
+        more = True  # also when it fails
+        try:
+            more = self._surroundings.deliver(self._answer)
+        finally:
+            if more:
+                self.wake()  # after a look at the sockets
+
+    def expire(self) -> None:
+        """Close the subscriptions that nobody polls any more; call it once a second or so."""
+        self.hub.expire(self._surroundings.seconds(), self._linger_seconds)
+
+    # What the hub asks of its owner.
+
+    def wake(self) -> None:
+        """Flush in the next turn."""
+        self._surroundings.soon(self.flush)
+
+    def friends_changed(self, viewers: Collection[str]) -> None:
+        """Forget the cached friend lists of `viewers`."""
+        self._surroundings.start(self._friends.forget(viewers), "friend lists were not forgotten")
+
+    def recall(self, since: int, author: str) -> list[Event] | None:
+        """The events of `author` after event `since`; None when memory does not reach back."""
+        return self.log.after(since, (), (author,))
+
+    def report(self, error: Exception) -> None:
+        """A listener has raised `error`."""
+        self._surroundings.report(error)
+
+    def _answer(self) -> bool:
+        return self.hub.flush(self.log.epoch, self.log.settled, self._surroundings.answers_a_turn)
