@@ -50,8 +50,8 @@ from feedd.reactor.watchdog import Watchdog
 from feedd.store.sql import SQLStore
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
-from feedd.web.endpoint import Gate
 from feedd.web.fast.channel import Lane, LaneSite
+from feedd.web.gate import Gate
 from feedd.web.origin import Origins
 from feedd.web.server.listening import listening
 from feedd.web.server.site import FeedSite

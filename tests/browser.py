@@ -30,8 +30,8 @@ from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
-from feedd.web.endpoint import Gate
 from feedd.web.fast.channel import Lane, LaneSite
+from feedd.web.gate import Gate
 from feedd.web.origin import Origins
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root

@@ -15,7 +15,8 @@ from feedd.web.api.backend import FriendshipsEndpoint, SessionsFolder
 from feedd.web.api.files import FileEndpoint
 from feedd.web.api.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
 from feedd.web.api.posts import AuthoredPostsEndpoint, PostsEndpoint
-from feedd.web.endpoint import Endpoint, Folder, Gate, Nothing
+from feedd.web.endpoint import Endpoint, Folder, Nothing
+from feedd.web.gate import Gate
 
 
 def make_root(

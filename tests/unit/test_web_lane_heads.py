@@ -1,15 +1,9 @@
-"""The fast lane's parts: which polls it takes, the header lines that it remembers, and the date."""
+"""Which polls the fast lane takes, and the header lines that it remembers."""
 
-from email.utils import formatdate
 from typing import Any
 
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
-
-from feedd.web.errors import INTERNAL
 from feedd.web.fast import request as asked
 from feedd.web.fast.channel import Lane
-from feedd.web.responses import MAX_HEADS, Spelling
 from tests.browser import House, spell
 from tests.lanes import CountedLane
 from tests.polls import PollTestCase
@@ -143,43 +137,3 @@ class TakenTests(PollTestCase):
         for _ in range(2):
             self.assertFalse(self.took("", {"Connection": "close"}))
         self.assertEqual(list(self.lane._reader._heads.values()), [None])
-
-
-class LengthTests(SynchronousTestCase):
-    """The Content-Length header."""
-
-    def test_each(self) -> None:
-        """
-        It is that of the body, over and over, however many there are; no more heads are kept than
-        may be.
-        """
-        spelling = Spelling(Clock().seconds)
-        for _ in range(2):
-            for number in (*range(MAX_HEADS + 2), 7):
-                for callback, body in (
-                    (None, b"x" * number),
-                    (b"f", b"/**/f(%s);" % (b"x" * number)),
-                ):
-                    head, _, sent = spelling.answer(b"x" * number, callback).partition(b"\r\n\r\n")
-                    self.assertEqual(sent, body)
-                    self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
-        self.assertLessEqual(max(len(spelling._documents), len(spelling._scripts)), MAX_HEADS)
-
-
-class DateTests(SynchronousTestCase):
-    """The Date header."""
-
-    def test_each_second(self) -> None:
-        """It is the time of day, spelled as HTTP wants it."""
-        clock = Clock()
-        spelling = Spelling(clock.seconds)
-        clock.advance(1_700_000_000.2)
-        for seconds in (0, 0.7, 0.2, 86_400):
-            clock.advance(seconds)
-            date = b"\r\nDate: %s\r\n" % formatdate(int(clock.seconds()), usegmt=True).encode()
-            for response in (
-                spelling.answer(b"{}", None),
-                spelling.answer(b"{}", b"f"),
-                spelling.refusal(INTERNAL, None),
-            ):
-                self.assertIn(date, response)

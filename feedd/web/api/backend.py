@@ -12,8 +12,9 @@ from feedd.core.hub import Hub
 from feedd.feed.ports import Friendship
 from feedd.feed.posting import Posting
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Gate, Nothing
+from feedd.web.endpoint import Answer, Endpoint, Nothing
 from feedd.web.errors import BadArgument
+from feedd.web.gate import Gate
 from feedd.web.server.site import MAX_BODY_BYTES, FeedRequest
 
 MAX_PAIRS = 10_000

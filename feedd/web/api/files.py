@@ -4,7 +4,9 @@ Static files of the package, in memory.
 This module knows names and content types. It does not know what the files do.
 """
 
-from feedd.web.endpoint import Endpoint, Gate
+from feedd.web.endpoint import Endpoint
+from feedd.web.gate import Gate
+from feedd.web.responses import Response, file
 from feedd.web.server.site import FeedRequest
 
 _TYPES = {
@@ -24,12 +26,6 @@ class FileEndpoint(Endpoint):
         self._type = _TYPES[name.rpartition(".")[2]] + b"; charset=utf-8"
         self._content = content
 
-    async def get(self, request: FeedRequest) -> None:
-        """Send the file."""
-        request.setHeader(b"Content-Type", self._type)
-        request.setHeader(b"X-Content-Type-Options", b"nosniff")
-        request.setHeader(b"Content-Security-Policy", _POLICY)
-        request.setHeader(b"Cache-Control", b"no-cache")
-        request.setHeader(b"Content-Length", b"%d" % len(self._content))
-        request.write(self._content)
-        request.finish()
+    async def get(self, request: FeedRequest) -> Response:
+        """The file."""
+        return file(self._content, self._type, _POLICY, request.origin)

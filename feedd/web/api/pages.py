@@ -9,8 +9,9 @@ import msgspec
 from feedd.feed.ports import Store
 from feedd.feed.reading import FirstPage, Reading
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Gate
+from feedd.web.endpoint import Answer, Endpoint
 from feedd.web.errors import BadArgument
+from feedd.web.gate import Gate
 from feedd.web.server.site import FeedRequest
 
 DEFAULT_POSTS = 50

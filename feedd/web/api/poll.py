@@ -13,7 +13,8 @@ from feedd.core.subscription import Subscription
 from feedd.feed.reading import Reading
 from feedd.reactor.deadlines import Deadlines, Expiring
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Gate, write
+from feedd.web.endpoint import Answer, Endpoint, response_to, write
+from feedd.web.gate import Gate
 from feedd.web.server.site import FeedRequest
 
 
@@ -35,7 +36,7 @@ class RequestSink:
     def send(self, json: bytes) -> None:
         """Answer the request."""
         self._request.when_lost(None)
-        write(self._request, Answer(json))
+        write(self._request, response_to(self._request, Answer(json)))
 
 
 class Poll(Expiring):

@@ -10,7 +10,8 @@ import msgspec
 
 from feedd.feed.posting import Posting
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Gate, Nothing
+from feedd.web.endpoint import Answer, Endpoint, Nothing
+from feedd.web.gate import Gate
 from feedd.web.server.site import FeedRequest
 
 

@@ -11,7 +11,8 @@ import msgspec
 from feedd.core.counters import Counters
 from feedd.core.event import safe_json
 from feedd.core.hub import Hub
-from feedd.web.endpoint import Answer, Endpoint, Gate
+from feedd.web.endpoint import Answer, Endpoint
+from feedd.web.gate import Gate
 from feedd.web.server.site import FeedRequest
 
 Trouble = Callable[[], str]

@@ -28,8 +28,9 @@ from feedd.feed.reading import Reply
 from feedd.reactor.batch_reader import Watch
 from feedd.reactor.batch_sender import Outbox
 from feedd.web.api.poll import PollEndpoint, RepeatedPoll
-from feedd.web.endpoint import check_page, explained
+from feedd.web.endpoint import explained
 from feedd.web.fast.request import START, Asked, Reader
+from feedd.web.gate import check_page
 from feedd.web.origin import Origins
 from feedd.web.responses import Spelling
 from feedd.web.server.site import FeedChannel, FeedSite

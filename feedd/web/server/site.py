@@ -29,6 +29,7 @@ class FeedRequest(Request):
 
     :ivar body: the whole body, once the request is complete.
     :ivar callback: the JSONP function's name, or None.
+    :ivar origin: the origin of the page that asks, if it may read the response, else None.
     :ivar gone: the client has gone.
     :ivar received: bytes of the body so far; what is more than any request may send was thrown
         away.
@@ -42,6 +43,7 @@ class FeedRequest(Request):
         super().__init__(channel)
         self.body = b""
         self.callback: bytes | None = None
+        self.origin: bytes | None = None
         self.gone = False
         self.received = 0
         self._lost: Callable[[], object] | None = None

@@ -1,0 +1,98 @@
+"""
+Who asks: a user, from a page that may speak for this user, or one of the site's own servers.
+"""
+
+from collections.abc import Callable, Sequence
+
+from feedd.feed.ports import Authenticator, Credentials, Unauthorized
+from feedd.web import arguments
+from feedd.web.errors import Forbidden
+from feedd.web.origin import Origins
+from feedd.web.server.site import FeedRequest
+
+
+class Gate:
+    """
+    Lets requests pass.
+
+    :param backend: whether an Authorization header holds the backend key.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        origins: Origins,
+        backend: Callable[[bytes | None], bool],
+    ) -> None:
+        self._authenticator = authenticator
+        self._origins = origins
+        self._backend = backend
+
+    async def user(self, request: FeedRequest) -> str:
+        """
+        The user who asks.
+
+        :raises Forbidden: when only a cookie says so, and the request could be a foreign page's
+            doing: a script tag (JSONP) or a form. A plain GET of JSON is unreadable to a foreign
+            page, by CORS.
+        :raises Unauthorized: when nobody is logged in.
+        :raises Unavailable: when that cannot be found out now.
+        """
+        identity = await self._authenticator.identify(credentials_of(request))
+        could_be_foreign = request.callback is not None or request.method not in (b"GET", b"HEAD")
+        if identity.ambient and could_be_foreign:
+            check_page(self.is_own_page(request))
+        return identity.user
+
+    def check_backend(self, request: FeedRequest) -> None:
+        """
+        Let only the site's own servers pass.
+
+        :raises Unauthorized: when the request does not have the backend key.
+        """
+        if not self._backend(_first(request.requestHeaders.getRawHeaders(b"authorization"))):
+            raise Unauthorized("this takes the backend key: Authorization: Bearer <key>")
+
+    def is_own_page(self, request: FeedRequest) -> bool:
+        """Whether a page of the site asks, see `Origins.is_own`."""
+        header = request.header
+        return self._origins.is_own(
+            header("sec-fetch-site"), header("origin"), header("referer"), header("host")
+        )
+
+    def allowed_origin(self, request: FeedRequest) -> bytes | None:
+        """The origin of the page that asks, if it may read the response; see `Origins.allows`."""
+        origin = self._origins.allows(request.header("origin"))
+        return None if origin is None else origin.encode("latin-1")
+
+
+def credentials_of(request: FeedRequest) -> Credentials:
+    """
+    What a request offers as proof of who asks.
+
+    :raises BadArgument: when ``token`` or ``as`` is given twice.
+    """
+    headers, given = request.requestHeaders, request.args or {}
+    return Credentials(
+        authorization=_first(headers.getRawHeaders(b"authorization")),
+        token=arguments.one(given, "token"),
+        name=arguments.one(given, "as"),
+        cookie=b"; ".join(headers.getRawHeaders(b"cookie") or []) or None,
+    )
+
+
+def check_page(own: bool) -> None:
+    """
+    Let only a page of the site pass, when a cookie is all that says who asks.
+
+    :raises Forbidden: for any other.
+    """
+    if not own:
+        raise Forbidden(
+            "a cookie alone does not open this to a foreign page; send a token, or allow "
+            "the page's origin"
+        )
+
+
+def _first(values: Sequence[bytes] | None) -> bytes | None:
+    return values[0] if values else None
