@@ -1,9 +1,6 @@
 """
-``feedd``: what an administrator asks before the daemon runs. It checks a configuration, prints a
-token, upgrades the schema.
-
-This module knows what to ask and how to say it. The parts are made by `feedd.tap`; it does not know
-how they work.
+``feedd``: the commands of an administrator. They check a configuration, print a token, upgrade the
+schema.
 """
 
 import os
@@ -21,22 +18,21 @@ from twisted.python import usage
 
 from feedd import __version__
 from feedd.auth.token import make_token
+from feedd.config import load_config, read_secret
 from feedd.core.counters import Counters
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Unauthorized, Unavailable
 from feedd.feed.settings import BadConfig, Config
-from feedd.store.database.address import File, parse_address
-from feedd.store.database.migrate import Outdated, migrate
-from feedd.store.sql import make_dialect
-from feedd.tap import (
-    load_config,
+from feedd.process import (
     make_authenticator,
     make_backend_key,
     make_broker,
     make_friends,
     make_store,
-    read_secret,
 )
+from feedd.store.database.address import File, parse_address
+from feedd.store.database.migrate import Outdated, migrate
+from feedd.store.sql import make_dialect
 
 STEP_SECONDS = 0.05
 GRACE_SECONDS = 1.0

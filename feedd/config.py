@@ -1,12 +1,10 @@
 """
-TOML text -> one frozen Config, or all its mistakes at once.
-
-This module knows every setting, its default and its limits. It does not read files and does not
-know the parts it configures.
+The configuration file: TOML text becomes one frozen Config, or a list of all its mistakes.
 """
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -47,6 +45,38 @@ def parse_config(text: str) -> Config:
     if mistakes:
         raise BadConfig(mistakes)
     return config
+
+
+def load_config(path: str | None) -> Config:
+    """
+    The configuration in the file at `path`; the embedded default when there is none.
+
+    :raises BadConfig: when it cannot be read or used.
+    """
+    if path is None:
+        return Config()
+    try:
+        return parse_config(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig([f"{path}: {error}"]) from None
+
+
+def read_secret(path: str) -> str:
+    """
+    The stripped content of a secret file, "" when `path` is "".
+
+    :raises BadConfig: when it cannot be read or is empty; the text names the file, never the
+        content.
+    """
+    if not path:
+        return ""
+    try:
+        secret = Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig([f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}"]) from None
+    if not secret:
+        raise BadConfig([f"{path}: empty"])
+    return secret
 
 
 def is_loopback(endpoint: str) -> bool:

@@ -110,9 +110,12 @@ class Turns(MemoryTurns):
     """The turns of a clock, whose answers are sent by an outbox; no listener may fail."""
 
     def __init__(self, clock: Clock, outbox: Outbox) -> None:
-        super().__init__(clock.seconds)
+        super().__init__()
         self._clock = clock
         self._outbox = outbox
+
+    def seconds(self) -> float:
+        return float(self._clock.seconds())
 
     def soon(self, call: Callable[[], None]) -> None:
         self._clock.callLater(0, call)

@@ -330,23 +330,37 @@ class MemoryTurns:
     """
     The surroundings of a feed without a reactor: a test says when the next turn comes.
 
+    :ivar now: the time.
     :ivar errors: what the listeners raised.
     """
 
     answers_a_turn = 1_000_000
 
-    def __init__(self, seconds: Callable[[], float] = lambda: 0.0) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
+        self.now = 0.0
         self.errors: list[Exception] = []
         self._next: list[Callable[[], None]] = []
+
+    def seconds(self) -> float:
+        return self.now
 
     def soon(self, call: Callable[[], None]) -> None:
         self._next.append(call)
 
+    @property
+    def asked(self) -> int:
+        """How many turns were asked for and not taken yet."""
+        return len(self._next)
+
     def take(self) -> None:
+        """Take the next turn, if one was asked for."""
+        if self._next:
+            self._next.pop(0)()
+
+    def take_all(self) -> None:
         """Take the turns that were asked for, and those that they ask for."""
         while self._next:
-            self._next.pop(0)()
+            self.take()
 
     def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
         Deferred.fromCoroutine(coroutine)

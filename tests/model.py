@@ -162,6 +162,17 @@ class World:
         }
 
 
+class WorldTurns(MemoryTurns):
+    """The turns of a process, at the time of the world."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def seconds(self) -> float:
+        return self._world.now
+
+
 class Process:
     """
     One process: a feed, its tail, and its place in the world.
@@ -175,7 +186,7 @@ class Process:
         self.broker = MemoryBroker()
         self.ticking = False
         self.seen: set[int] = set()
-        self._turns = MemoryTurns(lambda: world.now)
+        self._turns = WorldTurns(world)
         self.errors = self._turns.errors
         self.polls: list[Expiring] = []
         self._tasks: list[Deferred[Any]] = []
@@ -225,7 +236,7 @@ class Process:
 
     def flush(self) -> None:
         """Answer, as the next turn of the reactor does."""
-        self._turns.take()
+        self._turns.take_all()
 
     def save(self) -> None:
         """Write down what is settled."""

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.scripts.twistd import run
 
 from bench.chaos.steps import AFTER_COMMIT, AFTER_PUBLISH, ARMED, BEFORE_COMMIT
-from feedd import tap
+from feedd import process
 from feedd.feed import feed
 from feedd.feed.ports import Stored
 from feedd.feed.posting import Posting
@@ -68,7 +68,7 @@ def dying(write: Any) -> Any:
 
 
 if __name__ == "__main__":
-    wiring: Any = tap
+    wiring: Any = process
     wiring.SQLStore = MortalStore
     order: Any = feed
     order.Posting = MortalPosting

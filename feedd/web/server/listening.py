@@ -1,15 +1,17 @@
 """
-Where a site listens.
-
-This module knows endpoint strings. It does not know what is served there.
+Where a site listens: its endpoints, ports that several processes share, and their addresses.
 """
 
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.application.strports import service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 from twisted.internet.tcp import makeBinding
 
 from feedd.feed.settings import HTTP, BadConfig
@@ -17,15 +19,54 @@ from feedd.feed.settings import HTTP, BadConfig
 BACKLOG = 8192
 
 
-def listening(settings: HTTP, site: Any, reactor: Any) -> Iterator[Service]:
+def listening(
+    settings: HTTP, site: Any, reactor: Any, announce: Callable[[str], object]
+) -> Iterator[Service]:
     """
     A service for each endpoint of ``http.listen``.
 
+    :param announce: called with the address of each, see `address_of`, once it listens.
     :raises BadConfig: when the system has no SO_REUSEPORT and ``http.reuse_port`` asks for it.
     """
     ports: Any = SharedPorts(reactor) if settings.reuse_port else reactor
     for endpoint in settings.listen:
-        yield service(with_backlog(endpoint), site, reactor=ports)
+        listener = service(with_backlog(endpoint), site, reactor=ports)
+        scheme = "https" if endpoint.startswith("ssl:") else "http"
+        listener.endpoint = Announced(listener.endpoint, scheme, announce)
+        yield listener
+
+
+def address_of(scheme: str, address: IAddress) -> str:
+    """
+    What an administrator can open or connect to: ``http://127.0.0.1:8080/``, or ``unix:/path``.
+    """
+    match address:
+        case IPv4Address():
+            return f"{scheme}://{address.host}:{address.port}/"
+        case IPv6Address():
+            return f"{scheme}://[{address.host}]:{address.port}/"
+        case UNIXAddress() if address.name:
+            return f"unix:{os.fsdecode(address.name)}"
+    return str(address)
+
+
+class Announced:
+    """A server endpoint, as far as a service needs one, that says where it listens."""
+
+    def __init__(self, endpoint: Any, scheme: str, announce: Callable[[str], object]) -> None:
+        self._endpoint = endpoint
+        self._scheme = scheme
+        self._announce = announce
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+        """Listen as the endpoint does."""
+        listening: Deferred[Any] = self._endpoint.listen(protocolFactory)
+        listening.addCallback(self._listens)
+        return listening
+
+    def _listens(self, port: Any) -> Any:
+        self._announce(address_of(self._scheme, port.getHost()))
+        return port
 
 
 class SharedPorts:

@@ -1,14 +1,24 @@
-"""A process as it is wired: one event to many parked polls lets the reactor breathe."""
+"""
+A process as it is wired: one event to many parked polls lets the reactor breathe, and the first
+start says what to open.
+"""
 
-import select
 from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.feed.settings import Config
-from feedd.tap import ANSWERS_A_TURN, EVENTS_A_TURN, EVENTS_MEANWHILE, Process, make_watch
+from feedd.feed.settings import Auth, Config
+from feedd.process import (
+    ANSWERS_A_TURN,
+    EVENTS_A_TURN,
+    EVENTS_MEANWHILE,
+    Process,
+    make_announcement,
+    make_watch,
+)
 from tests.unit.core import post
 
 
@@ -79,23 +89,18 @@ class FlushTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual((sent, self.process.outbox.is_open), ([b"an answer"], False))
 
-    def test_failure(self) -> None:
-        """What comes after a flush that failed is answered: there is another one."""
-        self.park(2)
-        flush, self.process.feed.hub.flush = self.process.feed.hub.flush, lambda *_: 1 / 0  # type: ignore[method-assign,assignment]
-        self.process.feed.log.offer(post(1))
-        self.assertRaises(ZeroDivisionError, self.turn)
-        self.process.feed.hub.flush = flush  # type: ignore[method-assign]
-        self.assertEqual(
-            (self.process.outbox.is_open, self.turn(), self.answered), (False, 2, [0, 1])
-        )
+    def test_nothing_is_kept_after_a_failure(self) -> None:
+        """When a flush fails, what is written after it is sent at once again."""
+        with self.assertRaises(ZeroDivisionError):
+            self.process.outbox.during(lambda: bool(1 // 0))
+        self.assertFalse(self.process.outbox.is_open)
 
     def test_polls_meanwhile(self) -> None:
         """
         Between the turns of a fan-out few polls are read, so that those who wait are not kept
         waiting.
         """
-        watch = make_watch(self.process)
+        watch = make_watch(self.reactor, self.process.feed.hub)
         assert watch is not None
         self.park(ANSWERS_A_TURN + 1)
         self.assertEqual(watch.most(), EVENTS_A_TURN)
@@ -107,6 +112,27 @@ class FlushTests(SynchronousTestCase):
 
     def test_no_epoll(self) -> None:
         """Where there is no epoll the reactor reads."""
-        self.patch(select, "epoll", None)
-        del select.epoll
-        self.assertIsNone(make_watch(self.process))
+        self.assertIsNone(make_watch(self.reactor, self.process.feed.hub, None))
+
+
+class AnnouncementTests(SynchronousTestCase):
+    """The first start says what to open."""
+
+    def said(self, config: Config, address: str) -> list[str]:
+        """What is logged when a process of this configuration listens there."""
+        with capturedLogs() as events:
+            make_announcement(config)(address)
+        return [formatEvent(event) for event in events]
+
+    def test_page(self) -> None:
+        """Without a configuration there is a page to open."""
+        address = "http://127.0.0.1:8080/"
+        self.assertEqual(self.said(Config(), address), [f"open {address}"])
+
+    def test_no_page(self) -> None:
+        """Where there is none, or a browser cannot go, the address is named."""
+        config = Config(auth=Auth(mode="http"))
+        address = "http://0.0.0.0:80/"
+        self.assertEqual(self.said(config, address), [f"listening on {address}"])
+        address = "unix:/run/feedd.sock"
+        self.assertEqual(self.said(Config(), address), [f"listening on {address}"])

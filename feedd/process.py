@@ -1,0 +1,344 @@
+"""
+The parts of one process, made from its configuration and wired to each other.
+
+This is the only place that knows every part.
+"""
+
+import random
+import secrets
+import select
+import time
+from collections.abc import Callable, Coroutine
+from importlib import resources
+from typing import Any
+
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from feedd import __version__
+from feedd.amqp.broker import AMQPBroker
+from feedd.amqp.local import LocalBroker
+from feedd.auth.backend import BackendKey
+from feedd.auth.demo import DemoAuth
+from feedd.auth.http import SiteAuth
+from feedd.auth.token import TokenAuth
+from feedd.cache.friends import CachedFriends
+from feedd.cache.loads import Load
+from feedd.cache.local import LocalFriends
+from feedd.cache.ring import make_ring
+from feedd.config import read_secret
+from feedd.core.counters import Counters
+from feedd.core.event import Event
+from feedd.core.hub import Hub
+from feedd.feed.feed import Feed, Ports
+from feedd.feed.ports import Authenticator, Opening
+from feedd.feed.settings import Config
+from feedd.log.opening import Opener
+from feedd.log.pruner import DAY_SECONDS, Pruner
+from feedd.log.tail import Tail
+from feedd.reactor.batch_reader import Watch
+from feedd.reactor.batch_sender import Outbox
+from feedd.reactor.deadlines import Deadlines
+from feedd.reactor.watchdog import Watchdog
+from feedd.store.sql import SQLStore
+from feedd.web.api.poll import PollEndpoint
+from feedd.web.api.status import StatusEndpoint
+from feedd.web.endpoint import Folder
+from feedd.web.fast.channel import Lane, LaneSite
+from feedd.web.gate import Gate
+from feedd.web.origin import Origins
+from feedd.web.server.listening import listening
+from feedd.web.server.site import FeedSite
+from feedd.web.tree import make_root
+
+ANSWERS_A_TURN = 1000
+"""Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
+
+EVENTS_A_TURN = 250
+"""Some 2 ms of polls that come in; see `feedd.reactor.turn_limit`."""
+
+EVENTS_MEANWHILE = 25
+"""
+The same between the turns of a fan-out: who has been answered already, and polls again, waits for
+those who have not.
+"""
+
+EPOLL = getattr(select, "epoll", None)
+"""None where the system has none: then the reactor reads the polls."""
+
+_log = Logger()
+
+
+def now_ms() -> int:
+    """The time of day in milliseconds since 1970, UTC."""
+    return int(time.time() * 1000)
+
+
+def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Authenticator:
+    """The authenticator for ``auth.mode``."""
+    auth = config.auth
+    if auth.mode == "token":
+        return TokenAuth(read_secret(auth.secret_file), auth.cookie, time.time)
+    if auth.mode == "http":
+        agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
+        return SiteAuth(agent, auth, reactor, counters)
+    return DemoAuth()
+
+
+def make_backend_key(config: Config) -> BackendKey:
+    """The key of ``/api``; ``demo`` in demo mode, which only loopback can reach."""
+    if config.auth.mode == "demo" and not config.auth.backend_key_file:
+        return BackendKey(b"demo")
+    return BackendKey(read_secret(config.auth.backend_key_file).encode())
+
+
+def make_store(config: Config, reactor: Any, counters: Counters) -> SQLStore:
+    """The database behind ``store.url``."""
+    return SQLStore(
+        reactor, config.store, read_secret(config.store.password_file), counters, now_ms
+    )
+
+
+def make_broker(
+    config: Config,
+    reactor: Any,
+    counters: Counters,
+    deliver: Callable[[Event], object],
+    changed: Callable[[], None],
+) -> AMQPBroker | LocalBroker:
+    """The bell behind ``broker.url``."""
+    if config.broker.url.startswith("local"):
+        return LocalBroker(deliver)
+    password = read_secret(config.broker.password_file)
+    return AMQPBroker(
+        reactor, config.broker, password, deliver, counters, now_ms, random.random, changed
+    )
+
+
+def make_friends(
+    config: Config, reactor: Any, counters: Counters, load: Load, service: MultiService
+) -> CachedFriends | LocalFriends:
+    """
+    Friend lists, in the cache behind ``cache.url``; its connections become a part of `service`.
+    """
+    if config.cache.url.startswith("local"):
+        return LocalFriends(load, config.cache, reactor, counters)
+    ring = make_ring(reactor, config.cache, counters)
+    ring.setServiceParent(service)
+    return CachedFriends(
+        ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode(), reactor
+    )
+
+
+class Turns:
+    """
+    The surroundings of a feed: the turns of the reactor, and the outbox that sends its answers.
+    """
+
+    answers_a_turn = ANSWERS_A_TURN
+
+    def __init__(self, reactor: Any, outbox: Outbox) -> None:
+        self._reactor = reactor
+        self._outbox = outbox
+
+    def seconds(self) -> float:
+        """The time, of a clock that only goes forward."""
+        return time.monotonic()
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call `call` in the next turn of the reactor."""
+        self._reactor.callLater(0, call)
+
+    def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
+        """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
+        started: Deferred[None] = Deferred.fromCoroutine(coroutine)
+        started.addErrback(lambda failure: _log.failure(complaint, failure=failure))
+
+    def deliver(self, answer: Callable[[], bool]) -> bool:
+        """Send what the listeners write while `answer` calls them in one go."""
+        return self._outbox.during(answer)
+
+    def report(self, error: Exception) -> None:
+        """A listener has raised `error`."""
+        _log.error("a listener failed: {error!r}", error=error)
+
+
+class Process:
+    """
+    One process: every part, wired; `service` starts and stops them.
+
+    The broker brings events to the feed, and the feed asks the broker to follow authors: the circle
+    is closed here, by methods that look the next part up when they are called.
+    """
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self.config = config
+        self.reactor = reactor
+        self.service = MultiService()
+        self.counters = Counters()
+        self.store = make_store(config, reactor, self.counters)
+        self.friends = make_friends(
+            config, reactor, self.counters, self.store.friends_of, self.service
+        )
+        self.broker = make_broker(
+            config, reactor, self.counters, self._deliver, self._broker_changed
+        )
+        self.outbox = Outbox()
+        ports = Ports(self.store, self.broker, self.friends)
+        turns = Turns(reactor, self.outbox)
+        self.feed = Feed(ports, config.poll, turns, self.counters, secrets.token_hex(3))
+        self.tail = self._make_tail()
+        self.pruner = make_pruner(config, reactor, self.store, self.counters)
+        self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
+
+    def degraded(self) -> bool:
+        """Whether events come by the net only."""
+        return not self.broker.up
+
+    def database_trouble(self) -> str:
+        """Why the database is away; "" when it is there."""
+        return self.opener.trouble or self.tail.trouble
+
+    def tick(self, seconds: float, call: Callable[[], object]) -> None:
+        """Call `call` every `seconds` while the process runs."""
+        TimerService(seconds, call).setServiceParent(self.service)
+
+    def _make_tail(self) -> Tail:
+        return Tail(
+            self.reactor,
+            time.monotonic,
+            self.store,
+            self.feed.log,
+            self.config.store.tail_seconds,
+            self.degraded,
+            self.counters,
+            found=lambda event: self.broker.missed(event.author),
+            other_epoch=self._other_epoch,
+        )
+
+    def _deliver(self, event: Event) -> None:
+        self.feed.log.offer(event)
+
+    def _broker_changed(self) -> None:
+        self.tail.poke()
+
+    def _opened(self, opening: Opening) -> None:
+        self.feed.open(opening)
+        self.tail.setServiceParent(self.service)
+        if self.config.store.keep_days:
+            self.pruner.setServiceParent(self.service)
+
+    def _other_epoch(self) -> None:
+        self.feed.close()
+        stopping: Deferred[None] = self.tail.disownServiceParent()
+        stopping.addCallback(lambda _: self.opener.begin())
+        stopping.addErrback(
+            lambda failure: _log.failure("the log cannot be opened again", failure=failure)
+        )
+
+
+def build(config: Config, reactor: Any) -> MultiService:
+    """
+    The service of a whole process, not started.
+
+    :raises ValueError: when a part cannot be made of its settings; `BadConfig` is one.
+    """
+    process = Process(config, reactor)
+    site: Any = make_site(process)
+    parts = (process.store, process.broker, process.opener, Watchdog(reactor, process.counters))
+    listeners = listening(config.http, site, reactor, make_announcement(config))
+    for part in (*parts, *listeners):
+        if isinstance(part, Service):
+            part.setServiceParent(process.service)
+    return process.service
+
+
+def make_pruner(config: Config, reactor: Any, store: SQLStore, counters: Counters) -> Pruner:
+    """The deletion of what is older than ``store.keep_days``."""
+    keep_seconds = config.store.keep_days * DAY_SECONDS
+    return Pruner(reactor, store, secrets.token_hex(8), keep_seconds, counters)
+
+
+def make_announcement(config: Config) -> Callable[[str], None]:
+    """The line of the log that says where the process listens; called with each address."""
+    has_page = config.auth.mode == "demo"
+
+    def announce(address: str) -> None:
+        if has_page and address.startswith("http"):
+            _log.info("open {address}", address=address)
+        else:
+            _log.info("listening on {address}", address=address)
+
+    return announce
+
+
+def make_site(process: Process) -> FeedSite:
+    """The HTTP side of a process; its timers become a part of the process's service."""
+    config, reactor = process.config, process.reactor
+    authenticator = make_authenticator(config, reactor, process.counters)
+    origins = Origins(config.http.allowed_origins)
+    gate = Gate(authenticator, origins, make_backend_key(config).allows)
+    deadlines = Deadlines(time.monotonic())
+    process.tick(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic()))
+    process.tick(1.0, process.feed.expire)
+    poll = make_poll(process, gate, deadlines)
+    site = {
+        "root": make_tree(process, gate, poll),
+        "reactor": reactor,
+        "counters": process.counters,
+        "deadlines": deadlines,
+        "max_connections": config.http.max_connections,
+        "request_seconds": config.http.request_seconds,
+        "max_body_bytes": config.http.max_body_bytes,
+    }
+    if not config.http.fast_lane:
+        return FeedSite(**site)
+    lane = Lane(poll, authenticator, origins, reactor.seconds)
+    return LaneSite(lane, make_watch(reactor, process.feed.hub), process.outbox, **site)
+
+
+def make_poll(process: Process, gate: Gate, deadlines: Deadlines) -> PollEndpoint:
+    """The endpoint of ``/feed/poll``."""
+    feed = process.feed
+    hold_seconds = process.config.poll.hold_seconds
+    return PollEndpoint(
+        gate, feed.reading, feed.hub, deadlines, process.degraded, hold_seconds, random.random
+    )
+
+
+def make_tree(process: Process, gate: Gate, poll: PollEndpoint) -> Folder:
+    """All URLs."""
+    feed = process.feed
+    parts = {
+        "database": process.database_trouble,
+        "broker": lambda: process.broker.trouble,
+        "cache": lambda: process.friends.trouble,
+    }
+    status = StatusEndpoint(gate, parts, feed.hub, process.counters, __version__)
+    files = demo_files() if process.config.auth.mode == "demo" else {}
+    return make_root(gate, feed.reading, feed.posting, process.store, feed.hub, poll, status, files)
+
+
+def make_watch(
+    reactor: Any, hub: Hub, make_epoll: Callable[[], Any] | None = EPOLL
+) -> Watch | None:
+    """
+    What reads the polls, where the system has an epoll; while a fan-out is under way it reads few
+    of them.
+    """
+    if make_epoll is None:
+        return None
+    return Watch(reactor, make_epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN)
+
+
+def demo_files() -> dict[str, bytes]:
+    """The files of the demo page, by name."""
+    folder = resources.files("feedd") / "client"
+    return {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if file.name.endswith((".html", ".css", ".js", ".svg"))
+    }
