@@ -4,16 +4,32 @@ import ast
 import re
 from pathlib import Path
 
+import msgspec
 from docutils.core import publish_doctree
 from docutils.utils import SystemMessage
+from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.config import SECTIONS
+from feedd.core.event import KINDS
 from feedd.web.errors import _TABLE
+from tests.browser import WebTestCase
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.rst", ROOT / "CHANGES.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.rst")), *sorted((ROOT / "docs").glob("*.rst"))]
 WARNING = 2
+FILES = re.compile(r"(?:\.ci|bench|docs|etc|feedd|tests|twisted)/[\w./-]*|[\w/]+\.py|[\w/]+/")
+"""The files and folders that a document names; a part's may be named without ``feedd/``."""
+
+NAMES = re.compile(r"feedd(?:\.[a-z_]+)*\.[A-Za-z_]\w*(?:\.\w+)*")
+OTHER_NAMES = {"feedd.toml", "feedd.sqlite", "feedd.js"}
+CLASSES = re.compile(r"([A-Z][a-z]+(?:[A-Z]\w*)?)(?:\.(\w+))?")
+OTHER_CLASSES = {"Authorization", "Clock", "Origin", "Protocol", "Referer"}
+"""Of HTTP, Twisted and Python."""
+
+OF_THE_CODE = [
+    ROOT / name for name in ("CONTRIBUTING.rst", "docs/architecture.rst", "docs/glossary.rst")
+]
 
 
 def parse(text: str) -> None:
@@ -47,6 +63,29 @@ def counters(source: str) -> set[str]:
     }
 
 
+def quoted(path: Path) -> list[str]:
+    """What a document says literally."""
+    return re.findall(r"``([^`]+)``", path.read_text())
+
+
+def classes() -> dict[str, set[str]]:
+    """The classes of the project, and the names that are defined in each or set on it."""
+    found: dict[str, set[str]] = {}
+    for path in ROOT.glob("*/**/*.py"):
+        if path.parts[len(ROOT.parts)] in ("feedd", "tests", "bench"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    found.setdefault(node.name, set()).update(_defined(node))
+    return found
+
+
+def _defined(node: ast.ClassDef) -> set[str]:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {each.name for each in ast.walk(node) if isinstance(each, functions)} | {
+        each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)
+    }
+
+
 class DocumentTests(SynchronousTestCase):
     """Every ``.rst`` of the project."""
 
@@ -63,10 +102,41 @@ class DocumentTests(SynchronousTestCase):
         self.assertRaises(SystemMessage, parse, "Title\n===\n\n``open\n")
 
     def test_paths(self) -> None:
-        """A file of the project that a document names is there."""
+        """A file or folder of the project that a document names is there."""
         for path in DOCUMENTS:
-            for name in re.findall(r"``((?:docs|etc|tests)/[\w./-]+)``", path.read_text()):
-                self.assertTrue((ROOT / name).exists(), f"{path.name} names {name}")
+            for name in filter(FILES.fullmatch, quoted(path)):
+                found = (ROOT / name).exists() or (ROOT / "feedd" / name).exists()
+                self.assertTrue(found, f"{path.name} names {name}")
+
+    def test_names(self) -> None:
+        """A module, class or function that a document names by its whole name is there."""
+        for path in DOCUMENTS:
+            for name in filter(NAMES.fullmatch, quoted(path)):
+                if name not in OTHER_NAMES:
+                    namedAny(name)
+
+    def test_classes(self) -> None:
+        """A class that a document about the code names is there, and so is its method."""
+        known = classes()
+        for path in OF_THE_CODE:
+            for match in filter(None, map(CLASSES.fullmatch, quoted(path))):
+                name, attribute = match.groups()
+                if name not in OTHER_CLASSES:
+                    self.assertIn(name, known, path.name)
+                    self.assertIn(attribute, {None, *known[name]}, f"{path.name}: {match[0]}")
+
+    def test_commands(self) -> None:
+        """A module that a document lets one run with ``-m`` is there."""
+        for path in DOCUMENTS:
+            for name in re.findall(r"-m (bench\S*)", path.read_text()):
+                folder = ROOT / name.strip("`").replace(".", "/")
+                self.assertTrue(folder.is_dir() or folder.with_suffix(".py").exists(), name)
+
+    def test_manifest(self) -> None:
+        """The source distribution holds every document."""
+        manifest = (ROOT / "MANIFEST.in").read_text().split()
+        for path in DOCUMENTS:
+            self.assertIn("docs" if path.parent.name == "docs" else path.name, manifest)
 
     def test_settings(self) -> None:
         """A setting that a document names exists."""
@@ -87,6 +157,12 @@ class DocumentTests(SynchronousTestCase):
             re.findall(r"^``([a-z]+_[a-z_]+)``[ *]", text, re.MULTILINE), sorted(known)
         )
 
+    def test_kinds(self) -> None:
+        """docs/protocol.rst has every kind of event, and no other."""
+        events = (ROOT / "docs/protocol.rst").read_text().partition("\nEvents\n")[2]
+        table = events.partition("\n``kind``")[2].partition("\n\n")[0]
+        self.assertEqual(set(re.findall(r"^``(\w+)``", table, re.MULTILINE)), KINDS)
+
     def test_errors(self) -> None:
         """docs/protocol.rst has every error code with its status, and no other."""
         text = (ROOT / "docs/protocol.rst").read_text()
@@ -99,3 +175,14 @@ class DocumentTests(SynchronousTestCase):
             (503, "unavailable"),
         }
         self.assertEqual(told, known)
+
+
+class StatusTests(WebTestCase):
+    """``GET /status`` in docs/protocol.rst."""
+
+    def test_fields(self) -> None:
+        """It has every field of the answer, and no other."""
+        text = (ROOT / "docs/protocol.rst").read_text().partition("\nGET /status\n")[2]
+        written = re.search(r"^    (\{.*\})$", text, re.MULTILINE)
+        assert written is not None
+        self.assertEqual(set(msgspec.json.decode(written[1])), set(self.web.get("/status").json))
