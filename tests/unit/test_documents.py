@@ -10,6 +10,7 @@ from docutils.utils import SystemMessage
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench.__main__ import BENCHMARKS
 from feedd.config import SECTIONS
 from feedd.core.event import KINDS
 from feedd.web.errors import _TABLE
@@ -125,12 +126,11 @@ class DocumentTests(SynchronousTestCase):
                     self.assertIn(name, known, path.name)
                     self.assertIn(attribute, {None, *known[name]}, f"{path.name}: {match[0]}")
 
-    def test_commands(self) -> None:
-        """A module that a document lets one run with ``-m`` is there."""
+    def test_benchmarks(self) -> None:
+        """A benchmark that a document names is there."""
         for path in DOCUMENTS:
-            for name in re.findall(r"-m (bench\S*)", path.read_text()):
-                folder = ROOT / name.strip("`").replace(".", "/")
-                self.assertTrue(folder.is_dir() or folder.with_suffix(".py").exists(), name)
+            for name in re.findall(r"-m bench ([a-z]+)", path.read_text()):
+                self.assertIn(name, BENCHMARKS, path.name)
 
     def test_manifest(self) -> None:
         """The source distribution holds every document."""
