@@ -198,6 +198,19 @@ class Process:
         """Whether events come by the net only."""
         return not self.broker.up
 
+    def found(self, event: Event) -> None:
+        """The net has let `event` through, which the bell had not brought."""
+        self.broker.missed(event.author)
+
+    def other_epoch(self) -> None:
+        """Begin anew: the database has turned out to be another one."""
+        self.feed.close()
+        stopping: Deferred[None] = self.tail.disownServiceParent()
+        stopping.addCallback(lambda _: self.opener.begin())
+        stopping.addErrback(
+            lambda failure: _log.failure("the log cannot be opened again", failure=failure)
+        )
+
     def database_trouble(self) -> str:
         """Why the database is away; "" when it is there."""
         return self.opener.trouble or self.tail.trouble
@@ -213,10 +226,8 @@ class Process:
             self.store,
             self.feed.log,
             self.config.store.tail_seconds,
-            self.degraded,
+            self,
             self.counters,
-            found=lambda event: self.broker.missed(event.author),
-            other_epoch=self._other_epoch,
         )
 
     def _deliver(self, event: Event) -> None:
@@ -230,14 +241,6 @@ class Process:
         self.tail.setServiceParent(self.service)
         if self.config.store.keep_days:
             self.pruner.setServiceParent(self.service)
-
-    def _other_epoch(self) -> None:
-        self.feed.close()
-        stopping: Deferred[None] = self.tail.disownServiceParent()
-        stopping.addCallback(lambda _: self.opener.begin())
-        stopping.addErrback(
-            lambda failure: _log.failure("the log cannot be opened again", failure=failure)
-        )
 
 
 def build(config: Config, reactor: Any) -> MultiService:

@@ -1,1 +1,1 @@
-"""What follows the log: opening it, reading its new end, pruning it. It knows no SQL."""
+"""What follows the log: opening it, reading its new end, pruning it."""

@@ -1,11 +1,10 @@
 """
-From a database that may be away to a process that knows where the log stands.
-
-This module knows the order and its repetition. It does not know what is done with the opening.
+Opens the log: brings the schema up to date and reads where the log stands, as soon as the database
+is there.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
@@ -25,14 +24,14 @@ class _Store(Protocol):
 
 class Opener(Service):
     """
-    Prepares and opens the store, again and again until the database is there, and hands over what
-    it found, once.
+    Prepares and opens the store, every `RETRY_SECONDS` until it succeeds, and then calls `opened`
+    with what it has read.
 
     :param last: how many of the newest events to read.
-    :ivar trouble: why it has not been opened yet; "" when it has.
+    :ivar trouble: why the log is not open; "" when it is.
     """
 
-    RETRY_SECONDS = 1.0
+    RETRY_SECONDS: ClassVar[float] = 1.0
     _log = Logger()
 
     def __init__(
@@ -51,7 +50,7 @@ class Opener(Service):
         self.begin()
 
     def begin(self) -> None:
-        """Open it, also when it has been opened before and is another one now."""
+        """Open the log; again, when the database has turned out to be another one."""
         self._opening = Deferred.fromCoroutine(self._open())
         self._opening.addErrback(self._failed)
 

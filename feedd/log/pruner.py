@@ -1,12 +1,9 @@
 """
-Prunes the log again and again, in small batches with pauses, so that nobody who reads or writes
-waits for it.
-
-This module knows the rhythm. It does not know what is deleted.
+When old events are deleted: in small batches with pauses, so that no reader and no writer waits.
 """
 
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
@@ -28,15 +25,15 @@ class _Store(Protocol):
 
 class Pruner(Service):
     """
-    Every `EVERY_SECONDS` deletes what is older than `keep_seconds`, unless another process does.
+    Deletes, every `EVERY_SECONDS`, what is older than `keep_seconds`, unless another process does.
 
-    Counts ``events_pruned``, and ``prune_failed`` for each time that it had to give up until the
+    It counts ``events_pruned``, and ``prune_failed`` each time that it has to give up until the
     next.
     """
 
-    FIRST_SECONDS = 10.0
-    EVERY_SECONDS = 600.0
-    PAUSE_SECONDS = 0.25
+    FIRST_SECONDS: ClassVar[float] = 10.0
+    EVERY_SECONDS: ClassVar[float] = 600.0
+    PAUSE_SECONDS: ClassVar[float] = 0.25
     _log = Logger()
 
     def __init__(
@@ -58,7 +55,7 @@ class Pruner(Service):
         self._running: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """Prune soon, and from then on."""
+        """Prune after `FIRST_SECONDS`, and from then on."""
         super().startService()
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._ended)
@@ -86,7 +83,7 @@ class Pruner(Service):
             await self._pause(self.EVERY_SECONDS)
 
     async def _prune(self) -> None:
-        """All that is old now."""
+        """Delete all that is old now."""
         total, count = 0, BATCH
         while count >= BATCH:
             count = await self._store.prune(self._owner, self._keep_seconds, BATCH)

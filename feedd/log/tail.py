@@ -1,8 +1,7 @@
 """
-The net: reads the new end of the log again and again, and offers every row to the one door.
+The net: reads the new end of the log again and again, and offers every row to the recent log.
 
-What the bell did not bring, comes with the next tick. This module knows the order of ids, reads and
-offers. It does not know SQL, nor who hears an event.
+What the bell did not bring comes with the next tick.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,20 +15,25 @@ from twisted.logger import Logger
 from feedd.core.counters import Counters
 from feedd.core.event import Event
 from feedd.feed.ports import Store, Unavailable
-from feedd.log.database_clock import AnsweredTime
+from feedd.log.database_clock import DatabaseClock
 
 BATCH = 5_000
+"""Ids of one read."""
+
 CHUNK = 250
+"""Rows of one read."""
+
 SAVE_SECONDS = 5.0
 FAST = 4
+"""How much faster it ticks while the broker is away."""
 
 
-class Log(Protocol):
-    """What the net brings its catch to; `feedd.core.recent.RecentLog` is one."""
+class Recent(Protocol):
+    """Takes what the net finds: `feedd.core.recent.RecentLog`."""
 
     @property
     def epoch(self) -> str:
-        """The database that is read."""
+        """The epoch of the database that is read."""
 
     @property
     def settled(self) -> int:
@@ -51,10 +55,23 @@ class Log(Protocol):
         """
 
 
+class Owner(Protocol):
+    """The process that a tail belongs to."""
+
+    def degraded(self) -> bool:
+        """Whether the net is all there is, because the broker is away."""
+
+    def found(self, event: Event) -> None:
+        """The net has let `event` through: the bell had not brought it."""
+
+    def other_epoch(self) -> None:
+        """The database has turned out to be of another epoch than the log."""
+
+
 class Tail(Service):
     """
-    One tick: read the ids above the settled one, fetch the rows that the log has not seen, offer
-    them in order, say so.
+    Ticks. Each reads the ids above the settled one, fetches the rows that the log has not seen,
+    offers them in order, and tells the log how far it has read.
 
     Ticks never overlap. One that fails is counted (``tail_failed``), and the next one tries again.
 
@@ -68,41 +85,30 @@ class Tail(Service):
         clock: IReactorTime,
         monotonic: Callable[[], float],
         store: Store,
-        log: Log,
+        recent: Recent,
         tick_seconds: float,
-        fast: Callable[[], bool],
+        owner: Owner,
         counters: Counters,
-        found: Callable[[Event], object] = lambda event: None,
-        other_epoch: Callable[[], object] = lambda: None,
     ) -> None:
         """
-        :param found: called with each event that nobody had offered before the net did.
-        :param other_epoch: called when the database turns out to be of another epoch than the log.
         :param monotonic: seconds of a clock that only goes forward.
-        :param fast: whether the net is all there is, because the broker is away: then it ticks
-            `FAST` times as often.
+        :param tick_seconds: from the end of a tick to the next one; `FAST` times less while the
+            owner is degraded.
         """
         self.trouble = "the log has not been read yet"
         self._clock: Any = clock
         self._monotonic = monotonic
         self._store = store
-        self._door = log
+        self._recent = recent
         self._tick_seconds = tick_seconds
-        self._fast = fast
+        self._owner = owner
         self._counters = counters
-        self._found = found
-        self._other_epoch = other_epoch
         self._timer: Any = None
         self._ticking: Deferred[None] | None = None
         self._again = False
         self._failing = False
         self._saved_at = monotonic()
-        self._time = AnsweredTime(monotonic(), tick_seconds)
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the last tick went well."""
-        return not self.trouble
+        self._database_clock = DatabaseClock(monotonic(), tick_seconds)
 
     def startService(self) -> None:
         """Tick now, and from now on."""
@@ -111,8 +117,7 @@ class Tail(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Tick no longer; fires when a running tick has ended, and what is settled has been written
-        down.
+        Tick no longer; fires when a running tick has ended and what is settled has been saved.
         """
         super().stopService()
         self._unschedule()
@@ -137,8 +142,8 @@ class Tail(Service):
         if self.running and self._again:
             self._begin()
         elif self.running:
-            seconds = self._tick_seconds / FAST if self._fast() else self._tick_seconds
-            self._timer = self._clock.callLater(seconds, self._due)
+            faster = FAST if self._owner.degraded() else 1
+            self._timer = self._clock.callLater(self._tick_seconds / faster, self._due)
         ended.callback(None)
 
     def _due(self) -> None:
@@ -178,18 +183,18 @@ class Tail(Service):
 
         All batches count as one read that began with the first: a row that became visible meanwhile
         below an id that had been passed already is not in it, and will be in the next tick's. Its
-        times are the database's, see `AnsweredTime`.
+        times are the database's, see `DatabaseClock`.
         """
         asked = self._monotonic()
         started: float | None = None
-        after = self._door.settled
+        after = self._recent.settled
         while True:
             ids = await self._store.ids_after(after, BATCH)
-            began, ended = self._time.read(asked, self._monotonic())
+            began, ended = self._database_clock.times_of(asked, self._monotonic())
             started = began if started is None else started
-            await self._offer(self._door.unknown(ids))
+            await self._offer(self._recent.unknown(ids))
             after = ids[-1] if ids else after
-            self._door.note_read(started, ended, after)
+            self._recent.note_read(started, ended, after)
             if len(ids) < BATCH or not self.running:
                 return
 
@@ -198,22 +203,24 @@ class Tail(Service):
             chunk = ids[start : start + CHUNK]
             events = await self._store.events_by_id(chunk)
             for event in events:
-                if self._door.offer(event):
-                    self._found(event)
+                if self._recent.offer(event):
+                    self._owner.found(event)
             gone = set(chunk).difference(event.id for event in events)
             if gone:
-                self._door.missing(sorted(gone))
+                self._recent.missing(sorted(gone))
 
     async def _save(self) -> None:
         """
-        Write down what is settled, for the processes that start later; and see whether this is
-        still the same database.
+        Save what is settled, for the processes that start later, and notice when this is another
+        database.
         """
-        same = await self._store.save_settled(self._door.epoch, self._door.settled)
+        same = await self._store.save_settled(self._recent.epoch, self._recent.settled)
         self._saved_at = self._monotonic()
         if not same and self.running:
-            self._log.warn("the database is of another epoch than {epoch}", epoch=self._door.epoch)
-            self._other_epoch()
+            self._log.warn(
+                "the database is of another epoch than {epoch}", epoch=self._recent.epoch
+            )
+            self._owner.other_epoch()
 
     def _failed(self, why: str) -> None:
         self._counters.add("tail_failed")

@@ -14,6 +14,7 @@ from feedd.store.sql import SQLStore
 from tests.contracts.store import together
 from tests.live import servers
 from tests.live.test_store_mariadb import MariaDB
+from tests.unit.tail import FakeOwner
 
 
 @functools.cache
@@ -114,17 +115,19 @@ class FaultTests(MariaDB, TestCase):
 
         offered: list[Event] = []
         log = RecentLog(offered.append, 100, 0.0, Counters())
-        tail = Tail(reactor, time.monotonic, self.store, log, 0.2, lambda: True, Counters())
+        owner = FakeOwner()
+        owner.away = True
+        tail = Tail(reactor, time.monotonic, self.store, log, 0.2, owner, Counters())
         log.fill(*await self.store.open(1))
         tail.startService()
         self.addCleanup(tail.stopService)
         insert = "INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', ?)"
         self.write(insert, ("1",))
         await self.pause(0.5)
-        self.assertEqual(([event.id for event in offered], tail.healthy), ([1], True))
+        self.assertEqual(([event.id for event in offered], tail.trouble), ([1], ""))
         self.server.kill()
         await self.pause(0.3)
-        self.assertFalse(tail.healthy)
+        self.assertTrue(tail.trouble)
         self.server.start()
         self.write(insert, ("2",))
         self.write(insert, ("{half",))

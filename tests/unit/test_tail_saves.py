@@ -1,7 +1,7 @@
 """The net writes down what is settled, and notices when the database has become another one."""
 
 from feedd.feed.ports import Unavailable
-from tests.unit.test_tail import TailCase
+from tests.unit.tail import TailCase
 
 
 class SaveTests(TailCase):
@@ -18,7 +18,7 @@ class SaveTests(TailCase):
         self.log.settled = 8
         self.clock.pump([1.0] * 5)
         self.assertEqual(self.store.asked("save"), [("k1", 3), ("k1", 8)])
-        self.assertEqual(self.others, 0)
+        self.assertEqual(self.owner.others, 0)
 
     def test_a_save_that_fails_is_repeated(self) -> None:
         """With the next tick."""
@@ -29,7 +29,7 @@ class SaveTests(TailCase):
         self.store.reading, self.store.error = lambda: None, None
         self.clock.advance(1.0)
         self.assertEqual(self.store.asked("save"), [("k1", 0), ("k1", 0)])
-        self.assertTrue(self.tail.healthy)
+        self.assertEqual(self.tail.trouble, "")
 
     def test_another_database(self) -> None:
         """
@@ -39,8 +39,8 @@ class SaveTests(TailCase):
         self.start()
         self.store.epoch = "k2"
         self.clock.pump([1.0] * 4)
-        self.assertEqual(self.others, 0)
+        self.assertEqual(self.owner.others, 0)
         self.clock.advance(1.0)
-        self.assertEqual(self.others, 1)
+        self.assertEqual(self.owner.others, 1)
         self.successResultOf(self.tail.stopService())
-        self.assertEqual((self.others, self.store.asked("save")), (1, [("k1", 0), ("k1", 0)]))
+        self.assertEqual((self.owner.others, self.store.asked("save")), (1, [("k1", 0), ("k1", 0)]))
