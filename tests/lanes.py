@@ -307,21 +307,17 @@ class Side:
         return {
             "subscriptions": [
                 (
-                    name,
+                    found.handle,
                     found.viewer,
                     found.issued,
                     found.overflowed,
                     list(by_id(found.pending)),
                     found.listener is not None,
                 )
-                for name, found in hub._subscriptions.items()
+                for found in hub
             ],
-            "idle": [
-                (found.handle, found.idle_since)
-                for found in hub._subscriptions.values()
-                if found.listener is None
-            ],
-            "ready": [found.handle for found in hub._ready],
+            "idle": [(found.handle, found.idle_since) for found in hub if found.listener is None],
+            "ready": [found.handle for found in hub.ready],
             "wheels": [
                 Counter(item.due for items in wheel._slots.values() for item in items if item.due)
                 for wheel in (house.deadlines, house.idle)

@@ -147,7 +147,7 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
         any author.
     :raises UnreadableEvent: when it is not JSON, or an event that contradicts its exchange.
     """
-    event = _parse_own(data)
+    event = parse_own(data)
     if event is None or (author is not None and event.author != author):
         return parse_any(data, author)
     return event
@@ -167,9 +167,10 @@ def parse_any(data: bytes, author: str | None) -> Event | None:
     return make_event(wire.id, wire.kind, wire.author, wire.post, bytes(wire.body), wire.at)
 
 
-def _parse_own(data: bytes) -> Event | None:
+def parse_own(data: bytes) -> Event | None:
     """
-    The event in what `make_event` has written; None when it may be anything else, or is wrong.
+    The event in what `make_event` has written, read in one pass; None when the bytes may be
+    anything else, or are wrong.
     """
     match = _OWN.match(data)
     if match is None:

@@ -95,6 +95,11 @@ class Hub:
         """Whether `flush` still has somebody to answer."""
         return bool(self._ready)
 
+    @property
+    def ready(self) -> tuple[Subscription, ...]:
+        """Those whom `flush` answers next, in their order."""
+        return tuple(self._ready)
+
     def open(self, viewer: str) -> Subscription:
         """
         A new subscription of `viewer`; from now on it holds what their authors (at least they

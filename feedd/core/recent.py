@@ -58,6 +58,11 @@ class RecentLog:
         """The highest id that is known to be in the log."""
         return max(self.settled, self._ids[-1]) if self._ids else self.settled
 
+    @property
+    def authors(self) -> int:
+        """How many authors the events in memory have."""
+        return len(self._said)
+
     def fill(self, epoch: str, settled: int, events: Sequence[Event]) -> None:
         """
         Begin with the epoch and the watermark that the database keeps and the last events before

@@ -124,7 +124,7 @@ class RepeatTests(PollTestCase):
         token = make_token(SECRET, "bob", 60)
         path = f"/feed/poll?token={token}&cursor="
         cursor = self.browse().get(f"/feed/poll?token={token}&wait=0").json["cursor"]
-        (subscription,) = self.house.hub._subscriptions.values()
+        (subscription,) = self.house.hub
         for number, seconds in enumerate((0, 59)):
             self.house.advance(seconds)
             self.web.ask("GET", path + cursor)
