@@ -13,7 +13,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from tests.live.servers import HOST
+from tests.live.server import HOST
 
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 30

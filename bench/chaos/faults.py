@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from bench.chaos.steps import STEPS
 from bench.chaos.world import MortalFeedd, World, together
 from tests.live.proxy import Proxy
-from tests.live.servers import Server
+from tests.live.server import Server
 
 EVERYBODY = "everybody"
 NOBODY = "nobody"

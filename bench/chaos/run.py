@@ -134,52 +134,38 @@ class Run:
         # seconds after a long run.
         statuses = [await deferToThread(_status, feedd.url) for feedd in self.world.feedds]
         rows = await self._rows()
-        truth = Truth(
-            self._people,
-            rows,
-            writer.commits | commits_of(rows, load.acknowledged, load.changed),
-            self.windows,
-            self._first,
-        )
+        commits = writer.commits | commits_of(rows, load.acknowledged, load.changed)
+        truth = Truth(self._people, rows, commits, self.windows, self._first)
         diaries = [viewer.diary for viewer in viewers]
-        complaints = judge(truth, diaries, load.acknowledged)
-        deliveries = [delivery for diary in diaries for delivery in truth.deliveries(diary)]
         errors: Counter[str] = sum((diary.errors for diary in diaries), Counter())
-        self.notes |= {
-            "answers": sum(diary.answers for diary in diaries),
-            "answers thrown away, their events given again": sum(
-                diary.repeats for diary in diaries
-            ),
-            "degraded answers": sum(diary.degraded for diary in diaries),
-            "slowest error of a poll, s": round(max(diary.slowest for diary in diaries), 2),
-            "slowest answers to acts, s": {
-                kind: round(seconds, 2) for kind, seconds in load.slowest.items()
-            },
-            "acts left out": load.skipped,
-            "acts refused": load.refused[:10],
-            "writer's commits": len(writer.commits),
-            "writer's failures": writer.failed,
-            "writer's commits beyond S": sum(truth.beyond(id) for id in writer.commits),
-        }
-        statuses = [await deferToThread(_status, feedd.url) for feedd in self.world.feedds]
+        self.notes |= _notes_of_polls(diaries) | _notes_of_acts(load, writer, truth)
         return {
             "seed": self.options.seed,
             "seconds": self.options.seconds,
             "viewers": len(viewers),
             "events": sum(row.id > self._first for row in rows),
+            **self._accounted(truth, diaries, load),
+            "windows": [window._asdict() for window in self.windows],
+            "viewers_errors": dict(errors),
+            "load_errors": dict(load.errors),
+            "notes": self.notes,
+            "statuses": statuses,
+        }
+
+    def _accounted(self, truth: Truth, diaries: Sequence[Diary], load: Load) -> dict[str, Any]:
+        """What was given, how late, and what was not."""
+        complaints = judge(truth, diaries, load.acknowledged)
+        deliveries = [delivery for diary in diaries for delivery in truth.deliveries(diary)]
+        latest = sorted(deliveries, key=lambda each: -each.late)[:LATEST]
+        return {
             "given": len(deliveries),
             "verdict": report.verdict(complaints),
             "lateness": report.latenesses(deliveries, self.windows, self._lag.seen),
             "latest": [
                 each._asdict()
                 | {"polls": _polls(diaries, each.viewer, each.at - each.raw, each.at)}
-                for each in sorted(deliveries, key=lambda each: -each.late)[:LATEST]
+                for each in latest
             ],
-            "windows": [window._asdict() for window in self.windows],
-            "viewers_errors": dict(errors),
-            "load_errors": dict(load.errors),
-            "notes": self.notes,
-            "statuses": statuses,
             "complaints": [
                 complaint._asdict()
                 | {"polls": _polls(diaries, complaint.viewer, *_around(truth, complaint.id))}
@@ -192,6 +178,28 @@ class Run:
             _read_log, self.world.mariadb.port, self.world.database.rpartition("/")[2]
         )
         return rows
+
+
+def _notes_of_polls(diaries: Sequence[Diary]) -> dict[str, Any]:
+    return {
+        "answers": sum(diary.answers for diary in diaries),
+        "answers thrown away, their events given again": sum(diary.repeats for diary in diaries),
+        "degraded answers": sum(diary.degraded for diary in diaries),
+        "slowest error of a poll, s": round(max(diary.slowest for diary in diaries), 2),
+    }
+
+
+def _notes_of_acts(load: Load, writer: Writer, truth: Truth) -> dict[str, Any]:
+    return {
+        "slowest answers to acts, s": {
+            kind: round(seconds, 2) for kind, seconds in load.slowest.items()
+        },
+        "acts left out": load.skipped,
+        "acts refused": load.refused[:10],
+        "writer's commits": len(writer.commits),
+        "writer's failures": writer.failed,
+        "writer's commits beyond S": sum(truth.beyond(id) for id in writer.commits),
+    }
 
 
 def _polls(diaries: Sequence[Diary], viewer: str, since: float, until: float) -> list[Poll]:

@@ -21,7 +21,7 @@ from feedd.auth.token import make_token
 from feedd.config import SECTIONS
 from tests.live import servers
 from tests.live.daemon import Feedd
-from tests.live.servers import HOST
+from tests.live.server import HOST
 from tests.live.test_end_to_end import settings
 
 SECRET = "0123456789abcdef0123456789abcdef"

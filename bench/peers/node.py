@@ -10,7 +10,7 @@ from bench.conversation import Conversation, Served
 from bench.peers.aiohttp_gateway import JSONP
 from bench.peers.peer import PROGRAMS, Program, started
 from tests.live import servers
-from tests.live.servers import NotStarted
+from tests.live.server import NotStarted
 
 PACKAGES = ("amqplib", "socket.io", "faye")
 SESSIONS_SECONDS = 120.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.conversation import Conversation, Served
-from tests.live.servers import Server, answers
+from tests.live.server import Server, answers
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -15,7 +15,7 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.live.servers import Server
+from tests.live.server import Server
 
 FLAGS = """
 --headless --no-sandbox --disable-gpu --disable-quic --no-first-run

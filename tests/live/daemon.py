@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.live.servers import HOST, Server
+from tests.live.server import HOST, Server
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from tests.live.servers import HOST, free_port
+from tests.live.server import HOST, free_port
 
 CONNECT_SECONDS = 30
 MAX_HELD_BYTES = 65_536

@@ -3,187 +3,52 @@ The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loo
 their data in a temporary folder.
 
 `rabbitmq()`, `mariadb()` and `memcached()` return the one that all tests share; the classes make a
-private one for a test that stops, kills or freezes it. All end with the process that started them
-(see `supervisor`). Everything here blocks.
-
-This module knows how each server is started and when it is ready. It does not know feedd.
+private one for a test that stops, kills or freezes it. Everything here blocks.
 """
 
-import atexit
 import functools
-import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Self
-from unittest import SkipTest
 
 import pymysql
 
-from tests.live.supervisor import Supervisor
+from tests.live.server import (
+    HOST,
+    START_SECONDS,
+    STOP_SECONDS,
+    NotInstalled,
+    NotStarted,
+    Server,
+    answers,
+    as_root,
+    free_port,
+    program,
+    supervisor,
+)
 
-HOST = "127.0.0.1"
-START_SECONDS = 120.0
-STOP_SECONDS = 30.0
-
-
-class NotStarted(Exception):
-    """
-    A server does not come up, or is not installed in CI; the text says which, or holds the end of
-    its log.
-    """
-
-
-class NotInstalled(SkipTest):
-    """A server is not installed here; outside of CI its tests are skipped."""
-
-
-@functools.cache
-def supervisor() -> Supervisor:
-    """The supervisor of this process."""
-    made = Supervisor()
-    atexit.register(made.close)
-    return made
-
-
-def free_port() -> int:
-    """
-    A port nobody listens on, below the range that outgoing connections take, so that it stays free
-    across a restart.
-    """
-    while True:
-        port = random.randint(15_000, 31_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        return port
-
-
-def answers(port: int, send: bytes = b"") -> bytes:
-    """
-    The first bytes that the server on `port` says after `send`, b"" when it says none or is not
-    there.
-    """
-    try:
-        with socket.create_connection((HOST, port), timeout=2) as connection:
-            connection.sendall(send)
-            return connection.recv(64)
-    except OSError:
-        return b""
-
-
-class Server:
-    """
-    One server of our own. Its port and its data stay the same across `stop` or `kill` and `start`.
-
-    :ivar host: always 127.0.0.1.
-    :ivar port: where it listens.
-    :ivar folder: its data and logs.
-    """
-
-    NAME: ClassVar[str]
-
-    def __init__(self) -> None:
-        self.host = HOST
-        self.port = free_port()
-        # A port may have been another server's before; the folder may not.
-        self.folder = Path(
-            tempfile.mkdtemp(prefix=f"{self.NAME}-{self.port}-", dir=supervisor().folder)
-        )
-        self._prepared = False
-        self._pid = 0
-
-    @property
-    def pid(self) -> int:
-        """Its process id, 0 when it does not run."""
-        return self._pid
-
-    def start(self) -> Self:
-        """Start it and return when it accepts clients. Raises `NotStarted`."""
-        if self._pid:
-            raise RuntimeError(f"{self.NAME} runs already")
-        if not self._prepared:
-            self._prepare()
-            self._prepared = True
-        self._pid = self._launch()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._ready():
-            if supervisor().code(self._pid) is not None or time.monotonic() > deadline:
-                self.kill()
-                raise NotStarted(f"{self.NAME} did not start:\n{self.log()}")
-            time.sleep(0.05)
-        return self
-
-    def stop(self) -> None:
-        """
-        End it in its own way, so that its clients are told and its data is flushed; nothing when it
-        does not run.
-        """
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it at once, as a crash would; nothing when it does not run."""
-        self._end(signal.SIGKILL)
-
-    def pause(self) -> None:
-        """Freeze it: connections stay open, and nobody answers."""
-        supervisor().signal(self._pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        supervisor().signal(self._pid, signal.SIGCONT)
-
-    def log(self) -> str:
-        """The end of what it printed."""
-        path = self.folder / "log"
-        return path.read_text(errors="replace")[-4000:] if path.exists() else "(no log)"
-
-    def _end(self, number: int) -> None:
-        if not self._pid:
-            return
-        supervisor().signal(self._pid, number)
-        supervisor().signal(self._pid, signal.SIGCONT)
-        if supervisor().wait(self._pid, STOP_SECONDS) is None:
-            supervisor().signal(self._pid, signal.SIGKILL)
-            supervisor().wait(self._pid, STOP_SECONDS)
-        self._pid = 0
-
-    def _run(self, command: list[str], environment: Mapping[str, str] = os.environ) -> int:
-        return supervisor().start(
-            [_program(command[0]), *command[1:]], environment, self.folder / "log"
-        )
-
-    def describe(self) -> str:
-        """What another process needs for `attach`."""
-        return json.dumps([self.port, str(self.folder)])
-
-    @classmethod
-    def attach(cls, description: str) -> Self:
-        """The server that another process runs."""
-        server = cls.__new__(cls)
-        server.host, server._pid = HOST, 0
-        server.port, folder = json.loads(description)
-        server.folder = Path(folder)
-        return server
-
-    def _prepare(self) -> None:
-        """Lay out the empty folder."""
-
-    def _launch(self) -> int:
-        """Start the process that serves and return its id."""
-        raise NotImplementedError
-
-    def _ready(self) -> bool:
-        raise NotImplementedError
+# The names of `tests.live.server` are offered here as well: a test imports one module.
+__all__ = [
+    "HOST",
+    "SHARED",
+    "MariaDB",
+    "Memcached",
+    "NotInstalled",
+    "NotStarted",
+    "RabbitMQ",
+    "Server",
+    "answers",
+    "free_port",
+    "mariadb",
+    "memcached",
+    "rabbitmq",
+    "supervisor",
+    "variable",
+]
 
 
 class Memcached(Server):
@@ -205,7 +70,7 @@ class Memcached(Server):
                 "64",
                 "-c",
                 "1024",
-                *_as_root("-u"),
+                *as_root("-u"),
             ]
         )
 
@@ -246,10 +111,10 @@ class MariaDB(Server):
             "'feedd'@'127.0.0.1' WITH GRANT OPTION;\n"
         )
         command = [
-            _program("mariadb-install-db"),
+            program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self.folder}/data",
-            *_as_root("--user"),
+            *as_root("--user"),
         ]
         command += [
             "--auth-root-authentication-method=normal",
@@ -284,7 +149,7 @@ class MariaDB(Server):
                 *arguments,
                 "--skip-name-resolve",
                 *self._DURABILITY,
-                *_as_root("--user"),
+                *as_root("--user"),
             ]
         )
 
@@ -363,7 +228,7 @@ class RabbitMQ(Server):
 
     def _launch(self) -> int:
         environment = self._environment()
-        server = _program(str(self._SCRIPTS / "rabbitmq-server"))
+        server = program(str(self._SCRIPTS / "rabbitmq-server"))
         self._epmd = self._run(
             ["epmd", "-address", HOST, "-port", environment["ERL_EPMD_PORT"]], environment
         )
@@ -401,20 +266,6 @@ class RabbitMQ(Server):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{self._NO_STRANGERS} +S 2:2 +A 16",
             "RABBITMQ_CTL_ERL_ARGS": f"{self._NO_STRANGERS} +S 1:1",
         }
-
-
-def _program(name: str) -> str:
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if path is None:
-        raise (NotStarted if os.environ.get("CI") else NotInstalled)(f"{name} is not installed")
-    return path
-
-
-def _as_root(option: str) -> list[str]:
-    """Servers that refuse to run as root unless told to are told, when the tests run as root."""
-    if os.geteuid():
-        return []
-    return [f"{option}=root"] if option.startswith("--") else [option, "root"]
 
 
 def _listens(port: int) -> bool:

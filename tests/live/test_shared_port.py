@@ -7,7 +7,7 @@ import time
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.live.daemon import Feedd
-from tests.live.servers import HOST
+from tests.live.server import HOST
 
 SHARED = "reuse_port = true\n"
 
