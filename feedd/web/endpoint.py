@@ -1,6 +1,4 @@
-"""
-A URL: its methods, and the one place where a coroutine answers a request.
-"""
+"""A URL: its methods, and the one place where a coroutine answers a request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +12,7 @@ from feedd.web import arguments
 from feedd.web.errors import INTERNAL, NoSuchMethod, NoSuchURL, Refusal, TooLarge, refuse
 from feedd.web.gate import Gate
 from feedd.web.responses import Response, document, preflight, refused
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 _log = Logger()
 

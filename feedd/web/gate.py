@@ -1,6 +1,4 @@
-"""
-Who asks: a user, from a page that may speak for this user, or one of the site's own servers.
-"""
+"""Who asks: a user, from a page that may speak for this user, or one of the site's own servers."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +6,7 @@ from feedd.feed.ports import Authenticator, Credentials, Unauthorized
 from feedd.web import arguments
 from feedd.web.errors import Forbidden
 from feedd.web.origin import Origins
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 
 class Gate:

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from feedd.web.server.site import MAX_BODY_BYTES
+from feedd.web.server.request import MAX_BODY_BYTES
 from tests.browser import KEY, Browser, House, WebTestCase, spell
 
 INIT = spell("GET", "/feed/init?as=bob")

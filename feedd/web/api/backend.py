@@ -15,7 +15,7 @@ from feedd.web import arguments
 from feedd.web.endpoint import Answer, Endpoint, Nothing
 from feedd.web.errors import BadArgument
 from feedd.web.gate import Gate
-from feedd.web.server.site import MAX_BODY_BYTES, FeedRequest
+from feedd.web.server.request import MAX_BODY_BYTES, FeedRequest
 
 MAX_PAIRS = 10_000
 

@@ -7,7 +7,7 @@ This module knows names and content types. It does not know what the files do.
 from feedd.web.endpoint import Endpoint
 from feedd.web.gate import Gate
 from feedd.web.responses import Response, file
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 _TYPES = {
     "html": b"text/html",

@@ -12,7 +12,7 @@ from feedd.web import arguments
 from feedd.web.endpoint import Answer, Endpoint
 from feedd.web.errors import BadArgument
 from feedd.web.gate import Gate
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 DEFAULT_POSTS = 50
 MAX_POSTS = 200

@@ -15,7 +15,7 @@ from feedd.reactor.deadlines import Deadlines, Expiring
 from feedd.web import arguments
 from feedd.web.endpoint import Answer, Endpoint, response_to, write
 from feedd.web.gate import Gate
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 
 class Sink(Protocol):

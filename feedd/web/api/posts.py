@@ -12,7 +12,7 @@ from feedd.feed.posting import Posting
 from feedd.web import arguments
 from feedd.web.endpoint import Answer, Endpoint, Nothing
 from feedd.web.gate import Gate
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 
 class _Post(msgspec.Struct):

@@ -13,7 +13,7 @@ from feedd.core.event import safe_json
 from feedd.core.hub import Hub
 from feedd.web.endpoint import Answer, Endpoint
 from feedd.web.gate import Gate
-from feedd.web.server.site import FeedRequest
+from feedd.web.server.request import FeedRequest
 
 Trouble = Callable[[], str]
 """Says in a few words, without secrets, why a part is away; "" when it is there."""

@@ -33,7 +33,8 @@ from feedd.web.fast.request import START, Asked, Reader
 from feedd.web.gate import check_page
 from feedd.web.origin import Origins
 from feedd.web.responses import Spelling
-from feedd.web.server.site import FeedChannel, FeedSite
+from feedd.web.server.channel import FeedChannel
+from feedd.web.server.site import FeedSite
 
 MAX_HELD_BYTES = 16_384
 """

@@ -1,0 +1,182 @@
+"""A connection of HTTP/1.1: bounded in time, one send an answer, cheap while it waits."""
+
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from feedd.reactor.deadlines import Expiring
+from feedd.reactor.insides import abort_after, has_nothing_queued, is_reading, is_within_request
+
+
+class FeedChannel(HTTPChannel, Expiring):
+    """
+    A connection to a `FeedSite`.
+
+    Its own attributes are slots: with more than thirty in all, Python gives each object a
+    dictionary of 1.5 KiB for them.
+    """
+
+    __slots__ = ("_behind", "_corked", "_deadline", "_host", "_sends_directly")
+
+    site: Any
+    transport: Any
+    timeOut: Any
+
+    def __init__(self) -> None:
+        HTTPChannel.__init__(self)
+        Expiring.__init__(self)
+        self._behind = b""
+        self._corked: list[bytes] | None = None
+        self._deadline: Any = None
+        self._host: Any = None
+        self._sends_directly = False
+
+    def connectionMade(self) -> None:
+        """Notice peers that vanish (keepalive), and let small answers not wait (no delay)."""
+        super().connectionMade()
+        # What is no descriptor (TLS, a test's transport) has no socket of its own to send to.
+        self._sends_directly = isinstance(self.transport, FileDescriptor)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpKeepAlive(True)
+            self.transport.setTcpNoDelay(True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Read on, and start the time limit of the request that has begun.
+
+        Any byte resets the idle timer of twisted.web, so a request as a whole needs a limit of its
+        own. It starts after the read, because a read may end one request and begin the next.
+        """
+        if self._behind:
+            self._behind += data
+            return
+        super().dataReceived(data)
+        if self._deadline is None and is_within_request(self):
+            self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """
+        Read on after an answer, beginning with `extra`, which came behind its request.
+
+        What kept the connection waiting is answered outside of a read. Then `extra` has a turn of
+        the reactor of its own: it may be a poll that ends another connection's poll, behind which
+        there is one as well, and so on, deeper than Python's stack.
+        """
+        if extra and not is_reading(self):
+            self._behind = extra
+            self.callLater(0, self._read_on)
+            extra = b""
+        super().setLineMode(extra)
+
+    def _read_on(self) -> None:
+        behind, self._behind = self._behind, b""
+        if behind:
+            self.dataReceived(behind)
+
+    def allContentReceived(self) -> None:
+        """The request is complete and has kept its time limit."""
+        self._stop_deadline()
+        super().allContentReceived()
+
+    def _stop_deadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self.site.counters.add("http_slow_requests")
+        self.transport.abortConnection()
+
+    def cork(self) -> None:
+        """Keep what is written, until `uncork`."""
+        self._corked = []
+
+    def uncork(self) -> None:
+        """Send what was written since `cork`, in one piece."""
+        corked, self._corked = self._corked or [], None
+        self.send_now(b"".join(corked))
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
+        """Write the head of an answer; a `Headers` holds no line break."""
+        if self._corked is None:
+            super().writeHeaders(version, code, reason, headers)
+            return
+        lines = [
+            b"%b: %b" % (name, value)
+            for name, values in headers.getAllRawHeaders()
+            for value in values
+        ]
+        self._corked.append(
+            b"%b %b %b\r\n%b\r\n\r\n" % (version, code, reason, b"\r\n".join(lines))
+        )
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of the body."""
+        if self._corked is None:
+            super().write(data)
+        else:
+            self._corked.append(data)
+
+    def send_now(self, data: bytes) -> None:
+        """
+        Send, at once where nothing is queued.
+
+        By way of the reactor (`transport.write`) an answer takes three more system calls and a
+        turn of the reactor.
+        """
+        transport = self.transport
+        sent = 0
+        if self._sends_directly and has_nothing_queued(transport):
+            try:
+                sent = transport.socket.send(data)
+            except OSError:
+                sent = 0  # it would block, or the connection is lost: the reactor will find out
+        if sent != len(data):
+            transport.write(data[sent:])
+
+    def getHost(self) -> Any:
+        """This end of the connection; the kernel is asked once, not for each request."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
+
+    def setTimeout(self, period: float | None) -> float | None:
+        """
+        Close the connection when nothing has come for `period` seconds; None disables that.
+
+        All connections share one wheel: twisted.web has a timer of the reactor for each.
+        """
+        previous: float | None
+        previous, self.timeOut = self.timeOut, period
+        if period is None:
+            self.due = 0
+        else:
+            self.site.deadlines.set(self, period)
+        return previous
+
+    def resetTimeout(self) -> None:
+        """Something has come: wait anew, if there is a wait and it is not over."""
+        if self.due:
+            self.setTimeout(self.timeOut)
+
+    def expire(self) -> None:
+        """The wheel calls this when nothing has come for too long."""
+        self.timeoutConnection()
+
+    def loseConnection(self) -> None:
+        """Close when all is sent; a peer that does not take it has as long as an idle one."""
+        super().loseConnection()
+        abort_after(self, self.site.idle_seconds)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget what came and the time limit, and make room for another connection."""
+        self._behind = b""
+        self._stop_deadline()
+        self.site.connections -= 1
+        super().connectionLost(reason)
+        self.site.deadlines.forget(self)

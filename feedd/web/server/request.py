@@ -1,0 +1,77 @@
+"""A request: its body is bounded, and its answer goes out in one piece."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""The longest body that the site's own servers may send: 10,000 friendships of long names fit."""
+
+
+class FeedRequest(Request):
+    """
+    A request to a `FeedSite`.
+
+    :ivar body: the whole body, once the request is complete.
+    :ivar received: how many bytes of the body have come; past what any request may send they are
+        thrown away.
+    :ivar callback: the name of the JSONP function, or None; its endpoint sets it.
+    :ivar origin: the origin of the page that asks, if it may read the response, else None; its
+        endpoint sets it.
+    :ivar gone: whether the client has gone.
+    """
+
+    channel: Any
+    content: Any
+    site: Any
+
+    def __init__(self, channel: HTTPChannel, queued: Any = None) -> None:
+        super().__init__(channel)
+        self.body = b""
+        self.received = 0
+        self.callback: bytes | None = None
+        self.origin: bytes | None = None
+        self.gone = False
+        self._lost: Callable[[], object] | None = None
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a piece of the body, as long as the whole is not too long."""
+        self.received += len(data)
+        if self.received <= max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
+            super().handleContentChunk(data)
+
+    def process(self) -> None:
+        """Read the body, then answer."""
+        # twisted.web closes the body when the client goes; a post is committed all the same.
+        self.body = self.content.read()
+        super().process()
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, as Latin-1; None when there is none."""
+        value = self.requestHeaders.getRawHeaders(name.encode("ascii"))
+        return value[0].decode("latin-1") if value else None
+
+    def answer(self, body: bytes) -> None:
+        """Send the head and the whole body in one piece, and be done."""
+        self.channel.cork()
+        self.write(body)  # twisted.web leaves it out for HEAD
+        self.channel.uncork()
+        self.finish()
+
+    def when_lost(self, call: Callable[[], object] | None) -> None:
+        """Call `call` if the client goes before it is answered; it replaces the call before."""
+        self._lost = call
+        if self.gone and call is not None:
+            call()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client has gone."""
+        # notifyFinish would make a Deferred and an errback for each request.
+        self.gone = True
+        super().connectionLost(reason)
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            lost()
