@@ -1,7 +1,7 @@
 """
-Bytes of a request -> values, or an error that names the argument.
+Arguments and bodies of requests: bytes become values, or an error that names the argument.
 
-This module knows how arguments are spelled. It does not know what they are for.
+A query's arguments are what twisted.web has parsed: the values of each name, in their order.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from feedd.core.cursor import BadCursor
-from feedd.core.event import is_user
+from feedd.core.event import MAX_ID, is_user
 from feedd.web.errors import BadArgument, BadBody
 
 Arguments = Mapping[bytes, Sequence[bytes]]
@@ -19,19 +19,21 @@ Arguments = Mapping[bytes, Sequence[bytes]]
 _CALLBACK = re.compile(rb"[A-Za-z_$][\w$.]{0,99}\Z", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
-MAX_ID = 2**63 - 1
-
 MAX_DEPTH = 100
 """
-Of a post's body. A JSON reader gives up at some depth, each at another and on a stack of another
-height; far from all.
+How deep a post's body may be nested. Every JSON reader gives up at some depth, which depends on the
+reader and on its stack; this is far from the depth of any.
 """
 
 Typed = TypeVar("Typed")
 
 
 def one(arguments: Arguments, name: str) -> bytes | None:
-    """The value of `name`, None when it is not there; given twice it is refused."""
+    """
+    The value of `name`, None when it is not there.
+
+    :raises BadArgument: when it is given more than once, for nobody can know which was meant.
+    """
     values = arguments.get(name.encode())
     if not values:
         return None
@@ -41,7 +43,11 @@ def one(arguments: Arguments, name: str) -> bytes | None:
 
 
 def callback(arguments: Arguments) -> bytes | None:
-    """The JSONP function's name: ``[A-Za-z_$][\\w$.]*``, up to 100 characters."""
+    """
+    The name of the JSONP function, None when there is none.
+
+    :raises BadArgument: when it is not ``[A-Za-z_$][\\w$.]*`` with up to 100 characters.
+    """
     name = one(arguments, "callback")
     if name is not None and not is_callback(name):
         raise BadArgument(
@@ -51,36 +57,45 @@ def callback(arguments: Arguments) -> bytes | None:
 
 
 def is_callback(name: bytes) -> bool:
-    """Whether `name` may be a JSONP function's."""
+    """Whether `name` may be that of a JSONP function."""
     return _CALLBACK.match(name) is not None
 
 
-def whole(
-    arguments: Arguments, name: str, low: int, high: int, default: int | None = None
-) -> int | None:
-    """A whole number from `low` to `high`."""
+def whole(arguments: Arguments, name: str, low: int, high: int) -> int | None:
+    """
+    A whole number from `low` to `high`, None when it is not there.
+
+    :raises BadArgument: when it is anything else.
+    """
     text = one(arguments, name)
     if text is None:
-        return default
+        return None
     if not re.fullmatch(rb"[0-9]{1,19}", text) or not low <= int(text) <= high:
         raise BadArgument(name, f"must be a whole number from {low} to {high}")
     return int(text)
 
 
-def seconds(arguments: Arguments, name: str, longest: float) -> float:
-    """A time in seconds, 0 or more, `longest` when it is not there or is longer."""
+def seconds(arguments: Arguments, name: str, longest_seconds: float) -> float:
+    """
+    A time in seconds, 0 or more; `longest_seconds` when it is not there or is longer.
+
+    :raises BadArgument: when it is no such number.
+    """
     text = one(arguments, name)
     if text is None:
-        return longest
+        return longest_seconds
     if not re.fullmatch(rb"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         raise BadArgument(name, "must be a number of seconds, 0 or more")
-    return min(float(text), longest)
+    return min(float(text), longest_seconds)
 
 
 def cursor(arguments: Arguments) -> str | None:
     """
-    The text of a cursor, still to be parsed; None when there is none, or an empty one, as a
-    template's first poll has.
+    The text of a cursor, still to be parsed.
+
+    None when there is none, or an empty one: a page's first poll may come from a template.
+
+    :raises BadCursor: when it is not ASCII.
     """
     text = one(arguments, "cursor")
     if not text:
@@ -91,19 +106,28 @@ def cursor(arguments: Arguments) -> str | None:
 
 
 def user(name: str, value: str) -> str:
-    """`value`, when it may be a user."""
+    """
+    The user in argument `name`.
+
+    :raises BadArgument: when `value` cannot be one.
+    """
     if not is_user(value):
         raise BadArgument(name, "must be 1-64 characters of A-Z a-z 0-9 _ -")
     return value
 
 
 def post_id(text: bytes) -> int | None:
-    """The id in a URL's last segment, None when it cannot be one."""
-    return int(text) if re.fullmatch(rb"[0-9]{1,18}", text) else None
+    """The id in the last segment of a URL, None when it cannot be one."""
+    id = int(text) if re.fullmatch(rb"[0-9]{1,18}", text) else None
+    return id if id is not None and id <= MAX_ID else None
 
 
 def idempotency_key(header: str | None) -> str | None:
-    """The Idempotency-Key header: 1-128 visible ASCII characters."""
+    """
+    The Idempotency-Key in `header`, None when there is none.
+
+    :raises BadArgument: when it is not 1-128 visible ASCII characters.
+    """
     if header is not None and not _KEY.match(header):
         raise BadArgument("Idempotency-Key", "must be 1-128 visible ASCII characters")
     return header
@@ -111,10 +135,10 @@ def idempotency_key(header: str | None) -> str | None:
 
 def body_of(data: bytes, kind: type[Typed]) -> Typed:
     """
-    The body as `kind`.
+    The body `data` as an object of `kind`.
 
     :raises BadArgument: when a field is missing or of the wrong type.
-    :raises BadBody: when it is not JSON at all.
+    :raises BadBody: when it is not JSON in UTF-8.
     """
     try:
         return msgspec.json.decode(data, type=kind)
@@ -126,7 +150,9 @@ def body_of(data: bytes, kind: type[Typed]) -> Typed:
 
 def post_body(value: Any) -> bytes:
     """
-    The JSON text of a post's body, which must be an object and nested at most `MAX_DEPTH` deep.
+    The JSON text of a post's body.
+
+    :raises BadArgument: when `value` is no object, or is nested more than `MAX_DEPTH` deep.
     """
     if not isinstance(value, dict):
         raise BadArgument("body", "must be an object")
@@ -136,11 +162,8 @@ def post_body(value: Any) -> bytes:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """
-    Whether objects and arrays are nested more than `depth` deep in `value`, which is one; level by
-    level.
-    """
-    level = [value]
+    """Whether objects and arrays are nested more than `depth` deep in `value`, which is one."""
+    level = [value]  # level by level: a function that calls itself would need a stack as deep
     for _ in range(depth):
         if not level:
             return False
@@ -151,8 +174,9 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 def _complaint(text: str) -> tuple[str, str]:
     """
-    msgspec's ``Expected `str`, got `int` - at `$.add[0].viewer``` as the argument's name and what
-    is wrong with it.
+    The argument's name, and what is wrong with it, in a message of msgspec.
+
+    A message is ``Expected `str`, got `int` - at `$.add[0].viewer```, or the same without a place.
     """
     found = re.fullmatch(r"(.*) - at `\$\.?(.*?)`", text)
     if found:

@@ -25,16 +25,17 @@ class Answer(NamedTuple):
 
 
 Method = Callable[[FeedRequest], Awaitable[Answer | Response | None]]
-"""Answers a request; None when the request is parked and somebody else will."""
+"""Answers a request; returns None when the request is parked, to be answered later."""
 
 
 class Endpoint(Resource):
     """
     A URL that answers JSON, or JSONP to a GET with ``callback``.
 
-    A subclass fills `methods`; HEAD is a GET without its body, OPTIONS says what there is.
+    HEAD is a GET without its body, OPTIONS tells the methods.
 
-    :cvar max_body_bytes: how long a body may be; None: as long as the site says.
+    :param methods: what answers each method.
+    :cvar max_body_bytes: the longest body; None for the limit of the site.
     """
 
     isLeaf = True
@@ -55,7 +56,7 @@ class Endpoint(Resource):
             write(request, preflight(self._allow, request.origin))
             return NOT_DONE_YET
         answering = Deferred.fromCoroutine(self._answer(request))
-        # A poll that has been parked meanwhile has said itself what to do when its client goes.
+        # A coroutine that has parked its request has ended; the parked poll has set `when_lost`.
         if request.method in (b"GET", b"HEAD") and not answering.called:
             request.when_lost(answering.cancel)
         return NOT_DONE_YET
@@ -90,7 +91,7 @@ class Endpoint(Resource):
 
 
 class Nothing(Endpoint):
-    """Every URL that is not there."""
+    """A URL that is not there."""
 
     isLeaf = False
 
@@ -98,12 +99,16 @@ class Nothing(Endpoint):
         super().__init__(gate, {})
 
     def getChild(self, path: bytes, request: Any) -> Any:
-        """Nothing, at any depth."""
+        """Nothing either, at any depth."""
         return self
 
 
 class Folder(Resource):
-    """A part of the URL that is nothing by itself."""
+    """
+    A part of a URL that is nothing by itself.
+
+    :param children: what is below it, by name.
+    """
 
     def __init__(self, nothing: Nothing, children: Mapping[bytes, Any]) -> None:
         super().__init__()
@@ -112,18 +117,16 @@ class Folder(Resource):
             self.putChild(name, child)
 
     def getChild(self, path: bytes, request: Any) -> Any:
-        """What has not been put here is not there."""
+        """A name that is none of the children's."""
         return self._nothing
 
     def render(self, request: Any) -> int:
-        """The folder itself is not there either."""
+        """The folder itself is nothing."""
         return self._nothing.render(request)
 
 
 def explained(error: Exception, method: bytes, path: bytes) -> Refusal:
-    """
-    The answer that `error`, just caught, calls for; what is nobody's mistake but ours is logged.
-    """
+    """The refusal that `error`, just caught, calls for; an unexpected error is logged."""
     refusal = refuse(error)
     if refusal is None:
         _log.failure("{method} {path} failed", method=method, path=path)

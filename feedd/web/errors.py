@@ -1,8 +1,4 @@
-"""
-What goes wrong, and which answer says so.
-
-This module holds the one table from an exception to a status and a code. It does not write answers.
-"""
+"""The errors of requests, and the one table from an exception to a status and a code."""
 
 from typing import NamedTuple
 
@@ -14,7 +10,11 @@ from feedd.feed.ports import NotFound, NotYours, Unauthorized, Unavailable
 
 
 class BadArgument(Exception):
-    """A query argument or a field of the body is wrong; the text names it."""
+    """
+    A query argument or a field of the body is wrong.
+
+    :param name: which one; the text of the exception begins with it.
+    """
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
@@ -50,7 +50,9 @@ class Refusal(NamedTuple):
 
     def json(self, with_status: bool) -> bytes:
         """
-        ``{"error": {…}}``; a JSONP caller cannot see the status, so `with_status` puts it inside.
+        ``{"error": {"code", "message"}}``, and ``"retry_after"`` in seconds if there is one.
+
+        :param with_status: put ``"status"`` inside: a JSONP caller cannot see the response's.
         """
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if with_status:
@@ -75,7 +77,7 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
 
 
 def refuse(error: Exception) -> Refusal | None:
-    """The answer that `error` calls for; None when it is nobody's mistake but ours."""
+    """The refusal that `error` calls for; None for an unexpected one, a mistake of feedd's own."""
     if isinstance(error, Unavailable):
         return Refusal(
             503,

@@ -1,4 +1,4 @@
-"""Who asks: a user, from a page that may speak for this user, or one of the site's own servers."""
+"""The gate: a user passes from a page that may speak for this user; so do the site's servers."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from feedd.web.server.request import FeedRequest
 
 class Gate:
     """
-    Lets requests pass.
+    Lets a request pass, or raises.
 
     :param backend: whether an Authorization header holds the backend key.
     """

@@ -1,8 +1,4 @@
-"""
-Which pages may ask: CORS, and the rule that a cookie alone opens nothing to a foreign page.
-
-This module knows header values. It does not know requests.
-"""
+"""The pages of the site, told from foreign ones by the headers that browsers send."""
 
 import re
 from collections.abc import Collection
@@ -12,9 +8,9 @@ _ORIGIN = re.compile(r"(https?)://([^/?#]+)", re.IGNORECASE)
 
 class Origins:
     """
-    The site's own pages.
+    The origins of the site's own pages.
 
-    :param allowed: origins such as ``https://www.example.org``, exactly as a browser sends them.
+    :param allowed: origins such as ``https://www.example.org``, as a browser sends them.
     """
 
     def __init__(self, allowed: Collection[str]) -> None:
@@ -22,8 +18,9 @@ class Origins:
 
     def allows(self, origin: str | None) -> str | None:
         """
-        The configured origin that `origin` is, for ``Access-Control-Allow-Origin``; None for any
-        other.
+        The configured origin that `origin` is, None for any other.
+
+        It is the value of ``Access-Control-Allow-Origin`` (Fetch standard, 3.2).
         """
         if origin is None:
             return None
@@ -34,11 +31,12 @@ class Origins:
         self, fetch_site: str | None, origin: str | None, referer: str | None, host: str | None
     ) -> bool:
         """
-        Whether a page of the site asks, going by headers that a page's script cannot set.
+        Whether a page of the site asks, by headers that a page's script cannot set.
 
-        :param fetch_site: Sec-Fetch-Site (W3C Fetch Metadata). ``same-origin`` and ``none`` (the
-            user's own doing) are enough.
-        :param origin: Origin, else `referer`: of an allowed site, or of the `host` that was asked.
+        :param fetch_site: Sec-Fetch-Site (W3C Fetch Metadata); ``same-origin``, and ``none`` for
+            what the user did without a page, are enough.
+        :param origin: the Origin header; without one `referer` counts. It is that of an allowed
+            site, or of the `host` that was asked.
         """
         if fetch_site in ("same-origin", "none"):
             return True
@@ -47,6 +45,6 @@ class Origins:
             return False
         if self.allows(found[0]) is not None:
             return True
-        # A browser that says where it comes from has told us by Sec-Fetch-Site that it is not our
-        # own origin.
+        # The page may be of the very origin that was asked. A browser that sends Sec-Fetch-Site
+        # has said already that it is not.
         return fetch_site is None and host is not None and found[2].lower() == host.lower()

@@ -1,8 +1,4 @@
-"""
-Which URL is which endpoint.
-
-This module only puts them together.
-"""
+"""The tree of URLs: each endpoint is put in its place here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +7,13 @@ from feedd.core.hub import Hub
 from feedd.feed.ports import Store
 from feedd.feed.posting import Posting
 from feedd.feed.reading import Reading
-from feedd.web.api.backend import FriendshipsEndpoint, SessionsFolder
 from feedd.web.api.files import FileEndpoint
-from feedd.web.api.pages import FriendsEndpoint, InitEndpoint, MarkerEndpoint
+from feedd.web.api.friends import FriendsEndpoint
+from feedd.web.api.friendships import FriendshipsEndpoint
+from feedd.web.api.init import InitEndpoint
+from feedd.web.api.marker import MarkerEndpoint
 from feedd.web.api.posts import AuthoredPostsEndpoint, PostsEndpoint
+from feedd.web.api.sessions import SessionsFolder
 from feedd.web.endpoint import Endpoint, Folder, Nothing
 from feedd.web.gate import Gate
 

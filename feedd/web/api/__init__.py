@@ -1,1 +1,1 @@
-"""The endpoints, a URL or a few in each module."""
+"""The endpoints; each module is named after its URL."""

@@ -1,8 +1,4 @@
-"""
-Static files of the package, in memory.
-
-This module knows names and content types. It does not know what the files do.
-"""
+"""Static files of the package, in memory."""
 
 from feedd.web.endpoint import Endpoint
 from feedd.web.gate import Gate
@@ -19,7 +15,11 @@ _POLICY = b"default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-ac
 
 
 class FileEndpoint(Endpoint):
-    """One file, read once when the daemon starts."""
+    """
+    One file, read once when the daemon starts.
+
+    :param name: its ending says the content type.
+    """
 
     def __init__(self, gate: Gate, name: str, content: bytes) -> None:
         super().__init__(gate, {b"GET": self.get})

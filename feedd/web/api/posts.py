@@ -1,8 +1,4 @@
-"""
-Posts: new, edited, deleted; by their author, or by the site on an author's behalf.
-
-This module turns requests into calls of the post path. It does not know how posts are kept.
-"""
+"""Posts: new, edited, deleted; by their author, or by the site on an author's behalf."""
 
 from typing import Any
 
@@ -25,7 +21,7 @@ class _AuthoredPost(msgspec.Struct):
 
 
 class PostsEndpoint(Endpoint):
-    """``POST /feed/posts``, and below it the posts one by one."""
+    """``POST /feed/posts``, and below it each post."""
 
     isLeaf = False
 
@@ -36,14 +32,14 @@ class PostsEndpoint(Endpoint):
     def getChild(self, path: bytes, request: Any) -> Any:
         """The post whose id is the next segment."""
         id = arguments.post_id(path)
-        return (
-            PostEndpoint(self._gate, self._posting, id) if id is not None else Nothing(self._gate)
-        )
+        if id is None:
+            return Nothing(self._gate)
+        return PostEndpoint(self._gate, self._posting, id)
 
     async def post(self, request: FeedRequest) -> Answer:
         """Publish a post of the user who asks."""
         author = await self._gate.user(request)
-        body = arguments.post_body(arguments.body_of(request.body, _Post).body)
+        body = _body_of(request)
         return await publish(self._posting, request, author, body)
 
 
@@ -58,7 +54,7 @@ class PostEndpoint(Endpoint):
     async def patch(self, request: FeedRequest) -> Answer:
         """Give the post a new body."""
         author = await self._gate.user(request)
-        body = arguments.post_body(arguments.body_of(request.body, _Post).body)
+        body = _body_of(request)
         event = await self._posting.edit(author, self._id, body)
         return Answer(b'{"event":%d}' % event.id)
 
@@ -90,9 +86,14 @@ class AuthoredPostsEndpoint(Endpoint):
 
 async def publish(posting: Posting, request: FeedRequest, author: str, body: bytes) -> Answer:
     """
-    Publish, and answer 201 with the ids of the post and its event; a repeated Idempotency-Key gets
-    the first answer.
+    Publish, and answer 201 with the ids of the post and its event.
+
+    A repeated Idempotency-Key gets the first answer.
     """
     key = arguments.idempotency_key(request.header("idempotency-key"))
     stored = await posting.post(author, body, key)
     return Answer(b'{"post":%d,"event":%d}' % (stored.post, stored.event.id), 201)
+
+
+def _body_of(request: FeedRequest) -> bytes:
+    return arguments.post_body(arguments.body_of(request.body, _Post).body)

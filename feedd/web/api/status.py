@@ -1,8 +1,4 @@
-"""
-``GET /status``: whether this process is alive, whether it is ready, and why not.
-
-This module asks the parts. It does not know them.
-"""
+"""``GET /status``: whether this process is alive, whether it is ready, and why not."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,14 +12,14 @@ from feedd.web.gate import Gate
 from feedd.web.server.request import FeedRequest
 
 Trouble = Callable[[], str]
-"""Says in a few words, without secrets, why a part is away; "" when it is there."""
+"""Tells why a part is away, in a few words without secrets; "" when it is there."""
 
 
 class StatusEndpoint(Endpoint):
     """
     ``GET /status``: 200 when every part is there, else 503; the answer names the part.
 
-    :param parts: the name of each part, and what asks it.
+    :param parts: the trouble of each part, by its name.
     """
 
     def __init__(
@@ -36,7 +32,7 @@ class StatusEndpoint(Endpoint):
         self._version = version
 
     async def get(self, request: FeedRequest) -> Answer:
-        """The state of this moment; nothing is asked over the network for it."""
+        """The state as the process knows it; nothing is asked over the network for it."""
         troubles = {name: trouble() for name, trouble in self._parts.items()}
         ready = not any(troubles.values())
         status = {

@@ -1,18 +1,11 @@
-"""
-What the site's own servers ask: friendships, and the end of a user's sessions.
-
-This module checks what they send. It does not know what follows from it.
-"""
-
-from typing import Any
+"""``POST /api/friendships``, for the site's own servers."""
 
 import msgspec
 
-from feedd.core.hub import Hub
 from feedd.feed.ports import Friendship
 from feedd.feed.posting import Posting
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Nothing
+from feedd.web.endpoint import Answer, Endpoint
 from feedd.web.errors import BadArgument
 from feedd.web.gate import Gate
 from feedd.web.server.request import MAX_BODY_BYTES, FeedRequest
@@ -38,42 +31,13 @@ class FriendshipsEndpoint(Endpoint):
         self._posting = posting
 
     async def post(self, request: FeedRequest) -> Answer:
-        """Begin and end friendships; answers how many really changed, both directions counted."""
+        """Begin and end friendships; answers how many rows changed: two for a mutual one."""
         self._gate.check_backend(request)
         changes = arguments.body_of(request.body, _Changes)
         add = _checked("add", changes.add, changes.mutual)
         remove = _checked("remove", changes.remove, changes.mutual)
         events = await self._posting.change_friends(add, remove)
         return Answer(b'{"changed":%d}' % len(events))
-
-
-class SessionsFolder(Nothing):
-    """``/api/sessions``, and below it the users one by one."""
-
-    def __init__(self, gate: Gate, hub: Hub) -> None:
-        super().__init__(gate)
-        self._hub = hub
-
-    def getChild(self, path: bytes, request: Any) -> Endpoint:
-        """The sessions of the user whom the next segment names."""
-        return SessionsEndpoint(self._gate, self._hub, path)
-
-
-class SessionsEndpoint(Endpoint):
-    """
-    ``DELETE /api/sessions/<user>``: the user's parked polls and streams in this process end now.
-    """
-
-    def __init__(self, gate: Gate, hub: Hub, user: bytes) -> None:
-        super().__init__(gate, {b"DELETE": self.delete})
-        self._hub = hub
-        self._user = user
-
-    async def delete(self, request: FeedRequest) -> Answer:
-        """End them; answers how many there were."""
-        self._gate.check_backend(request)
-        user = arguments.user("user", self._user.decode("latin-1"))
-        return Answer(b'{"ended":%d}' % self._hub.close_viewer(user))
 
 
 def _checked(name: str, pairs: list[Friendship], mutual: bool) -> list[Friendship]:

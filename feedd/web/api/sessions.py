@@ -1,0 +1,36 @@
+"""``DELETE /api/sessions/<user>``, for the site's own servers."""
+
+from typing import Any
+
+from feedd.core.hub import Hub
+from feedd.web import arguments
+from feedd.web.endpoint import Answer, Endpoint, Nothing
+from feedd.web.gate import Gate
+from feedd.web.server.request import FeedRequest
+
+
+class SessionsFolder(Nothing):
+    """``/api/sessions``: nothing by itself, and below it each user."""
+
+    def __init__(self, gate: Gate, hub: Hub) -> None:
+        super().__init__(gate)
+        self._hub = hub
+
+    def getChild(self, path: bytes, request: Any) -> Endpoint:
+        """The sessions of the user whom the next segment names."""
+        return SessionsEndpoint(self._gate, self._hub, path)
+
+
+class SessionsEndpoint(Endpoint):
+    """``DELETE /api/sessions/<user>``: the user's parked polls in this process end now."""
+
+    def __init__(self, gate: Gate, hub: Hub, user: bytes) -> None:
+        super().__init__(gate, {b"DELETE": self.delete})
+        self._hub = hub
+        self._user = user
+
+    async def delete(self, request: FeedRequest) -> Answer:
+        """End the polls; answers how many there were."""
+        self._gate.check_backend(request)
+        user = arguments.user("user", self._user.decode("latin-1"))
+        return Answer(b'{"ended":%d}' % self._hub.close_viewer(user))
