@@ -9,13 +9,14 @@ import argparse
 import ast
 import io
 import json
-import math
 import subprocess
 import sys
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from bench.measured import percentile
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +26,10 @@ PATHS = {
     "again": "from a poll to parked, again on its connection",
 }
 """The hops that are told, in the words of `bench.hops`."""
+
+
+PARTS = (0.5, 0.9, 1)
+"""The median, the 90th percentile, the largest."""
 
 
 class Sizes(NamedTuple):
@@ -54,11 +59,6 @@ def sizes(sources: Sequence[str]) -> Sizes:
     )
 
 
-def percentile(values: Sequence[int], part: float) -> int:
-    """The smallest value that so large a part of all does not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(part * len(values)) - 1)] if values else 0
-
-
 def table(found: Sizes) -> str:
     """The sizes, a line each."""
     lines = sum(found.files)
@@ -74,8 +74,7 @@ def table(found: Sizes) -> str:
         f"{'':56}   median    p90    max",
     ]
     texts += [
-        f"{name:56}   {percentile(values, 0.5):6} {percentile(values, 0.9):6} "
-        f"{max(values, default=0):6}"
+        f"{name:56}   " + " ".join(f"{percentile(sorted(values), part):6}" for part in PARTS)
         for name, values in rows
     ]
     return "\n".join(texts)

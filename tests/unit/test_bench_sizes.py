@@ -6,7 +6,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.calls import Calls
-from bench.sizes import further, hops_table, percentile, sizes, table
+from bench.sizes import further, hops_table, sizes, table
 
 SOURCE = '''"""A module."""
 
@@ -39,12 +39,6 @@ class SizeTests(SynchronousTestCase):
     def test_comments(self) -> None:
         """A number sign in a string is none."""
         self.assertEqual(sizes([SOURCE]).comments, 2)
-
-    def test_percentile(self) -> None:
-        """Of values in any order; 0 when there are none."""
-        values = list(range(10, 0, -1))
-        self.assertEqual((percentile(values, 0.5), percentile(values, 0.9)), (5, 9))
-        self.assertEqual((percentile([7], 0.9), percentile([], 0.5)), (7, 0))
 
     def test_table(self) -> None:
         """A line for each figure; a checkout without code has one too."""
