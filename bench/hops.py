@@ -173,7 +173,7 @@ class World:
 
     async def open(self, folder: Path) -> None:
         """Start the daemon, with its files in `folder`; returns when it is ready."""
-        from feedd.tap import Options, makeService  # when `main` has said of which checkout
+        from feedd.tap import Options, makeService  # of the checkout that `main` has named
 
         listening = await TCP4ServerEndpoint(self.reactor, 0, interface=HOST).listen(
             _Once(self.broker)
