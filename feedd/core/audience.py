@@ -16,16 +16,16 @@ class Follower(Protocol):
         """Begin to bring the events of `author`."""
 
     def unfollow(self, author: str) -> None:
-        """The events of `author` are not needed any more."""
+        """Bring the events of `author` no more; it may take a while."""
 
 
 class Audience:
     """
     The viewers who hear one author.
 
-    :ivar viewers: those who listen, and among them some who do not any more. A list, because a set
-        takes five times the memory.
-    :ivar listening: how many listen.
+    :ivar viewers: those who hear the author, and among them some who have no subscription any more.
+        A list, because a set takes five times the memory.
+    :ivar listening: how many hear the author.
     """
 
     __slots__ = ("author", "listening", "viewers")
@@ -36,14 +36,14 @@ class Audience:
         self.listening = 0
 
     def remove(self, viewer: "Viewer") -> None:
-        """`viewer` does not hear the author any more, but others."""
+        """Take out `viewer`, who goes on to hear other authors."""
         self.viewers.remove(viewer)
         self.forget()
 
     def forget(self) -> None:
         """
-        One of the viewers listens no more. Those who have no subscription are swept out of the list
-        when half of it is such, so that this costs little.
+        Count one viewer less. Those without a subscription stay in the list until they are half of
+        it, and are then taken out together: taking out each one would mean a search for each.
         """
         self.listening -= 1
         if len(self.viewers) > 2 * self.listening + 8:
@@ -52,7 +52,10 @@ class Audience:
 
 class Viewer:
     """
-    One user who listens here, whom they hear, and each of their subscriptions (a tab, a phone).
+    A user with at least one subscription in this process.
+
+    :ivar audiences: those that the viewer is in, one for each author whom they hear.
+    :ivar subscriptions: one for each tab, phone and so on.
     """
 
     __slots__ = ("_changed", "audiences", "name", "subscriptions")
@@ -83,13 +86,13 @@ class Viewer:
 
 class Audiences:
     """
-    The audience of each author who is heard here.
-
-    The follower is told when the first viewer begins to hear an author, and when the last one does
-    not any more.
+    The audience of each author who is heard in this process.
     """
 
     def __init__(self, follower: Follower) -> None:
+        """
+        :param follower: follows an author from their first viewer to their last.
+        """
         self._follower = follower
         self._by_author: dict[str, Audience] = {}
 
@@ -122,7 +125,7 @@ class Audiences:
             self._end_if_empty(audience)
 
     def forget(self, viewer: Viewer) -> None:
-        """The last subscription of `viewer` has ended."""
+        """Take `viewer`, whose last subscription has ended, out of all audiences."""
         for audience in viewer.audiences:
             audience.forget()
             self._end_if_empty(audience)

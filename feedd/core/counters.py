@@ -1,14 +1,10 @@
-"""
-How often something happened.
-
-This module knows names and numbers. It does not know who reads them.
-"""
+"""Counts of what happened, by name."""
 
 from collections import Counter
 
 
 class Counters:
-    """Named counts that only go up, for /status and the tests of every bound."""
+    """Named counts that only go up; ``/status`` and the tests of every bound read them."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()

@@ -1,8 +1,6 @@
 """
-What happened: one change that a friend should see.
-
-This module knows the shape of an event and its JSON. It does not know where events come from or who
-hears them.
+An event is one change that a friend should see: its fields, its JSON, and how it is read from the
+bell and from a row of the log.
 """
 
 import hashlib
@@ -13,17 +11,18 @@ import msgspec
 KINDS = frozenset({"post", "edit", "delete", "friend", "unfriend", "message"})
 FRIEND_KINDS = frozenset({"friend", "unfriend"})
 BODY_KINDS = frozenset({"post", "edit"})
-"""Whose body is that of a post, which goes when the post is deleted."""
+"""The kinds whose body is that of a post; it is left out once the post has been deleted."""
 MAX_ID = 2**53 - 1
 """
-The largest id: what a JavaScript number can tell from its neighbours. A larger one would not fit a
-cursor either.
+The largest id of an event or a post: above it a JavaScript number cannot be told from its
+neighbours.
 """
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
-# What `make_event` writes, numbers no longer than 15 digits. The body is whatever stands between
-# the first fields and the last one, so it has to be looked at: it may hide further fields.
+# The JSON that `make_event` writes. Numbers of 15 digits are below `MAX_ID`; a longer one takes the
+# way of `parse_any`. The body is whatever stands between the first fields and the last one. It must
+# be parsed before it is believed, because it may hide further fields.
 _OWN = re.compile(
     rb'\{"id":([1-9][0-9]{0,14}),"kind":"([a-z]{1,16})","author":"([A-Za-z0-9_-]{1,64})",'
     rb'"post":(null|0|[1-9][0-9]{0,14}),"body":(\S(?:.*\S)?),"at":(?:0|[1-9][0-9]{0,14})\}\Z',
@@ -42,8 +41,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     :ivar id: the row of ``events``; negative for a foreign ``message``, which is not in the log.
     :ivar kind: one of `KINDS`.
-    :ivar author: whose channel it goes to.
-    :ivar post: the post it speaks of, or None.
+    :ivar author: the user who caused it; it goes to those who hear them.
+    :ivar post: the post that it is about, or None.
     :ivar friend: for ``friend`` and ``unfriend`` the other user, else None.
     :ivar json: the whole event as JSON, UTF-8, fit for JSON, JSONP, HTML and one line of an event
         stream.
@@ -127,8 +126,8 @@ def stored_event(
     id: int, kind: str, author: str, post: int | None, payload: bytes, at: int
 ) -> Event:
     """
-    The event of one row of the log; a site's own writer may have put anything there, so all of it
-    is checked.
+    The event of one row of the log. All of it is checked, because a site's own writer may have put
+    anything there.
 
     :raises UnreadableEvent: when kind or author are none, or the payload is not JSON.
     """
@@ -143,8 +142,8 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
     The event whose JSON this is, as feedd itself publishes it, or None when it is a JSON document
     of another shape.
 
-    :param author: whose exchange it came from; an event that names another author is refused. None:
-        any author.
+    :param author: the author whose exchange it came from; an event that names another one is
+        refused. None allows any author.
     :raises UnreadableEvent: when it is not JSON, or an event that contradicts its exchange.
     """
     event = parse_own(data)
@@ -154,7 +153,10 @@ def parse_event(data: bytes, author: str | None) -> Event | None:
 
 
 def parse_any(data: bytes, author: str | None) -> Event | None:
-    """`parse_event` for any writer's JSON; for feedd's own it gives the same, at twice the cost."""
+    """
+    `parse_event` for the JSON of any writer; of feedd's own JSON it makes the same event at twice
+    the cost.
+    """
     check_json(data)
     try:
         wire = msgspec.json.decode(data, type=_Wire)
@@ -184,7 +186,7 @@ def parse_own(data: bytes) -> Event | None:
         friend = _friend_in(body) if kind in FRIEND_KINDS else None
     except UnreadableEvent:
         return None
-    # The other fields hold nothing unsafe, so this is what `make_event` would write again.
+    # The other fields hold nothing unsafe, so these are the bytes that `make_event` would write.
     return Event(
         int(id),
         kind,

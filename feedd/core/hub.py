@@ -1,7 +1,5 @@
 """
-All subscriptions of a process, from the event that is dispatched to the listeners that it answers.
-
-A listener is a callable; deadlines, connections and encodings are the business of who parks it.
+The subscriptions of a process, and the way of an event from its dispatch to the listeners.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,20 +19,25 @@ class HubOwner(Protocol):
     """What a hub needs of the feed that it belongs to."""
 
     def wake(self) -> None:
-        """`Hub.flush` has something to do; called once until it has been called."""
+        """Call `Hub.flush` soon. It is asked for once, and again only after that call."""
 
     def friends_changed(self, viewers: Collection[str]) -> None:
-        """The friends of `viewers` have changed; called by `Hub.flush`."""
+        """Take note that the friends of `viewers` have changed."""
 
     def recall(self, since: int, author: str) -> list[Event] | None:
         """The events of `author` after event `since`; None when that is too long ago."""
 
     def report(self, error: Exception) -> None:
-        """A listener has raised `error`; the others are answered all the same."""
+        """Take note that a listener has raised `error`; the others are answered all the same."""
 
 
 class HubLimits(NamedTuple):
-    """How much a hub holds: events pending on one subscription, and subscriptions."""
+    """
+    How much a hub holds.
+
+    :ivar pending: events on one subscription; with more it overflows, and is ended.
+    :ivar subscriptions: subscriptions in all.
+    """
 
     pending: int
     subscriptions: int
@@ -45,7 +48,7 @@ class Hub:
     All subscriptions of this process.
 
     :param follower: follows the authors who are heard here.
-    :param owner: is told what happened, and asked what was said before.
+    :param owner: the feed; it flushes, forgets friend lists and knows earlier events.
     :param instance: the prefix of this process's handles, [A-Za-z0-9], at most 8 characters.
     :param now: seconds of the clock that `expire` is called with.
     :ivar audiences: who hears whom.
@@ -78,32 +81,32 @@ class Hub:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is kept of anybody: no subscription, no audience, nothing to be done."""
+        """Whether nothing is kept: no subscription, no audience, and nothing to flush."""
         return not (
             self._subscriptions or self._viewers or self.audiences or self._ready or self._changed
         )
 
     @property
     def parked(self) -> int:
-        """How many listeners wait; counted when asked."""
+        """How many listeners wait; this looks at every subscription."""
         return sum(
             subscription.listener is not None for subscription in self._subscriptions.values()
         )
 
     @property
     def is_busy(self) -> bool:
-        """Whether `flush` still has somebody to answer."""
+        """Whether `flush` has listeners to answer."""
         return bool(self._ready)
 
     @property
     def ready(self) -> tuple[Subscription, ...]:
-        """Those whom `flush` answers next, in their order."""
+        """The subscriptions that `flush` answers next, in their order."""
         return tuple(self._ready)
 
     def open(self, viewer: str) -> Subscription:
         """
-        A new subscription of `viewer`; from now on it holds what their authors (at least they
-        themselves) say.
+        A new subscription of `viewer`. From now on the events of the authors whom they hear, at
+        least their own, are pending on it.
 
         :raises HubFull: when there are as many as there may be.
         """
@@ -123,11 +126,11 @@ class Hub:
         self, viewer: str, friends: Collection[str], changes: Mapping[str, Event]
     ) -> None:
         """
-        Say whom `viewer` hears besides themselves; nothing happens when all their subscriptions
-        have ended meanwhile.
+        Let `viewer` hear `friends` and themselves, and nobody else; nothing happens when all their
+        subscriptions have ended.
 
-        :param changes: by friend, the newest change that `friends` already takes into account; an
-            older one has no effect.
+        :param changes: by friend, the newest change that `friends` takes into account; an older one
+            has no effect when it comes.
         """
         entry = self._viewers.get(viewer)
         if entry is None:
@@ -141,14 +144,14 @@ class Hub:
             self._unfriend(entry, author)
 
     def hears(self, viewer: str, author: str) -> bool:
-        """Whether `viewer` listens here and hears `author`."""
+        """Whether `viewer` has a subscription here and hears `author`."""
         entry = self._viewers.get(viewer)
         return entry is not None and entry.audience(author) is not None
 
     def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
         """
-        The subscription that can answer `cursor` at once: it is `viewer`'s, and this is the last
-        cursor it gave out.
+        The subscription of `viewer` that has issued `cursor`, and no other cursor since; None when
+        it has ended or overflowed.
         """
         subscription = self._subscriptions.get(handle)
         if (
@@ -162,10 +165,10 @@ class Hub:
 
     def park(self, subscription: Subscription, listener: Listener) -> None:
         """
-        Let `listener` wait for the subscription's next event; when the subscription has ended it is
-        answered at once.
+        Let `listener` wait for the next event of `subscription`.
 
-        Who waits already is ended first. What is pending already is answered by the next `flush`.
+        A listener that waits already is ended first. When the subscription has ended, `listener` is
+        answered at once; when events are pending, by the next `flush`.
         """
         self.end(subscription)
         subscription.park(listener)
@@ -176,8 +179,8 @@ class Hub:
 
     def park_again(self, subscription: Subscription, listener: Listener) -> bool:
         """
-        Let `listener` wait, if nothing else is to be done: the subscription is open, is quiet, and
-        nobody waits on it.
+        `park` in the frequent case: let `listener` wait when the subscription is open, no other
+        listener waits and nothing is pending. Otherwise return False.
         """
         if (
             subscription.listener is not None
@@ -191,7 +194,8 @@ class Hub:
 
     def end(self, subscription: Subscription) -> None:
         """
-        Answer who is parked with nothing and the same cursor; what comes is pending for a while.
+        Answer the listener that waits, if any, with no events and the same cursor. The subscription
+        stays for a while, see `expire`.
         """
         listener = subscription.unpark()
         if listener is not None:
@@ -200,15 +204,16 @@ class Hub:
 
     def leave(self, subscription: Subscription) -> None:
         """
-        Nobody waits any more, their connection is gone or their time is over; what comes is pending
-        for a while.
+        Forget the listener that waits, because its connection is gone or its time is over. The
+        subscription stays for a while, see `expire`.
         """
         subscription.unpark()
         subscription.idle_since = self._now
 
     def close(self, subscription: Subscription) -> None:
         """
-        End the subscription, which may have ended before; who is parked is answered with nothing.
+        End `subscription`, which may have ended before; a listener that waits is answered with no
+        events.
         """
         if self._subscriptions.pop(subscription.handle, None) is None:
             return
@@ -232,14 +237,14 @@ class Hub:
         return len(subscriptions)
 
     def close_all(self) -> None:
-        """End all subscriptions: what they stand on is no more."""
+        """End all subscriptions."""
         for subscription in tuple(self._subscriptions.values()):
             self.close(subscription)
 
     def expire(self, now: float, linger_seconds: float) -> None:
         """
-        Close the subscriptions that nobody has polled for `linger_seconds`; call it once a second
-        or so.
+        End the subscriptions on which no listener has waited for `linger_seconds`; to be called
+        about once a second.
         """
         self._now = now
         over = [
@@ -252,7 +257,8 @@ class Hub:
 
     def dispatch(self, event: Event) -> None:
         """
-        Make `event` pending for all who hear its author; they are answered by the next `flush`.
+        Make `event` pending on the subscriptions of all who hear its author; the next `flush`
+        answers their listeners.
         """
         audience = self.audiences.of(event.author)
         if audience is not None:
@@ -301,7 +307,7 @@ class Hub:
         return first
 
     def _is_quiet(self) -> bool:
-        """Whether `flush` has nothing to do, so that `wake` must be called when it has."""
+        """Whether `flush` has nothing to do, so that it must be asked for when it has."""
         return not self._ready and not self._changed
 
     def _awake(self, subscription: Subscription) -> None:
@@ -334,22 +340,22 @@ class Hub:
 
     def _befriend(self, entry: Viewer, friend: str, since: int) -> None:
         """
-        Hear a new friend from event `since` on; what they said after it may have come here before
-        it.
+        Let a viewer hear `friend` from event `since` on. Later events of the friend may have come
+        in before this one.
         """
         if entry.audience(friend) is None:
             self.audiences.hear(entry, (friend,))
-        said = self._owner.recall(since, friend)
+        events = self._owner.recall(since, friend)
         for subscription in entry.subscriptions:
-            if said is None:
+            if events is None:
                 subscription.overflowed = True
-            for event in said or ():
+            for event in events or ():
                 subscription.push(event, self._limits.pending)
             if subscription.listener is not None:
                 self._awake(subscription)
 
     def _unfriend(self, entry: Viewer, friend: str) -> None:
-        """Hear them no more, and take back what is pending from them."""
+        """Let a viewer hear `friend` no more, and take back what is pending from them."""
         self.audiences.unhear(entry, friend)
         for subscription in entry.subscriptions:
             subscription.retract(friend)

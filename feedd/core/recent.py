@@ -1,9 +1,5 @@
 """
-The last events in memory, and how far the log is settled; the one door through which every event
-comes in.
-
-This module knows ids and their order. It does not know who listens, nor where time or events come
-from: times are arguments.
+The newest events of the log in memory, and how far the log is settled.
 """
 
 from bisect import bisect_right, insort
@@ -15,18 +11,26 @@ from feedd.core.counters import Counters
 from feedd.core.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
 
 MAX_ABOVE = 100_000
+"""Ids above the watermark that are remembered as let through."""
 MAX_MESSAGES = 1_000
+"""Foreign messages, which are not in the log, that are remembered as let through."""
 MAX_CHANGES = 10_000
+"""Friend changes that correct cached friend lists."""
 
 
 class RecentLog:
     """
-    The newest events of the log, each offered by the own commit, the bell or the net, and let
-    through once.
+    The newest events of the log. `offer` is the only way in: a commit of this process, the bell and
+    the net may each offer an event, and the first to do so lets it through.
 
+    :param dispatch: called with each event that is let through.
+    :param size: how many events are kept at least, as far as there are so many.
+    :param settle_seconds: how long after its id was given out an event may become visible; 0 when
+        ids become visible in their order.
+    :param counters: counts ``recent_forgotten``.
     :ivar epoch: the database that the ids are of, "" while none has been read.
-    :ivar settled: every id up to here has been let through, and no further one can appear (see
-        `note_read`).
+    :ivar settled: the watermark; every id up to here has been let through, and no further one can
+        appear (see `note_read`).
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class RecentLog:
         self._counters = counters
         self._floor = 0
         self._ids: list[int] = []
-        self._said: dict[str, list[int]] = {}
+        self._by_author: dict[str, list[int]] = {}
         self._events: dict[int, Event] = {}
         self._above: dict[int, None] = {}
         self._messages: dict[int, None] = {}
@@ -61,21 +65,21 @@ class RecentLog:
     @property
     def authors(self) -> int:
         """How many authors the events in memory have."""
-        return len(self._said)
+        return len(self._by_author)
 
     def fill(self, epoch: str, settled: int, events: Sequence[Event]) -> None:
         """
-        Begin with the epoch and the watermark that the database keeps and the last events before
-        now, ascending; nobody is told of them.
+        Begin with the epoch and the watermark that the database keeps and its last events,
+        ascending, which are not dispatched.
 
-        The watermark may be far behind the first of them; what lies between is in the database
-        only. May be called again when the database comes back as another one: what was known is
+        The watermark may be far behind the first of these events; what lies between is in the
+        database only. When the database is another one than before, all that was known is
         forgotten.
         """
         self.epoch = epoch
         self.settled = settled
         self._floor = events[0].id - 1 if events else settled
-        for known in (self._ids, self._said, self._events, self._above, self._sightings):
+        for known in (self._ids, self._by_author, self._events, self._above, self._sightings):
             known.clear()
         for corrections in (self._changes, self._changed, self._deletions):
             corrections.clear()
@@ -84,15 +88,14 @@ class RecentLog:
 
     def close(self) -> None:
         """
-        Take note that the database has turned out to be another one: ids mean something else until
-        `fill` is called again.
+        Take note that the database has turned out to be another one, in which ids mean something
+        else; `fill` opens the log again.
         """
         self.epoch = ""
 
     def offer(self, event: Event) -> bool:
         """
-        Let `event` through to the dispatch, unless it has been let through before; returns whether
-        it was new.
+        Dispatch `event`, unless it has been let through before; returns whether it was new.
         """
         if event.id < 0:
             return self._offer_message(event)
@@ -108,17 +111,14 @@ class RecentLog:
         return [id for id in ids if id > self.settled and id not in self._above]
 
     def missing(self, ids: Sequence[int]) -> None:
-        """
-        Take note that these ids of the log hold nothing to deliver: their rows are gone or
-        unreadable.
-        """
+        """Take note that the rows of these ids are gone or unreadable: they cannot be offered."""
         for id in ids:
             self._note(id)
 
     def note_read(self, started: float, ended: float, upto: int) -> None:
         """
-        Take note of a read of the log above `settled`, each of whose rows has been offered, and
-        settle what it proves.
+        Take note of a read of the log above `settled`, each row of which has been offered, and
+        settle what the read proves.
 
         An id is given out at INSERT and visible at COMMIT, at most S = `settle_seconds` later. If
         `upto` was visible at some moment u, every lower id was given out before u, and a read that
@@ -140,7 +140,7 @@ class RecentLog:
     ) -> list[Event] | None:
         """
         The events of `authors` above `settled` that are not in `ids`, ascending; None when memory
-        does not reach back.
+        does not reach back so far.
         """
         if settled < self._floor:
             return None
@@ -152,25 +152,25 @@ class RecentLog:
         return [self.shown(events[id]) for id in found if id not in ids]
 
     def _scan(self, newer: int, authors: Collection[str]) -> Sequence[int]:
-        """The last `newer` ids, of which those of `authors`."""
+        """Those of the last `newer` ids that are of `authors`."""
         events = self._events
         return [id for id in self._ids[len(self._ids) - newer :] if events[id].author in authors]
 
     def _look_up(self, settled: int, authors: Collection[str]) -> Sequence[int]:
         """
-        The ids of `authors` above `settled`: in a storm everybody asks this of a log that has grown
-        in between.
+        The ids of `authors` above `settled`, found by author: after a restart all viewers come back
+        at once and ask this of a log that has grown meanwhile.
         """
         found: list[int] = []
         for author in set(authors):
-            said = self._said.get(author)
-            if said and said[-1] > settled:
-                found += said[bisect_right(said, settled) :]
+            ids = self._by_author.get(author)
+            if ids and ids[-1] > settled:
+                found += ids[bisect_right(ids, settled) :]
         return sorted(found)
 
     def shown(self, event: Event) -> Event:
         """
-        `event` as it may be told now: without its body when its post has been deleted after it.
+        `event` as it may be delivered now: without its body when its post was deleted after it.
         """
         deletion = self._deletions.get((event.author, event.post))
         if deletion is None or deletion.id < event.id or event.kind not in BODY_KINDS:
@@ -185,8 +185,8 @@ class RecentLog:
         For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the newest
         `MAX_CHANGES` of all viewers.
 
-        They are kept longer than other events: one that came late must still correct a list that
-        was cached before it.
+        They are kept longer than other events, because one that comes late must still correct a
+        friend list that was cached before it.
         """
         return self._changes.get(viewer, {})
 
@@ -205,7 +205,7 @@ class RecentLog:
             self._keep_change(event)
         if event.id <= self._floor:
             return
-        for ids in (self._ids, self._said.setdefault(event.author, [])):
+        for ids in (self._ids, self._by_author.setdefault(event.author, [])):
             if not ids or event.id > ids[-1]:
                 ids.append(event.id)
             else:
@@ -236,7 +236,8 @@ class RecentLog:
 
     def _keep_deletion(self, event: Event) -> None:
         """
-        It stays while its event does: what it deletes has a lower id, and is evicted before it.
+        Remember a deletion while its event is in memory: what it deletes has a lower id, and is
+        evicted before it.
         """
         newest = self._deletions.setdefault((event.author, event.post), event)
         if newest.id < event.id:
@@ -247,15 +248,15 @@ class RecentLog:
             return
         self._above[id] = None
         if len(self._above) > MAX_ABOVE:
-            # The net has not come by for very long. What is forgotten may be let through again;
-            # clients dedupe by id.
+            # The net has not read the log for very long. An event that is forgotten here may be let
+            # through again; clients drop an id that they have.
             del self._above[next(iter(self._above))]
             self._counters.add("recent_forgotten")
 
     def _evict(self) -> None:
         """
-        Forget the oldest events, an eighth at a time, so that the list is not moved for every
-        event.
+        Forget the oldest events, an eighth of `size` at a time: deleting at the front moves the
+        whole list, which must not be done for every event.
         """
         count = len(self._ids) - self._size
         gone: Counter[str] = Counter()
@@ -267,10 +268,10 @@ class RecentLog:
         self._floor = self._ids[count - 1]
         del self._ids[:count]
         for author, number in gone.items():
-            said = self._said[author]
-            del said[:number]
-            if not said:
-                del self._said[author]
+            ids = self._by_author[author]
+            del ids[:number]
+            if not ids:
+                del self._by_author[author]
 
     def _settle(self, id: int) -> None:
         if id > self.settled:

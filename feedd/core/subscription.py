@@ -1,8 +1,6 @@
 """
-What one chain of polls (or one stream) has, waits for, and is parked as.
-
-This module knows events and cursors. It does not know who hears whom, time, connections or
-encodings.
+A subscription is one chain of polls of a viewer: what they have, what is pending for them, and the
+listener that waits.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,17 +40,17 @@ at for each viewer.
 
 class Subscription:
     """
-    What one chain of polls (or one stream) has, waits for, and is parked as.
+    One chain of polls: each poll goes on where the one before it ended.
 
-    :ivar viewer: whose it is.
+    :ivar viewer: the user who polls.
     :ivar handle: its short name in a cursor.
-    :ivar open: what its authors say becomes pending; until the hub closes it.
+    :ivar open: True until the hub closes it; then nothing becomes pending any more.
     :ivar issued: the last cursor that was given out, "" before the first.
     :ivar overflowed: more was pending than may be; only a cold poll can go on.
-    :ivar pending: what waits for an answer: nothing, an event, which is all as a rule, or several
-        by id.
-    :ivar listener: who waits for it; set it by `park` and `unpark`.
-    :ivar idle_since: when nobody waited any more, in the seconds of whoever keeps the subscription.
+    :ivar pending: the events that wait for an answer: none, one (the usual case, which costs no
+        dict), or several by id.
+    :ivar listener: waits for the next event; set it by `park` and `unpark`.
+    :ivar idle_since: when the last listener ceased to wait, in seconds of the hub's clock.
     """
 
     __slots__ = (
@@ -82,12 +80,13 @@ class Subscription:
 
     def start(self, settled: int, ids: Iterable[int], events: Iterable[Event]) -> None:
         """
-        Say what the viewer has, and add what they missed to what was held since the subscription
-        began.
+        Begin where the viewer stands, and add the events that they missed to those that have become
+        pending since the subscription was opened.
 
-        :param settled: they have every event up to here,
-        :param ids: and these.
-        :param events: what they missed, in any order; one that was held as well counts once.
+        :param settled: the viewer has every event up to here,
+        :param ids: and these above it.
+        :param events: those that they missed, in any order; one that is pending as well counts
+            once.
         """
         self._settled = settled
         self._have = tuple(sorted(ids))
@@ -99,22 +98,22 @@ class Subscription:
 
     def start_now(self, settled: int, known: Iterable[int]) -> None:
         """
-        Say that the viewer begins now: what is known counts as seen, but for what was held since
-        the subscription began.
+        Begin now: the viewer counts as having all `known` ids, except those that have become
+        pending since the subscription was opened.
         """
         held = by_id(self.pending)
         self.start(settled, (id for id in known if id not in held), ())
 
     def push(self, event: Event, limit: int) -> bool:
         """
-        Make `event` pending, unless the viewer has it; past `limit` the subscription goes cold.
-        Whether a listener waits.
+        Make `event` pending, unless the viewer has it; with more than `limit` the subscription
+        overflows. Returns whether a listener must be answered.
         """
         id = event.id
         if self.pending and event.kind == "delete" and event.post is not None:
             self._delete(event)
         have = self._have
-        # A new event has the highest id, as a rule: the ids need not be searched.
+        # A new event has the highest id, as a rule, and then the ids need not be searched.
         if self.overflowed or 0 < id <= self._settled or (have and id <= have[-1] and id in have):
             return False
         if self.pending is None:
@@ -128,7 +127,7 @@ class Subscription:
         return self.listener is not None
 
     def _delete(self, deletion: Event) -> None:
-        """What is pending of a post that is deleted now loses its body."""
+        """Take the body out of what is pending of a post that is being deleted."""
         self.pending = pending = by_id(self.pending)
         for id, event in pending.items():
             if (
@@ -139,7 +138,7 @@ class Subscription:
                 pending[id] = without_body(event)
 
     def retract(self, author: str) -> None:
-        """Drop what is pending from `author`: the viewer does not hear them any more."""
+        """Drop what is pending from `author`, whom the viewer does not hear any more."""
         self.pending = {
             id: event for id, event in by_id(self.pending).items() if event.author != author
         } or None
@@ -174,11 +173,11 @@ class Subscription:
         return events, cursor
 
     def park(self, listener: Listener) -> None:
-        """Wait for the next event."""
+        """Let `listener` wait for the next event."""
         self.listener = listener
 
     def unpark(self) -> Listener | None:
-        """Wait no longer; returns who waited."""
+        """Let no listener wait; returns the one that did."""
         listener, self.listener = self.listener, None
         return listener
 
@@ -209,7 +208,7 @@ def _position(
 
 
 def by_id(pending: Event | dict[int, Event] | None) -> dict[int, Event]:
-    """What is pending; of several events it is the same object."""
+    """The pending events by id; when there are several it is the same dict."""
     if isinstance(pending, Event):
         return {pending.id: pending}
     return {} if pending is None else pending

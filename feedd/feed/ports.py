@@ -1,8 +1,8 @@
 """
-What feedd asks of the world: a store, a broker, friend lists, an authenticator.
+The ports of a feed: a store, a broker, friend lists, an authenticator, and their errors.
 
-A port is a Protocol; an implementation lives in one folder of layer 2 and turns its driver's errors
-into the ones below.
+A port is a Protocol. An implementation stands in one folder of the floor above the reactor's, and
+turns the errors of its driver into those below.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,11 @@ from feedd.core.event import Event
 
 class Unavailable(Exception):
     """
-    A part is away, hung or overfull; nothing was stored. Ask again after `retry_after_seconds`.
+    A part is away, hung or overfull; nothing was stored.
+
+    :ivar part: ``database``, ``broker`` and so on.
+    :ivar why: the reason in a few words, without secrets.
+    :ivar retry_after_seconds: when trying again is worth it.
     """
 
     def __init__(self, part: str, why: str, retry_after_seconds: int = 2) -> None:
@@ -30,7 +34,7 @@ class NotFound(Exception):
 
 
 class NotYours(Exception):
-    """The post is somebody else's."""
+    """The post is another author's."""
 
 
 class Unauthorized(Exception):
@@ -42,8 +46,9 @@ class Unauthorized(Exception):
 
 class Stored(NamedTuple):
     """
-    A post that is in the log. `fresh` is False when its Idempotency-Key had been used: then this is
-    the first result.
+    A post that is in the log.
+
+    :ivar fresh: False when its Idempotency-Key had been used before; then this is the first result.
     """
 
     post: int
@@ -53,7 +58,7 @@ class Stored(NamedTuple):
 
 class Page(NamedTuple):
     """
-    One page of posts, newest first, and the cursor's part of the same snapshot.
+    A page of posts, newest first, and the ids for a cursor of the same snapshot.
 
     :ivar posts: each post as JSON bytes, already `feedd.core.event.safe_json`.
     :ivar ids: the ids above ``settled`` that are visible in the snapshot for the same authors,
@@ -71,7 +76,7 @@ class History(NamedTuple):
     A stretch of the log for some authors.
 
     :ivar events: ascending by id.
-    :ivar more: the limit cut it; more follows.
+    :ivar more: the limit left some out.
     :ivar pruned: the highest id that retention has deleted, 0 for none.
     :ivar highest: the highest id visible in the log (or ever pruned), 0 for none.
     """
@@ -84,8 +89,8 @@ class History(NamedTuple):
 
 class Opening(NamedTuple):
     """
-    What a process starts from: the database's epoch, its settled watermark, and the last events
-    before now, ascending.
+    The beginning of a process: the epoch of the database, the watermark that it keeps, and its
+    newest events, ascending.
     """
 
     epoch: str
@@ -133,11 +138,11 @@ class Store(Protocol):
     ) -> list[Event]:
         """
         Commit these rows, and a ``friend`` or ``unfriend`` event for each that really changed;
-        returns those.
+        returns the events.
         """
 
     async def friends_of(self, viewers: Collection[str]) -> Mapping[str, tuple[str, ...]]:
-        """Whom each of `viewers` hears, sorted, without themselves; () for nobody."""
+        """The users whom each of `viewers` hears, sorted, without themselves."""
 
     async def mark(self, viewer: str, post: int) -> int:
         """Move the read marker up to `post` (never down) and return where it stands."""
@@ -173,9 +178,10 @@ class Store(Protocol):
 
 class Broker(Protocol):
     """
-    The bell. What comes in goes to the callable ``deliver(event)`` that the constructor took.
+    The bell. An event that comes in goes to the callable ``deliver(event)`` that the constructor
+    took.
 
-    The tail is the net, so no method ever raises or waits for the network.
+    No method raises or waits for the network: what the bell does not bring, the net does.
     """
 
     @property
@@ -187,37 +193,40 @@ class Broker(Protocol):
         """Why not, in a few words without secrets; "" when up."""
 
     def follow(self, author: str) -> None:
-        """Start hearing `author`. Called when the first local subscription to the author begins."""
+        """Bring the events of `author`, whom somebody here begins to hear."""
 
     def unfollow(self, author: str) -> None:
-        """Stop hearing `author`, in a while. Called when the last local subscription ends."""
+        """Bring the events of `author`, whom nobody here hears any more, only for a while yet."""
 
     def missed(self, author: str) -> None:
         """
-        The net has found an event of `author` that the bell did not bring; see whether they are
-        still heard.
+        Check whether `author` is still followed: the net has found an event that the bell did not
+        bring.
         """
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Ring for these events, each on its author's exchange; they are in the log already."""
+        """Publish these events, which are in the log, each on the exchange of its author."""
 
 
 class Friends(Protocol):
-    """Whom a viewer hears, through the cache."""
+    """The friend lists, through the cache."""
 
     async def of(self, viewer: str) -> tuple[str, ...]:
-        """The friends of `viewer`. Raises `Unavailable` when neither cache nor database can say."""
+        """
+        The friends of `viewer`, sorted. Raises `Unavailable` when neither cache nor database
+        answers.
+        """
 
     async def forget(self, viewers: Collection[str]) -> None:
         """
-        Their lists have changed: no cached list older than now may be served by a fill. Never
-        raises.
+        Forget the cached lists of `viewers`, which have changed: one that was read before now must
+        not come into the cache again. Never raises.
         """
 
 
 class Credentials(NamedTuple):
     """
-    What a request offers as proof of who is asking, as bytes of the request.
+    The parts of a request that can prove who the user is, as its bytes.
 
     :ivar authorization: the Authorization header, or None.
     :ivar token: the query argument ``token``, or None.

@@ -1,7 +1,5 @@
 """
-The order of the post path: commit, then tell.
-
-This module knows that the log comes first. It does not know HTTP, SQL or AMQP.
+The post path: first the commit, then the recent log and the bell.
 """
 
 from collections.abc import Sequence
@@ -13,9 +11,10 @@ from feedd.feed.ports import Broker, Friendship, Store, Stored
 
 class Posting:
     """
-    Writes to the log and rings the bell for what it wrote.
+    Commits changes to the store, and publishes their events.
 
-    When a method raises, nothing is told; what was committed all the same, the net finds.
+    When a method raises, nothing is published. What was committed all the same (the answer of the
+    database was lost, say) is found by the net.
     """
 
     def __init__(self, store: Store, log: RecentLog, broker: Broker) -> None:
@@ -25,38 +24,38 @@ class Posting:
 
     async def post(self, author: str, body: bytes, key: str | None) -> Stored:
         """
-        Publish a post; one that repeats an Idempotency-Key is answered with the first result and
-        not told again.
+        Publish a post. One that repeats an Idempotency-Key gets the first result, and is not
+        published again.
         """
         stored = await self._store.add_post(author, body, key)
         if stored.fresh:
-            self._tell([stored.event])
+            self._publish([stored.event])
         return stored
 
     async def edit(self, author: str, post: int, body: bytes) -> Event:
         """Publish a new body of the author's own post."""
         event = await self._store.edit_post(author, post, body)
-        self._tell([event])
+        self._publish([event])
         return event
 
     async def delete(self, author: str, post: int) -> Event:
-        """Take back the author's own post."""
+        """Delete the author's own post."""
         event = await self._store.delete_post(author, post)
-        self._tell([event])
+        self._publish([event])
         return event
 
     async def change_friends(
         self, add: Sequence[Friendship], remove: Sequence[Friendship]
     ) -> list[Event]:
         """
-        Begin and end friendships; returns what really changed. Cached lists are forgotten where the
-        events arrive.
+        Begin and end friendships; returns the events of those that really changed. The processes in
+        which the events arrive forget the cached friend lists.
         """
         events = await self._store.change_friends(add, remove)
-        self._tell(events)
+        self._publish(events)
         return events
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             self._log.offer(event)
         self._broker.publish(events)

@@ -1,9 +1,6 @@
 """
-The order of the read path: a page and its cursor, a poll that is hot or cold, and what was missed
-in between.
-
-This module knows the log, the hub and the ports. It does not know HTTP, nor how an answer is
-spelled.
+The read path: a page and its cursor, polls that are hot or cold, and the events missed between two
+polls.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,13 +15,18 @@ from feedd.core.subscription import Subscription
 from feedd.feed.ports import Friends, History, Page, Store, Unavailable
 
 MAX_MISSED = 500
-"""Events in one answer; when more were missed it says so, and the next poll brings the next."""
+"""Events in one answer. When more were missed it says so, and the next poll brings the next."""
 
 _TRIES = 3
 
 
 class FirstPage(NamedTuple):
-    """What a page load shows, and the cursor from which to poll on."""
+    """
+    The answer to a page load.
+
+    :ivar friends: the users whom the viewer hears.
+    :ivar cursor: the cursor from which to poll on.
+    """
 
     friends: tuple[str, ...]
     page: Page
@@ -33,14 +35,15 @@ class FirstPage(NamedTuple):
 
 class Reply(NamedTuple):
     """
-    What a poll found at once.
+    The result of a poll that need not wait, or the subscription on which it waits.
 
-    :ivar events: by id; empty when there is nothing yet.
+    :ivar events: ascending by id; empty when there are none yet.
     :ivar cursor: the cursor after them.
-    :ivar subscription: on which to wait when `events` is empty; None when there is nothing to wait
-        for.
-    :ivar more: the next poll has more at once.
-    :ivar gap: events between were pruned or the cursor is of another database; only init helps.
+    :ivar subscription: the one on which to wait when `events` is empty; None when the poll must not
+        wait.
+    :ivar more: there are more events, which the next poll brings at once.
+    :ivar gap: events were pruned that the viewer has not had, or the cursor is of another database;
+        the page must be loaded again.
     """
 
     events: list[Event]
@@ -52,8 +55,8 @@ class Reply(NamedTuple):
 
 class Reading:
     """
-    Answers viewers from the log, wherever the part of it that they need is: pending, in memory, or
-    in the database.
+    Answers viewers from what is pending, from the recent log, or from the database, whichever
+    suffices first.
     """
 
     def __init__(self, log: RecentLog, hub: Hub, store: Store, friends: Friends) -> None:
@@ -64,8 +67,8 @@ class Reading:
 
     async def friends_of(self, viewer: str) -> tuple[str, ...]:
         """
-        Whom `viewer` hears; a list from a cache is corrected by the friend changes that the recent
-        log knows.
+        The users whom `viewer` hears, sorted. A list from the cache is corrected by the friend
+        changes in the recent log.
         """
         return self._corrected(viewer, await self._friends.of(viewer))
 
@@ -82,9 +85,9 @@ class Reading:
         """
         The newest posts that `viewer` may see, and a cursor of the same snapshot.
 
-        The watermark is read first: an event that settles after it is in the snapshot's ids, or is
-        told again. A friend change among these ids counts as seen, so the page must be that of the
-        friends after it; else it is read once more.
+        The watermark is read before the page: an event that settles in between is among the ids of
+        the snapshot, or the next poll brings it. A friend change among these ids counts as seen, so
+        the page must be that of the friends after it; otherwise the page is read again.
         """
         self._check_open()
         epoch, settled = self._log.epoch, self._log.settled
@@ -99,8 +102,8 @@ class Reading:
 
     def hot(self, viewer: str, cursor: str) -> Reply | None:
         """
-        The answer to a poll whose subscription is here and stands exactly at `cursor`; None for any
-        other.
+        The answer to a poll whose subscription is here and has issued exactly `cursor`; None for
+        any other poll, which is cold.
         """
         subscription = self._hub.find(cursor.rpartition("~")[2], viewer, cursor)
         if subscription is None:
@@ -114,6 +117,7 @@ class Reading:
     async def cold(self, viewer: str, text: str | None) -> Reply:
         """
         The answer to any poll: subscribe first, then read what came after the cursor, then merge.
+        In this order nothing that comes in between is lost.
 
         :param text: the cursor, None to start now.
         :raises feedd.core.cursor.BadCursor: when `text` is not a cursor.
@@ -134,7 +138,7 @@ class Reading:
                 raise
             if reply.more:
                 return reply
-            if not subscription.open:  # what was said since has not been held
+            if not subscription.open:  # what came since it ended is not pending on it
                 raise Unavailable("hub", "the subscription has ended")
             if not subscription.overflowed:
                 return reply
@@ -172,8 +176,8 @@ class Reading:
 
     async def _learn(self, ids: Sequence[int]) -> None:
         """
-        Let in what the viewer has and this process has not: after an unfriend nothing more may come
-        from who was removed.
+        Read the events that the viewer has and this process has not. An unfriend may be among them,
+        after which nothing more may come from that friend.
         """
         unknown = self._log.unknown(ids)
         for event in await self._store.events_by_id(unknown) if unknown else ():
@@ -181,8 +185,8 @@ class Reading:
 
     def _heard(self, viewer: str, history: History) -> list[Event]:
         """
-        What is left of `history` when the friend changes and deletions in it, or that came while it
-        was read, are heeded.
+        The events of `history` that `viewer` may see after the friend changes and deletions in it,
+        and after those that came in while it was read.
         """
         for event in history.events:
             self._log.offer(event)
@@ -194,8 +198,8 @@ class Reading:
 
     def take(self, subscription: Subscription) -> tuple[list[Event], str]:
         """
-        All that is pending, and the cursor after it; of an overflowed subscription nothing, and the
-        last cursor.
+        The pending events, and the cursor after them; of an overflowed subscription no events, and
+        its last cursor.
         """
         if subscription.overflowed:
             return [], subscription.issued
@@ -203,8 +207,7 @@ class Reading:
 
     def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         """
-        Everything that is known here counts as seen, but for what came in since the subscription
-        began.
+        Count as seen all that is known here, except what came in since the subscription was opened.
         """
         settled = self._log.settled
         known = self._log.after(settled, (), authors) or []
@@ -218,11 +221,11 @@ class Reading:
         self, subscription: Subscription, cursor: Cursor, history: History, settled: int
     ) -> Reply:
         """
-        A part of a long history; its cursor names no subscription, and goes no further than what it
-        holds.
+        A part of a long history. Its cursor names no subscription, and goes no further than the
+        part.
 
-        :param settled: the watermark before the history was asked for; what settled meanwhile may
-            not be in it.
+        :param settled: the watermark before the history was read; what settled since may not be in
+            it.
         """
         events = [
             event

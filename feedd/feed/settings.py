@@ -1,8 +1,6 @@
 """
-What can be set: a frozen struct for each section of the configuration, with defaults, units and
-limits.
-
-A part takes the struct of its own section. This module does not know TOML, nor the parts.
+The settings: a frozen struct for each section of the configuration, with defaults, units and
+limits. A part of the house takes the struct of its own section.
 """
 
 from typing import Annotated
@@ -16,7 +14,9 @@ Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 class BadConfig(ValueError):
     """
-    The configuration cannot be used; `mistakes` says everything that is wrong, a sentence each.
+    The configuration cannot be used.
+
+    :ivar mistakes: everything that is wrong with it, a sentence each.
     """
 
     def __init__(self, mistakes: list[str]) -> None:
@@ -30,7 +30,10 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class HTTP(Section, frozen=True):
     """
-    Where browsers and the site's servers connect. `listen` are Twisted server endpoint strings.
+    The addresses for browsers and the site's servers, and the limits of their requests.
+
+    :ivar listen: Twisted server endpoint strings.
+    :ivar fast_lane: whether polls take the fast channel.
     """
 
     listen: tuple[str, ...] = ("tcp:8080:interface=127.0.0.1",)
@@ -53,7 +56,7 @@ class Poll(Section, frozen=True):
 
 
 class Auth(Section, frozen=True):
-    """Who is asking."""
+    """How users prove who they are."""
 
     mode: str = "demo"
     secret_file: str = ""
@@ -79,7 +82,7 @@ class Store(Section, frozen=True):
 
 
 class Broker(Section, frozen=True):
-    """The bell."""
+    """The bell: RabbitMQ, or nothing when there is one process only."""
 
     url: str = "local:"
     password_file: str = ""
@@ -92,7 +95,7 @@ class Broker(Section, frozen=True):
 
 
 class Cache(Section, frozen=True):
-    """Friend lists."""
+    """The cache of friend lists."""
 
     url: str = "local:"
     friends_key: str = "feedd:friends:{user}"

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.cursor import MAX_IDS, MAX_TEXT, BadCursor, Cursor, parse_cursor
+from feedd.core.event import MAX_ID
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=16)
-IDS = st.sets(st.integers(0, 2**53 - 1), min_size=1, max_size=MAX_IDS + 1)
+IDS = st.sets(st.integers(0, MAX_ID), min_size=1, max_size=MAX_IDS + 1)
 
 
 class CursorTests(SynchronousTestCase):
@@ -59,6 +60,13 @@ class CursorTests(SynchronousTestCase):
             "k3.٣", "k3.1~é", "k3.1~" + "a" * 33, "k" * 17 + ".1", "k3." + "1" * 19, "\0",
             "k3.+1", "k3.1e3", "k3.0x1",
         ):  # fmt: skip
+            with self.assertRaises(BadCursor, msg=text):
+                parse_cursor(text)
+
+    def test_ids_that_are_too_large(self) -> None:
+        """No id is above what a JavaScript number can tell from its neighbours."""
+        self.assertEqual(parse_cursor(f"k3.5.{MAX_ID}").ids, (MAX_ID,))
+        for text in (f"k3.{MAX_ID + 1}", f"k3.5.{MAX_ID + 1}", "k3.5." + "9" * 18):
             with self.assertRaises(BadCursor, msg=text):
                 parse_cursor(text)
 
