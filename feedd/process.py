@@ -288,19 +288,12 @@ def make_site(process: Process) -> FeedSite:
     process.tick(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic()))
     process.tick(1.0, process.feed.expire)
     poll = make_poll(process, gate, deadlines)
-    site = {
-        "root": make_tree(process, gate, poll),
-        "reactor": reactor,
-        "counters": process.counters,
-        "deadlines": deadlines,
-        "max_connections": config.http.max_connections,
-        "request_seconds": config.http.request_seconds,
-        "max_body_bytes": config.http.max_body_bytes,
-    }
+    tree: Any = make_tree(process, gate, poll)
+    site = (tree, reactor, config.http, deadlines, process.counters)
     if not config.http.fast_lane:
-        return FeedSite(**site)
+        return FeedSite(*site)
     lane = Lane(poll, authenticator, origins, reactor.seconds)
-    return LaneSite(lane, make_watch(reactor, process.feed.hub), process.outbox, **site)
+    return LaneSite(lane, make_watch(reactor, process.feed.hub), process.outbox, *site)
 
 
 def make_poll(process: Process, gate: Gate, deadlines: Deadlines) -> PollEndpoint:

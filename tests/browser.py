@@ -24,7 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from feedd.core.counters import Counters
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Credentials, Identity, Known, Opening, Unauthorized
-from feedd.feed.settings import Poll
+from feedd.feed.settings import HTTP, Poll
 from feedd.reactor.batch_reader import Watch
 from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
@@ -40,6 +40,22 @@ from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
 SITE = "https://www.example.org"
 KEY = {"Authorization": "Bearer backend-key"}
 LINGER_SECONDS = 60.0
+SMALL = HTTP(max_connections=100)
+
+URLS = {
+    "/feed/init": "GET",
+    "/feed/poll": "GET",
+    "/feed/friends": "GET",
+    "/status": "GET",
+    "/": "GET",
+    "/feed/posts": "POST",
+    "/feed/posts/1": "PATCH",
+    "/feed/marker": "PUT",
+    "/api/friendships": "POST",
+    "/api/posts": "POST",
+    "/api/sessions/bob": "DELETE",
+}
+"""Every URL, and a method that it has."""
 
 
 class Reply(NamedTuple):
@@ -137,7 +153,7 @@ class House:
         self,
         max_subscriptions: int = 1000,
         max_pending: int = 200,
-        max_connections: int = 100,
+        http: HTTP = SMALL,
         jitter: float = 0.5,
         lane: bool = False,
         door: Any = None,
@@ -178,7 +194,7 @@ class House:
         root: Any = make_root(
             gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files
         )
-        self._settings: Any = (root, self.clock, self.counters, self.idle, max_connections, 15.0)
+        self._settings: Any = (root, self.clock, http, self.idle, self.counters)
         self.site: FeedSite = self.lane_site() if lane else FeedSite(*self._settings)
 
     def lane_site(self, kind: type[Lane] = Lane, watch: Watch | None = None) -> LaneSite:
@@ -303,9 +319,9 @@ class WebTestCase(SynchronousTestCase):
         house.open()
         self.web = self.browse()
 
-    def browse(self) -> Browser:
-        """Another connection."""
-        self.browsers.append(Browser(self.house.site))
+    def browse(self, wire: Any = None) -> Browser:
+        """Another connection, on `wire` if it is given."""
+        self.browsers.append(Browser(self.house.site, wire))
         return self.browsers[-1]
 
     def tearDown(self) -> None:

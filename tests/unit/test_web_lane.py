@@ -1,11 +1,15 @@
 """The fast lane: all that the tests of polls and connections say holds with it too."""
 
 from tests.browser import House, WebTestCase
-from tests.unit import test_web_jsonp as jsonp
+from tests.unit import test_web_channel as channel
+from tests.unit import test_web_endpoint as endpoint
+from tests.unit import test_web_errors as errors
+from tests.unit import test_web_gate as gate
 from tests.unit import test_web_origin as origin
 from tests.unit import test_web_poll as poll
 from tests.unit import test_web_poll_ends as ends
-from tests.unit import test_web_refusals as refusals
+from tests.unit import test_web_request as request
+from tests.unit import test_web_responses_jsonp as jsonp
 from tests.unit import test_web_site as site
 
 
@@ -50,7 +54,7 @@ class EscapeTests(WithLane, jsonp.EscapeTests):
     """What users write."""
 
 
-class PortionTests(WithLane, site.PortionTests):
+class PortionTests(WithLane, channel.PortionTests):
     """Requests that do not come one a read."""
 
 
@@ -58,11 +62,15 @@ class NumberTests(WithLane, site.NumberTests):
     """So many connections and no more."""
 
 
-class TimeTests(WithLane, site.TimeTests):
+class ProtocolTests(WithLane, site.ProtocolTests):
+    """HTTP/1.1."""
+
+
+class TimeTests(WithLane, channel.TimeTests):
     """Time limits."""
 
 
-class SizeTests(WithLane, site.SizeTests):
+class SizeTests(WithLane, request.SizeTests):
     """Bodies."""
 
 
@@ -74,17 +82,17 @@ class CookieTests(WithLane, origin.CookieTests):
     """A cookie alone."""
 
 
-class WhoTests(WithLane, refusals.WhoTests):
+class GateTests(WithLane, gate.GateTests):
     """401."""
 
 
-class WhereTests(WithLane, refusals.WhereTests):
+class WhereTests(WithLane, endpoint.WhereTests):
     """404 and 405."""
 
 
-class AwayTests(WithLane, refusals.AwayTests):
+class AwayTests(WithLane, errors.AwayTests):
     """503."""
 
 
-class OurMistakeTests(WithLane, refusals.OurMistakeTests):
+class OurMistakeTests(WithLane, endpoint.OurMistakeTests):
     """500."""

@@ -8,6 +8,7 @@ import itertools
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
+from feedd.feed.settings import HTTP
 from feedd.web.fast.channel import MAX_HELD_BYTES
 from tests.browser import Browser, House, spell
 from tests.lanes import CountedLane, Kernel, Socket, SocketBrowser, watch_on
@@ -264,7 +265,7 @@ class BehindTests(LaneTestCase):
         A poll that ends another's poll, behind which there is one that ends a third one's: no chain
         is too long.
         """
-        self.use(House(max_connections=2000))
+        self.use(House(http=HTTP(max_connections=2000)))
         cursors = [self.cursor() for _ in range(400)]
         for cursor, following in itertools.pairwise(cursors):
             self.park_on(self.browse(), cursor)

@@ -1,7 +1,5 @@
 """Where a site listens, and ports that other processes may listen on as well."""
 
-import socket
-
 from twisted.application.strports import service as listening_service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory
@@ -52,6 +50,4 @@ class SharedPortsTests(SynchronousTestCase):
 
     def test_unsupported(self) -> None:
         """A system without it is a mistake of the configuration."""
-        self.patch(socket, "SO_REUSEPORT", None)
-        del socket.SO_REUSEPORT
-        self.assertRaises(BadConfig, SharedPorts, MemoryReactorClock())
+        self.assertRaises(BadConfig, SharedPorts, MemoryReactorClock(), is_supported=False)

@@ -11,6 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from feedd.core.counters import Counters
+from feedd.feed.settings import HTTP
 from feedd.reactor.deadlines import Deadlines
 from feedd.web.endpoint import write
 from feedd.web.errors import INTERNAL, Refusal
@@ -91,7 +92,7 @@ class WriterTests(SynchronousTestCase):
     def plain(self, response: Response) -> bytes:
         """What twisted.web sends."""
         clock = Clock()
-        site = FeedSite(Writer(response), clock, Counters(), Deadlines(0), 1, 15)
+        site = FeedSite(Writer(response), clock, HTTP(), Deadlines(0), Counters())
         channel, wire = site.buildProtocol(None), StringTransport()
         channel.makeConnection(wire)
         channel.dataReceived(b"GET / HTTP/1.1\r\n\r\n")

@@ -11,6 +11,9 @@ from twisted.web.http import HTTPChannel
 from feedd.reactor.deadlines import Expiring
 from feedd.reactor.insides import abort_after, has_nothing_queued, is_reading, is_within_request
 
+IDLE_SECONDS = 65.0
+"""How long a connection may stand with no request."""
+
 
 class FeedChannel(HTTPChannel, Expiring):
     """
@@ -171,7 +174,7 @@ class FeedChannel(HTTPChannel, Expiring):
     def loseConnection(self) -> None:
         """Close when all is sent; a peer that does not take it has as long as an idle one."""
         super().loseConnection()
-        abort_after(self, self.site.idle_seconds)
+        abort_after(self, IDLE_SECONDS)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget what came and the time limit, and make room for another connection."""

@@ -16,7 +16,9 @@ from twisted.internet.tcp import makeBinding
 
 from feedd.feed.settings import HTTP, BadConfig
 
+HAS_REUSE_PORT = hasattr(socket, "SO_REUSEPORT")
 BACKLOG = 8192
+"""How many new connections may wait to be accepted."""
 
 
 def listening(
@@ -71,20 +73,22 @@ class Announced:
 
 class SharedPorts:
     """
-    A reactor, as far as a TCP endpoint needs one, whose ports other processes of the same user may
-    listen on as well.
+    The part of a reactor that a TCP endpoint uses; other processes of the user may share its ports.
 
     An endpoint string cannot say SO_REUSEPORT; what Twisted takes in place of a port number can.
     """
 
-    def __init__(self, reactor: Any) -> None:
-        """:raises BadConfig: when the system has no SO_REUSEPORT."""
-        if not hasattr(socket, "SO_REUSEPORT"):
+    def __init__(self, reactor: Any, is_supported: bool = HAS_REUSE_PORT) -> None:
+        """
+        :param is_supported: whether the system has SO_REUSEPORT.
+        :raises BadConfig: when it has not.
+        """
+        if not is_supported:
             raise BadConfig(["http.reuse_port: this system has no SO_REUSEPORT"])
         self._reactor = reactor
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        """Listen; the kernel gives each new connection to one of those who do."""
+        """Listen; the kernel gives each new connection to one of the processes that do."""
         binding: Any = makeBinding(interface, port, reuseAddress=True, reusePort=True)
         return self._reactor.listenTCP(binding, factory, backlog, interface)
 

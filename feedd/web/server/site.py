@@ -7,8 +7,9 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from feedd.core.counters import Counters
+from feedd.feed.settings import HTTP
 from feedd.reactor.deadlines import Deadlines
-from feedd.web.server.channel import FeedChannel
+from feedd.web.server.channel import IDLE_SECONDS, FeedChannel
 from feedd.web.server.request import FeedRequest
 
 
@@ -16,12 +17,12 @@ class FeedSite(Site):
     """
     The HTTP server, for HTTP/1.1 only: the idle timer that twisted.web has for HTTP/2 kills polls.
 
+    :param root: the tree of URLs.
     :param deadlines: the wheel for idle connections.
-    :param idle_seconds: how long a connection may stand with no request.
-    :param request_seconds: how long a request may take to arrive.
-    :param max_connections: beyond it a new connection is closed at once, and counted.
-    :param max_body_bytes: the longest body, where the endpoint has no limit of its own.
-    :ivar connections: how many are open.
+    :ivar connections: how many are open. Beyond ``http.max_connections`` a new one is closed at
+        once, and counted.
+    :ivar request_seconds: how long a request may take to arrive.
+    :ivar max_body_bytes: the longest body, where the endpoint has no limit of its own.
     """
 
     protocol: Any = FeedChannel
@@ -31,21 +32,17 @@ class FeedSite(Site):
         self,
         root: IResource,
         reactor: Any,
-        counters: Counters,
+        settings: HTTP,
         deadlines: Deadlines,
-        max_connections: int,
-        request_seconds: float,
-        idle_seconds: float = 65.0,
-        max_body_bytes: int = 65_536,
+        counters: Counters,
     ) -> None:
-        super().__init__(root, reactor=reactor, timeout=idle_seconds, parsePOSTFormSubmission=False)
+        super().__init__(root, reactor=reactor, timeout=IDLE_SECONDS, parsePOSTFormSubmission=False)
         self.counters = counters
         self.deadlines = deadlines
         self.connections = 0
-        self.idle_seconds = idle_seconds
-        self.request_seconds = request_seconds
-        self.max_body_bytes = max_body_bytes
-        self._max_connections = max_connections
+        self.request_seconds = settings.request_seconds
+        self.max_body_bytes = settings.max_body_bytes
+        self._max_connections = settings.max_connections
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A channel for a new connection; None, which closes it, when there are enough."""

@@ -1,10 +1,44 @@
 """An answer of the plain way: one send, as far as the socket takes it."""
 
+from twisted.internet.testing import StringTransport
+
 from tests.browser import Browser, WebTestCase, spell
 from tests.lanes import Socket
 
 STATUS = spell("GET", "/status")
 POST = spell("POST", "/feed/posts?as=bob", b'{"body":{"a":1}}')
+
+
+class Writes(StringTransport):
+    """
+    No socket, as TLS is none.
+
+    :ivar pieces: what was written, a piece each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep the piece."""
+        self.pieces.append(data)
+        super().write(data)
+
+
+class CountedSocket(Socket):
+    """
+    A socket that counts.
+
+    :ivar asked: how often it was asked for its own address.
+    """
+
+    asked = 0
+
+    def getHost(self) -> str:
+        """The address."""
+        self.asked += 1
+        return "here"
 
 
 class SendTests(WebTestCase):
@@ -13,9 +47,7 @@ class SendTests(WebTestCase):
     def connect(self, room: int = 10**9) -> tuple[Browser, Socket]:
         """A connection on a socket with so much room."""
         wire = Socket(room)
-        browser = Browser(self.house.site, wire)
-        self.addCleanup(browser.lose)
-        return browser, wire
+        return self.browse(wire), wire
 
     def test_one_send(self) -> None:
         """Head and body go out together and at once; the reactor has nothing left to do."""
@@ -63,17 +95,15 @@ class SendTests(WebTestCase):
 
     def test_not_a_socket(self) -> None:
         """What is no socket, as TLS, gets head and body in one write."""
-        writes: list[bytes] = []
-        self.patch(self.web.wire, "write", writes.append)
-        self.web.send(STATUS)
-        self.assertEqual(len(writes), 1)
-        self.assertIn(b"\r\n\r\n{", writes[0])
+        wire = Writes()
+        self.browse(wire).send(STATUS)
+        (piece,) = wire.pieces
+        self.assertIn(b"\r\n\r\n{", piece)
 
     def test_own_address(self) -> None:
         """The kernel is asked for it once for each connection, not for each request."""
-        browser, wire = self.connect()
-        asked: list[int] = []
-        self.patch(wire, "getHost", lambda: asked.append(1) or "here")
+        wire = CountedSocket()
+        browser = self.browse(wire)
         for _ in range(3):
             browser.request("GET", "/status")
-        self.assertEqual((len(asked), browser.channel.getHost()), (1, "here"))
+        self.assertEqual((wire.asked, browser.channel.getHost()), (1, "here"))
