@@ -75,6 +75,14 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (TooLarge, 413, "too_large"),
 )
 
+_TEXTS: dict[type[Exception], str] = {
+    NotYours: "The post is somebody else's.",
+    NotFound: "There is no such post (any more).",
+    NoSuchURL: "There is nothing at this URL.",
+    NoSuchMethod: "The URL exists, but not with this method.",
+}
+"""The texts of errors that come without one of their own."""
+
 
 def refuse(error: Exception) -> Refusal | None:
     """The refusal that `error` calls for; None for an unexpected one, a mistake of feedd's own."""
@@ -87,10 +95,8 @@ def refuse(error: Exception) -> Refusal | None:
         )
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
-            message = (
-                f"cursor: {error}" if kind is BadCursor else str(error) or (kind.__doc__ or "")
-            )
-            return Refusal(status, code, message)
+            text = str(error) or _TEXTS.get(kind, "")
+            return Refusal(status, code, f"cursor: {text}" if kind is BadCursor else text)
     return None
 
 

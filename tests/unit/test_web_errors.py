@@ -2,7 +2,8 @@
 
 import msgspec
 
-from feedd.web.errors import Refusal
+from feedd.feed.ports import NotFound, NotYours
+from feedd.web.errors import NoSuchMethod, NoSuchURL, Refusal, refuse
 from tests.browser import KEY, House, WebTestCase
 
 
@@ -67,6 +68,13 @@ class ShapeTests(WebTestCase):
         self.assertEqual(
             Refusal(400, "c", "t").json(False), b'{"error":{"code":"c","message":"t"}}'
         )
+
+    def test_without_text(self) -> None:
+        """An error that is raised without a text gets one."""
+        for kind in (NoSuchURL, NoSuchMethod, NotFound, NotYours):
+            refusal = refuse(kind())
+            self.assertIsNotNone(refusal)
+            self.assertTrue(refusal.message.endswith("."), kind)
 
     def test_all(self) -> None:
         """For a JSONP caller the status, and when to ask again."""
