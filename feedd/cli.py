@@ -35,11 +35,13 @@ from feedd.store.database.migrate import Outdated, migrate
 from feedd.store.sql import make_dialect
 
 STEP_SECONDS = 0.05
+"""How often the trouble of a part is looked at."""
 GRACE_SECONDS = 1.0
+"""Time for a part beyond its own time limit, in which it tells its trouble."""
 
 
 class Finding(NamedTuple):
-    """What was found out about a part; `trouble` is "" when all is well."""
+    """The result of the check of a part; `trouble` is "" when all is well."""
 
     part: str
     trouble: str
@@ -50,7 +52,7 @@ class Finding(NamedTuple):
 
 
 class Refused(Exception):
-    """It cannot be done; the text says why."""
+    """The command cannot be done; the text says why."""
 
 
 class _Options(usage.Options):
@@ -92,7 +94,7 @@ class TokenOptions(_WithConfig):
         super().parseOptions([*(part for pair in named for part in pair if part), *users])
 
     def parseArgs(self, *users: str) -> None:
-        """The one argument."""
+        """The one argument is the user."""
         if len(users) != 1:
             raise usage.UsageError("say for which user")
         self["user"] = users[0]
@@ -124,7 +126,7 @@ class Options(_Options):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit code: 0, or 1 when something is wrong."""
+    """Run the command line; returns the exit code: 0, or 1 when something is wrong."""
     options = Options()
     try:
         options.parseOptions(None if argv is None else list(argv))
@@ -176,8 +178,8 @@ def upgrade(options: usage.Options, config: Config, out: TextIO) -> int:
 
 def check(options: usage.Options, config: Config, out: TextIO) -> int:
     """
-    Check everything, a line each; a configuration that cannot be parsed does not come as far as
-    this.
+    Check the configuration and each server, and print a line for each. A configuration that cannot
+    be parsed does not come as far as this.
     """
     findings: list[Finding] = []
 
@@ -205,9 +207,9 @@ def report(findings: Sequence[Finding], out: TextIO) -> int:
 
 def check_pieces(config: Config, reactor: Any) -> list[Finding]:
     """
-    Make every part, without starting any: this reads the secret files and parses the URLs.
+    Make every part without starting any: this reads the secret files and parses the URLs.
 
-    Only what is wrong is told, but for the configuration itself.
+    Returns a finding for the configuration itself, and one for each part that cannot be made.
     """
     counters = Counters()
     pieces: dict[str, Callable[[], object]] = {
@@ -226,8 +228,8 @@ def check_pieces(config: Config, reactor: Any) -> list[Finding]:
 
 async def probe_database(config: Config, reactor: Any) -> str:
     """
-    Whether the database answers and its schema is the one that is needed. Changes nothing, and
-    blocks.
+    Check that the database answers and its schema is the one that is needed; returns the trouble.
+    This changes nothing, and blocks.
     """
     password = read_secret(config.store.password_file)
     address = parse_address(config.store.url, password)
@@ -245,25 +247,29 @@ async def probe_database(config: Config, reactor: Any) -> str:
 
 
 async def probe_broker(config: Config, reactor: Any) -> str:
-    """Whether the broker lets us in."""
+    """Check that the broker lets feedd in; returns the trouble."""
     broker = make_broker(config, reactor, Counters(), _ignore, _ignore)
     service = MultiService()
     if IService.providedBy(broker):
         service.addService(broker)
-    return await settled(reactor, service, lambda: broker.trouble, config.broker.timeout_seconds)
+    return await remaining_trouble(
+        reactor, service, lambda: broker.trouble, config.broker.timeout_seconds
+    )
 
 
 async def probe_cache(config: Config, reactor: Any) -> str:
-    """Whether every memcached answers."""
+    """Check that every memcached answers; returns the trouble."""
     service = MultiService()
     friends = make_friends(config, reactor, Counters(), _no_friends, service)
-    return await settled(reactor, service, lambda: friends.trouble, config.cache.timeout_seconds)
+    return await remaining_trouble(
+        reactor, service, lambda: friends.trouble, config.cache.timeout_seconds
+    )
 
 
 async def probe_auth(config: Config, reactor: Any) -> str:
     """
-    Whether the site answers when it is asked who somebody is; that it knows nobody is an answer
-    too.
+    Check that the site answers a question for the user of a session; returns the trouble. "Nobody"
+    is an answer too.
     """
     if config.auth.mode != "http":
         return ""
@@ -292,12 +298,12 @@ _COMMANDS: dict[str, Callable[[usage.Options, Config, TextIO], int]] = {
 }
 
 
-async def settled(
+async def remaining_trouble(
     clock: Any, service: MultiService, trouble: Callable[[], str], seconds: float
 ) -> str:
     """
-    Run `service` for some seconds, or until there is no trouble any more; returns what trouble is
-    left.
+    Run `service` for `seconds` and `GRACE_SECONDS`, or until there is no trouble any more; returns
+    the trouble that is left.
     """
     service.startService()
     try:

@@ -55,19 +55,22 @@ from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
 
 ANSWERS_A_TURN = 1000
-"""Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
+"""
+Parked viewers that are answered in one turn of the reactor: some 10 ms. A fan-out to more takes
+several turns, so that other events are not kept waiting.
+"""
 
 EVENTS_A_TURN = 250
-"""Some 2 ms of polls that come in; see `feedd.reactor.turn_limit`."""
+"""Polls that are read in one turn: some 2 ms; see `feedd.reactor.turn_limit`."""
 
 EVENTS_MEANWHILE = 25
 """
-The same between the turns of a fan-out: who has been answered already, and polls again, waits for
-those who have not.
+Polls that are read in one turn during a fan-out: the next polls of viewers who have been answered
+wait, so that those who have not are answered first.
 """
 
 EPOLL = getattr(select, "epoll", None)
-"""None where the system has none: then the reactor reads the polls."""
+"""``select.epoll``; None where the system has none."""
 
 _log = Logger()
 
@@ -122,7 +125,7 @@ def make_friends(
     config: Config, reactor: Any, counters: Counters, load: Load, service: MultiService
 ) -> CachedFriends | LocalFriends:
     """
-    Friend lists, in the cache behind ``cache.url``; its connections become a part of `service`.
+    The friend lists in the cache behind ``cache.url``; its connections become a part of `service`.
     """
     if config.cache.url.startswith("local"):
         return LocalFriends(load, config.cache, reactor, counters)
@@ -322,8 +325,8 @@ def make_watch(
     reactor: Any, hub: Hub, make_epoll: Callable[[], Any] | None = EPOLL
 ) -> Watch | None:
     """
-    What reads the polls, where the system has an epoll; while a fan-out is under way it reads few
-    of them.
+    The reader of the polls; during a fan-out it reads few of them. None when there is no epoll, and
+    the reactor reads them.
     """
     if make_epoll is None:
         return None

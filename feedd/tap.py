@@ -1,5 +1,7 @@
 """
-``twistd feedd``: its options and its service. The only place that takes the global reactor.
+The options and the service of ``twistd feedd``.
+
+This is the only module that takes the global reactor.
 """
 
 import gc
@@ -16,13 +18,13 @@ from feedd.reactor.turn_limit import limit_turns
 
 COLLECT_AFTER = 10_000
 """
-New objects between two looks for garbage in cycles, of which feedd makes little. With Python's own
-700 every fan-out pays for several, and now and then one looks at everything that is parked.
+New objects between two runs of the collector of cycles, of which feedd makes few. With Python's
+own 700 every fan-out pays for several runs, and now and then one looks at all that is parked.
 """
 
 
 class Options(usage.Options):
-    """What ``twistd feedd`` takes."""
+    """The options of ``twistd feedd``."""
 
     synopsis = "[options]"
     longdesc = (
@@ -34,7 +36,7 @@ class Options(usage.Options):
     config: Config
 
     def postOptions(self) -> None:
-        """Read the configuration, or say everything that is wrong with it."""
+        """Read the configuration. Raises `usage.UsageError` with all that is wrong with it."""
         try:
             self.config = load_config(self["config"])
         except BadConfig as error:
@@ -42,7 +44,7 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> MultiService:
-    """What twistd runs."""
+    """The service that twistd runs."""
     from twisted.internet import reactor
 
     _raise_file_limit()
@@ -55,13 +57,13 @@ def makeService(options: Options) -> MultiService:
 
 
 def _calm_collector() -> None:
-    """Look for garbage less often, and never again at what has been imported by now."""
+    """Collect cycles less often, and never look again at what has been imported by now."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
 def _raise_file_limit() -> None:
-    """A poll is an open file: take as many as the system lets us."""
+    """Raise the limit of open files, of which a poll is one, as far as the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,1 +1,1 @@
-"""What feedd is about, as values and rules: pure, without clock, socket, log or Twisted."""
+"""Values and rules of a feed, without clock, socket, log or Twisted."""

@@ -1,1 +1,1 @@
-"""The order of things: which port is asked when. Pure; the ports are what the world must offer."""
+"""The order of things: which port is called when. It knows neither Twisted nor a driver."""

@@ -23,7 +23,7 @@ from feedd.cli import (
     probe_auth,
     probe_database,
     report,
-    settled,
+    remaining_trouble,
 )
 from feedd.config import parse_config
 
@@ -268,7 +268,7 @@ class SettledTests(SynchronousTestCase):
         self.service = MultiService()
         self.trouble = "not there"
         self.waiting = Deferred.fromCoroutine(
-            settled(self.clock, self.service, lambda: self.trouble, 1.0)
+            remaining_trouble(self.clock, self.service, lambda: self.trouble, 1.0)
         )
 
     def test_comes_up(self) -> None:
