@@ -1,5 +1,5 @@
 """
-What a message from RabbitMQ costs feedd: ``python -m bench.amqp --messages 50000 --turns 3``.
+The cost of a message from RabbitMQ: ``python -m bench.amqp --messages 50000 --turns 3``.
 
 A real RabbitMQ, a publisher of frames that were packed beforehand, and feedd's CPU from /proc
 before and after. Exchanges are shards, so that messages arrive for authors whom nobody here hears
@@ -149,7 +149,7 @@ def without_network(messages: int, author: str) -> float:
 
 
 def _delivery(event: Event) -> bytes:
-    """What RabbitMQ sends for it."""
+    """The frames that RabbitMQ sends for it."""
     method = pack_method(
         1,
         METHODS["basic.deliver"],

@@ -1,9 +1,10 @@
 """
-What a post costs at least in Python: its two INSERTs in one transaction, by adbapi and PyMySQL with
+The least cost of a post in Python: its two INSERTs in one transaction, by adbapi and PyMySQL with
 nothing around them.
 
 ``python -m bench.bare HOST PORT DATABASE POSTERS SECONDS`` prints ``commits seconds cpu_seconds``.
-A process of its own, so that it shares no interpreter with who measures it. The tables are feedd's.
+It is a process of its own, and so shares no interpreter with the one that measures it. The tables
+are feedd's.
 """
 
 import sys

@@ -1,8 +1,7 @@
 """
-What a long poll says to a server, and what it learns from an answer.
+The requests of a long poll to a server, and what is read from each answer for the next one.
 
-A `Conversation` is plain data, so that the load generator in C and the one in Python say the same.
-This module knows no socket.
+A `Conversation` is plain data, so that the load generators in C and in Python send the same.
 """
 
 import re

@@ -1,9 +1,9 @@
 """
-How long a post takes from one process to a poll that is parked at another: ``python -m bench
-crossing --posts 50``.
+The time of a post from one process to a poll that is parked at another: ``python -m bench crossing
+--posts 50``.
 
-And how long a message takes that a producer publishes itself, through RabbitMQ alone. Starts
-RabbitMQ, MariaDB, memcached and two feedd processes of its own, on loopback.
+Also the time of a message that a producer publishes itself, through RabbitMQ alone. The bench
+starts RabbitMQ, MariaDB, memcached and two feedd processes of its own, on loopback.
 """
 
 import argparse

@@ -3,7 +3,7 @@ N clients that all connect at the same moment, and poll.
 
 One epoll loop on raw sockets that never waits for anybody: connect, poll, and after each answer
 poll again with its cursor. A client that is refused (503) waits for as long as it is told and asks
-again. This module knows no server, but that it speaks HTTP/1.1 with a Content-Length.
+again. The server speaks HTTP/1.1 with a Content-Length.
 """
 
 import errno
@@ -30,7 +30,7 @@ Ask = Callable[[int, str], bytes]
 
 class Count(NamedTuple):
     """
-    What has happened since the crowd set off.
+    The counts since the crowd set off.
 
     :ivar answers: with status 200; `refused`: with 503; `odd`: with another one; `lost`:
         connections that the server ended.
@@ -70,7 +70,7 @@ class Crowd:
 
     @property
     def count(self) -> Count:
-        """What has happened so far."""
+        """The counts so far."""
         return Count(*self._count)
 
     def watch(self, needle: bytes) -> None:

@@ -98,7 +98,7 @@ LIMIT_SECONDS = 900.0
 
 
 def command(step: Step, folder: Path, npm: str | None, quick: bool) -> list[str]:
-    """What runs a step."""
+    """The command that runs a step."""
     words = [
         sys.executable,
         "-m",

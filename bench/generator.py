@@ -1,7 +1,7 @@
 """
-Which load generator is used: the one in C where a compiler is, else the one in Python.
+The choice of the load generator: the one in C where there is a compiler, else the one in Python.
 
-Both have the same two functions; the name of the one that was used belongs into every result.
+Both have the same two functions. The name of the one that was used belongs into every result.
 """
 
 import argparse

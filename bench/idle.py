@@ -1,5 +1,5 @@
 """
-What parked polls cost while nothing happens: ``python -m bench idle --conns 10000 --seconds 30``.
+The cost of parked polls while nothing happens: ``python -m bench idle --conns 10000 --seconds 30``.
 
 First between the parking and the first deadline; then, for feedd, while deadlines pass and polls
 are answered empty and come again, each once in ``poll.hold_seconds``.

@@ -1,11 +1,10 @@
 """
-Holds N long polls open on loopback, and times every delivery: the load generator that needs no
-compiler.
+The load generator that needs no compiler: it holds N long polls open on loopback, and times every
+delivery.
 
 One epoll loop on raw sockets. It speaks HTTP/1.1 to any server whose answers have a Content-Length:
 an answer ends a poll, and the client polls again with what the answer told it. It costs more than a
-fast server, whose processor it shares; the one in C (`bench.native`) measures closer. This module
-knows no server.
+fast server, whose processor it shares; the one in C (`bench.native`) measures closer.
 """
 
 import re
@@ -93,7 +92,7 @@ class Polls:
         self._held = []
 
     def release(self) -> None:
-        """Who was answered meanwhile polls now."""
+        """Let the clients that were answered meanwhile poll."""
         held, self._held = self._held or [], None
         for descriptor, answer in held:
             self._again(descriptor, answer)
@@ -170,7 +169,7 @@ class Publishers:
 
 
 def answer_end(data: bytes) -> int:
-    """Where the first answer in `data` ends; 0 when it is not whole yet."""
+    """The end of the first answer in `data`; 0 when it is not whole yet."""
     head = data.find(b"\r\n\r\n")
     length = _LENGTH.search(data, 0, head) if head > 0 else None
     end = head + 4 + int(length[1]) if length else 0
@@ -279,7 +278,7 @@ def raise_file_limit() -> None:
 
 
 def _round(polls: Polls, publishers: Publishers, number: int) -> list[float]:
-    """How long each answer took, ascending."""
+    """The times that the answers took, ascending."""
     polls.watch(b"\0")
     token = publishers.publish()
     polls.watch(token)
@@ -291,7 +290,7 @@ def _round(polls: Polls, publishers: Publishers, number: int) -> list[float]:
 def _held(
     polls: Polls, publishers: Publishers, served: Served, number: int, rounds: int
 ) -> tuple[float, float]:
-    """What a delivery costs without the next poll, and what the poll costs."""
+    """The cost of a delivery without the next poll, and that of the poll."""
     costs = [0.0, 0.0]
     for _ in range(rounds):
         start = cpu_seconds(served.pids)

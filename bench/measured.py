@@ -1,7 +1,5 @@
 """
-What was measured, and what follows from several turns of it.
-
-This module knows numbers only: no socket, no clock, no server.
+Measured numbers, and the figures that follow from several turns of them.
 """
 
 import statistics
@@ -11,7 +9,7 @@ from typing import Any, NamedTuple
 
 class Measured(NamedTuple):
     """
-    What R rounds on N polls took.
+    The result of R rounds on N polls.
 
     :ivar last_ms: in each round, from the publish to the last of the N answers.
     :ivar p50_ms: of all answers.
@@ -41,7 +39,7 @@ class Measured(NamedTuple):
 
 class Timed(NamedTuple):
     """
-    What came of so many publishes a second.
+    The result of so many publishes a second.
 
     :ivar p50_ms: from a publish to an answer that tells it.
     :ivar missing: deliveries that did not come.
@@ -123,8 +121,8 @@ def order(names: Sequence[Any], turn: int) -> list[Any]:
 
 def unevenness(sizes: Sequence[int], lasts: Sequence[float]) -> float:
     """
-    How far `lasts` is from a straight line through the sizes: the largest deviation from it as a
-    share of it.
+    The distance of `lasts` from a straight line through the sizes: the largest deviation from it as
+    a share of it.
 
     The line is that of the least squares of the relative errors. It has an offset: what a round
     costs whatever its size.

@@ -133,7 +133,7 @@ def posts(axes: Axes, documents: Documents, document: Mapping[str, Any]) -> None
 
 
 def cpu(axes: Axes, documents: Documents, document: Mapping[str, Any]) -> None:
-    """What a delivery and the next poll cost."""
+    """The cost of a delivery and of the next poll."""
     conns, rows = series.costs(document)
     rows = sorted(rows, key=lambda row: row[1] + row[2], reverse=True)
     axes.figure.subplots_adjust(left=0.21, right=0.95)
@@ -220,7 +220,7 @@ def _labels(axes: Axes, lines: Mapping[str, Line]) -> None:
 
 
 def _ticks(axes: Axes, places: list[float]) -> None:
-    """Where there is a measurement; plain numbers."""
+    """Put a tick at each measurement, with plain numbers."""
     axes.set_xticks(_unclashing(places, axes.get_xscale() == "log"), minor=False)
     axes.xaxis.set_minor_locator(NullLocator())
     if axes.get_yscale() == "log":

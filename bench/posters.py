@@ -2,8 +2,8 @@
 N posters on loopback: each posts on a connection that it keeps, and posts again when it is
 answered.
 
-One epoll loop on raw sockets, whose requests are packed beforehand. This module knows HTTP/1.1 with
-a Content-Length; it does not know what is posted.
+One epoll loop on raw sockets, whose requests are packed beforehand. The answers are HTTP/1.1 with a
+Content-Length.
 """
 
 import select
@@ -17,7 +17,7 @@ from bench.load import LOOPBACK, READ_BYTES, answer_end
 
 class Posted(NamedTuple):
     """
-    What the posters have seen: answers with the status 201, others, how long it took and how long
+    The counts of the posters: answers with the status 201, others, how long it took and how long
     each post did.
     """
 

@@ -1,4 +1,4 @@
-"""What processes cost: processor time and memory. Linux."""
+"""The processor time and memory of processes, on Linux."""
 
 import re
 import time

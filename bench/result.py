@@ -1,7 +1,5 @@
 """
-The file of a benchmark: JSON that says what was measured, how, and where.
-
-This module knows the machine it runs on. It does not know what was measured.
+The file of a benchmark: JSON that says what was measured, how, and on which machine.
 """
 
 import json
@@ -13,7 +11,7 @@ from typing import Any
 
 
 def document(benchmark: str, **found: Any) -> dict[str, Any]:
-    """What was found, with the name of the benchmark and the machine."""
+    """The document of a benchmark: its findings, its name and the machine."""
     return {"benchmark": benchmark, "machine": machine(), **found}
 
 
@@ -29,7 +27,7 @@ def read(folder: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def machine() -> dict[str, Any]:
-    """What numbers depend on."""
+    """The machine and the versions, on which the numbers depend."""
     return {
         "cores": len(os.sched_getaffinity(0)),
         "processor": _processor(),

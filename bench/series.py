@@ -1,7 +1,5 @@
 """
-From the documents of a run to lines and rows: which number stands for what.
-
-This module knows the shape of the documents. It does not know how a plot or a table looks.
+The lines of the plots and the rows of the tables, taken from the documents of a run.
 """
 
 from collections.abc import Mapping

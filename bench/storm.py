@@ -1,16 +1,16 @@
 """
-Everybody comes back at once: ``python -m bench.storm --clients 5000``.
+All clients come back at once: ``python -m bench.storm --clients 5000``.
 
-Servers of its own, as a site runs them: a JWT for each viewer, RabbitMQ, MariaDB and memcached. N
-clients are parked, posts come in, feedd is killed, more is posted into the log while it is away,
-feedd is started again, and in the moment when it says that it is ready all N connect with the
-cursors that they have. Measured until all are parked again, those who had missed something after
-they have been told.
+The bench starts servers of its own, as a site runs them: a JWT for each viewer, RabbitMQ, MariaDB
+and memcached. N clients are parked, posts come in, feedd is killed, more is posted into the log
+while it is away, feedd is started again, and in the moment when it says that it is ready all N
+connect with the cursors that they have. The time is taken until all are parked again, those who had
+missed something after they have received it.
 
 With ``--cold`` memcached is emptied before they come; with ``--fresh`` they come without cursors.
 ``--graph one``: everybody hears one author; ``--graph hundred``: a hundred each, of 20,000 authors.
 
-What the database was asked is the difference of ``SHOW GLOBAL STATUS`` (``Com_select``,
+The queries of the database are the difference of ``SHOW GLOBAL STATUS`` (``Com_select``,
 ``Questions``) from the moment before the first connect to the moment when the last poll is parked,
 minus what an idle feedd asks in the same time: that rate is measured afterwards, over some seconds
 in which nothing happens.
@@ -108,13 +108,13 @@ class House:
             )
 
     def asked(self) -> dict[str, int]:
-        """How often the database was asked so far."""
+        """The number of queries of the database so far."""
         with self._connection.cursor() as cursor:
             cursor.execute("SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_select', 'Questions')")
             return {name: int(value) for name, value in cursor.fetchall()}
 
     def cached(self) -> dict[str, int]:
-        """What memcached has been asked so far."""
+        """The commands that memcached has been given so far."""
         text = self._memcached(b"stats\r\nquit\r\n").decode()
         stats = dict(line.split()[1:3] for line in text.splitlines() if line.startswith("STAT "))
         return {name: int(stats[name]) for name in ("cmd_get", "get_hits", "cmd_set")}
@@ -124,7 +124,7 @@ class House:
         self._memcached(b"flush_all\r\nquit\r\n")
 
     def status(self) -> dict[str, Any]:
-        """What /status says, be it 503."""
+        """The answer of /status, even when its status is 503."""
         try:
             response = urllib.request.urlopen(f"{self.feedd.url}/status", timeout=30)
         except urllib.error.HTTPError as error:
@@ -290,7 +290,7 @@ def _latencies(crowd: Crowd) -> dict[str, float | None]:
 def _beyond_idle(
     home: House, crowd: Crowd, spent: dict[str, int], seconds: float
 ) -> dict[str, float]:
-    """What was asked of the database for the crowd, without what is asked when nothing happens."""
+    """The queries for the crowd, without those that are made while nothing happens."""
     before = home.asked()
     crowd.pump(IDLE_SECONDS)
     idle = {name: (value - before[name]) / IDLE_SECONDS for name, value in home.asked().items()}
@@ -298,7 +298,7 @@ def _beyond_idle(
 
 
 def _deliver(home: House, crowd: Crowd) -> int:
-    """How many of those who should hear a last round of posts do."""
+    """The number of clients that receive a last round of posts, of those that should."""
     crowd.watch(b"the end")
     home.post(sorted({friends[0] for friends in home.friends}), "the end")
     crowd.pump(20.0, lambda: len(crowd.seen) == len(home.friends))

@@ -35,7 +35,7 @@ from feedd.store.database.migrate import Outdated, migrate
 from feedd.store.sql import make_dialect
 
 STEP_SECONDS = 0.05
-"""How often the trouble of a part is looked at."""
+"""The time between two looks at the trouble of a part."""
 GRACE_SECONDS = 1.0
 """Time for a part beyond its own time limit, in which it tells its trouble."""
 

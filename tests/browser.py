@@ -1,8 +1,6 @@
 """
 A browser and a whole process without sockets: real bytes go in, real bytes come out, time passes
 when the test says so.
-
-This module knows HTTP as a client sees it. It does not know what any URL answers.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +57,7 @@ URLS = {
 
 
 class Reply(NamedTuple):
-    """What a browser got: the status, the headers, the body's bytes."""
+    """An answer that a browser got: the status, the headers, the bytes of the body."""
 
     status: int
     headers: HTTPMessage

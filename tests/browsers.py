@@ -2,8 +2,8 @@
 Browsers of a small world: they poll, lose answers, come back with old cursors, and check every
 answer.
 
-What can be said about one answer by itself is checked here; that nothing is missing at the end, by
-the machine.
+Here is checked what can be said about one answer by itself. The machine checks that nothing is
+missing at the end.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from tests.model import Process, World
 
 
 class Stand(NamedTuple):
-    """Where a browser stands: its cursor, and what it had received when it got it."""
+    """The stand of a browser: its cursor, and the ids that it had received when it got it."""
 
     cursor: str | None
     got: frozenset[int] = frozenset()
@@ -113,7 +113,7 @@ class Browser:
 
     @property
     def process(self) -> Process | None:
-        """Whom it asked, if that lives."""
+        """The process that it polls, if that lives."""
         return self.poll.process if self.poll and self.poll.process.alive else None
 
     def ask(self, process: Process, wait: bool) -> None:

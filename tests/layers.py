@@ -1,8 +1,8 @@
 """
-The rules of the house that can be read off the source: who may import whom, and how long a file or
-a function may be.
+The rules of the house that can be read off the source: which module may import which, and how long
+a file or a function may be.
 
-This module knows paths and text. It reads no file; `tests.unit.test_layers` feeds it the project's.
+Nothing here reads a file; `tests.unit.test_layers` passes the files of the project.
 """
 
 import ast
@@ -40,7 +40,7 @@ it, or itself.
 """
 
 UNKNOWN = {"amqp.protocol": ("feedd.core.event", "feedd.feed.ports")}
-"""What a folder must not know besides."""
+"""Modules that a folder must not import besides."""
 
 VENDORS = {
     "autobahn": "web.stream",
@@ -73,7 +73,7 @@ class Import(NamedTuple):
 
 
 def violations(path: PurePosixPath, source: str) -> list[str]:
-    """What the file at `path`, relative to the project's root, does wrong; a sentence each."""
+    """A sentence for each rule that the file at `path`, relative to the root, does not keep."""
     tree = ast.parse(source)
     found = [*_sizes(source, tree)]
     if path.parts[0] == "feedd":

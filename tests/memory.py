@@ -349,7 +349,7 @@ class MemoryTurns:
 
     @property
     def asked(self) -> int:
-        """How many turns were asked for and not taken yet."""
+        """The number of turns that were asked for and not taken yet."""
         return len(self._next)
 
     def take(self) -> None:

@@ -2,7 +2,7 @@
 A small world around the core: several processes over one log, and a broker that loses and reorders.
 
 The machine of ``tests/unit/test_machine.py`` drives it, with the browsers of ``tests/browsers.py``.
-It knows what really happened, and so what a browser must have seen.
+The world keeps what really happened, and so what a browser must have seen.
 """
 
 from collections.abc import Callable, Collection, Coroutine, Iterator
@@ -26,7 +26,7 @@ LINGER = 10.0
 
 
 class Expiring(Protocol):
-    """What has a deadline."""
+    """A thing with a deadline."""
 
     def expire(self) -> None:
         """It has come."""
@@ -151,8 +151,8 @@ class World:
 
     def due(self, viewer: str) -> set[int]:
         """
-        What `viewer` must have seen in the end: their own events, and those that a friend wrote as
-        their friend.
+        The ids that `viewer` must have seen in the end: their own events, and those that a friend
+        wrote as their friend.
         """
         return {
             id

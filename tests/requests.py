@@ -1,8 +1,7 @@
 """
 Requests such as browsers send, and such as nobody should.
 
-This module knows how a request can be spelled. It does not know what is answered. ``{0}`` stands
-for the newest cursor, ``{1}`` for the one before it, and so on.
+``{0}`` stands for the newest cursor, ``{1}`` for the one before it, and so on.
 """
 
 import itertools
@@ -130,7 +129,7 @@ def _seldom(
 
 @st.composite
 def queries(draw: st.DrawFn) -> bytes:
-    """What follows the question mark of a poll."""
+    """The part of a poll after the question mark."""
     parts = [b"cursor=" + draw(_seldom(st.just(b"{0}"), st.sampled_from(CURSORS), 3))]
     if draw(st.booleans()):
         parts.append(b"token=" + draw(_seldom(st.just(GOOD), st.sampled_from(TOKENS), 3)))
@@ -214,7 +213,7 @@ def poll(
     lines: Sequence[bytes] = BROWSER,
     version: bytes = b"HTTP/1.1",
 ) -> bytes:
-    """What a browser sends all the time."""
+    """A poll such as a browser sends all the time."""
     return b"\r\n".join([b"GET /feed/poll?%s %s" % (query, version), *lines, b"", b""])
 
 
@@ -282,7 +281,7 @@ def who_asks() -> Iterator[bytes]:
 
 @st.composite
 def common_polls(draw: st.DrawFn) -> bytes:
-    """What browsers send all the time."""
+    """Polls such as browsers send all the time."""
     parts = draw(st.permutations([b"cursor={0}", b"token=" + GOOD]))
     extra = draw(
         st.sampled_from([b"", b"", b"&callback=f", b"&callback=$a.b&wait=5", b"&wait=50", b"&x=1"])

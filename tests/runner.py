@@ -1,10 +1,9 @@
 """
-Runs trial on everything, or on the tests named, and ends with the line ``N passed, N failed`` (``,
-N skipped`` may follow).
+The one test command: it runs trial on everything, or on the tests named, and ends with the line
+``N passed, N failed`` (``, N skipped`` may follow).
 
 ``tests/run`` starts it: ``python -m tests.runner [names]``. It starts the shared servers once,
-hands them to trial, and stops everything whatever happens. It does not know what the tests are
-about.
+passes them to trial, and stops everything whatever happens.
 """
 
 import os
@@ -37,7 +36,8 @@ _NAME_OR_TIME = re.compile(r"^(?:(\S+) \.\.\. .*|\(([\d.]+) secs\))$", re.MULTIL
 
 class Counts(NamedTuple):
     """
-    What trial counted; errors and unexpected successes are failures, expected failures are skipped.
+    The counts of trial; errors and unexpected successes are failures, expected failures are
+    skipped.
     """
 
     passed: int = 0

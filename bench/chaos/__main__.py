@@ -1,8 +1,8 @@
 """
-The command line.
+The command line of the chaos bench.
 
-Ends with 0 when nothing was lost, doubled, disordered, foreign, altered or given a gap; with 1 when
-something was; with 2 when the run itself failed.
+It ends with 0 when nothing was lost, doubled, disordered, foreign, altered or given a gap; with 1
+when something was; with 2 when the run itself failed.
 """
 
 import argparse

@@ -1,8 +1,6 @@
 """
-Judges the diaries by the log: what was lost, doubled, disordered, foreign or altered, and how late
-each delivery was.
-
-This module knows rows, diaries and windows of faults. It knows no server and no clock.
+The verdict over the diaries of the viewers, judged by the log: what was lost, doubled, disordered,
+foreign or altered, and how late each delivery was.
 """
 
 import json
@@ -40,7 +38,7 @@ class Row(NamedTuple):
 
     @property
     def friend(self) -> str:
-        """Whom a ``friend`` or ``unfriend`` names, else ""."""
+        """The friend that a ``friend`` or ``unfriend`` names, else ""."""
         return friend_in(self.form) if self.kind in ("friend", "unfriend") else ""
 
     @property
@@ -52,7 +50,7 @@ class Row(NamedTuple):
 
 class Commit(NamedTuple):
     """
-    When it was known that an event was committed, in seconds since 1970.
+    The moment when it was known that an event was committed, in seconds since 1970.
 
     :ivar held: the longest time that may have passed between INSERT and COMMIT; 0 when feedd itself
         saw to it.
@@ -97,7 +95,7 @@ class Delivery(NamedTuple):
 
 class Truth:
     """
-    What happened.
+    The log, and all that is known about its events.
 
     :param rows: the whole log.
     :param first: the last id when all viewers had loaded their page.
@@ -125,13 +123,13 @@ class Truth:
         self.deleted = {row.post for row in rows if row.kind == "delete"}
 
     def changes(self, viewer: str, friend: str) -> str:
-        """When a friendship began and ended."""
+        """The moments when a friendship began and ended."""
         return ", ".join(
             f"{kind} {id} at {self.rows[id].at:.3f}" for id, kind in self._changes[viewer, friend]
         )
 
     def committed(self, id: int) -> float:
-        """When event `id` was committed, as far as is known."""
+        """The moment when event `id` was committed, as far as it is known."""
         commit = self.commits.get(id)
         return commit.at if commit is not None else self.rows[id].at
 
@@ -184,7 +182,7 @@ class Truth:
         return [self.delivery(diary.name, given) for given in diary.given if given.id in owed]
 
     def delivery(self, viewer: str, given: Given) -> Delivery:
-        """How late it was, and which fault it is put down to."""
+        """The lateness of a delivery, and the fault that it is put down to."""
         commit = self.committed(given.id)
         due, name = max(commit, given.resumed), QUIET
         for window in self.windows:

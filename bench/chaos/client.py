@@ -1,8 +1,6 @@
 """
-A keep-alive HTTP client that costs little, for many viewers in one process.
-
-It knows requests and answers as feedd sends them: each has a Content-Length. It does not know what
-they say.
+A keep-alive HTTP client that costs little, for many viewers in one process. It reads answers as
+feedd sends them: each has a Content-Length.
 """
 
 import re

@@ -1,7 +1,5 @@
 """
-When each event of the load was committed, as far as the client can know.
-
-This module knows rows and what was answered. It does not know viewers.
+The moment in which each event of the load was committed, as far as the client can know.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,7 @@
 """
-What is done to the parts, and when.
+The faults that are done to the parts, and their plan.
 
-A fault has a beginning and an end; its name is ``part.damage``. This module knows the world's
-parts. It does not know what the damage leads to.
+A fault has a beginning and an end; its name is ``part.damage``.
 """
 
 import random
@@ -141,7 +140,7 @@ def plan(
     faults: dict[str, Fault], wanted: Sequence[str], rng: random.Random
 ) -> Iterator[list[Fault]]:
     """
-    What to do next, for ever: every fault once in random order, now and then two together; then
+    The faults in turn, for ever: every fault once in random order, now and then two together; then
     again.
 
     :param wanted: names to restrict it to, in turn (``a+b`` is two together); all when empty.

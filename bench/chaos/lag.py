@@ -1,8 +1,6 @@
 """
-How late the bench's own reactor is, which no server can be blamed for: the machine is too busy
+The delay of the bench's own reactor, for which no server can be blamed: the machine is too busy
 then.
-
-This module knows a clock. It does not know what the bench does.
 """
 
 from typing import Any

@@ -1,8 +1,6 @@
 """
-What the users do: posts, edits, deletions and friend changes through the HTTP API, each repeated
-until it has succeeded.
-
-This module knows the API. It does not know who is shown what.
+The acts of the users: posts, edits, deletions and friend changes through the HTTP API, each
+repeated until it has succeeded.
 """
 
 import json

@@ -1,7 +1,5 @@
 """
-Who there is and who hears whom: friendships that never change, and pairs that come and go.
-
-This module knows names and chance. It does not know servers.
+The users and their friendships: some never change, and some pairs come and go.
 """
 
 import random

@@ -1,7 +1,5 @@
 """
-The figures as a document and as a table.
-
-This module knows verdicts and deliveries. It does not know how they came about.
+The figures of a run as a document and as a table.
 """
 
 from collections import Counter, defaultdict
@@ -84,7 +82,7 @@ def latenesses(
 
 
 def verdict(complaints: Iterable[Complaint]) -> dict[str, int]:
-    """How many of each kind; the kinds that matter are there even when there are none."""
+    """The number of complaints of each kind; the kinds that matter are there even with none."""
     kinds = (
         "lost",
         "lost beyond S",

@@ -1,7 +1,5 @@
 """
 One run from start to verdict.
-
-This module joins the parts of the bench. What they do, they know themselves.
 """
 
 import json
@@ -39,7 +37,7 @@ AROUND_SECONDS = 10.0
 
 
 class Options(NamedTuple):
-    """What the command line says. `rate` and `written` are acts per second."""
+    """The options of the command line. `rate` and `written` are acts per second."""
 
     seed: int
     seconds: float
@@ -153,7 +151,7 @@ class Run:
         }
 
     def _accounted(self, truth: Truth, diaries: Sequence[Diary], load: Load) -> dict[str, Any]:
-        """What was given, how late, and what was not."""
+        """The deliveries with their lateness, and what is wrong with them."""
         complaints = judge(truth, diaries, load.acknowledged)
         deliveries = [delivery for diary in diaries for delivery in truth.deliveries(diary)]
         latest = sorted(deliveries, key=lambda each: -each.late)[:LATEST]
@@ -203,7 +201,7 @@ def _notes_of_acts(load: Load, writer: Writer, truth: Truth) -> dict[str, Any]:
 
 
 def _polls(diaries: Sequence[Diary], viewer: str, since: float, until: float) -> list[Poll]:
-    """What the viewer asked in this time."""
+    """The polls of the viewer in this time."""
     polls = (poll for diary in diaries if diary.name == viewer for poll in diary.polls)
     return [poll for poll in polls if poll.ended >= since and poll.began <= until][-MOST_POLLS:]
 
@@ -240,7 +238,7 @@ def _row(id: int, kind: str, author: str, post: int | None, payload: str, at: in
 
 
 def _status(url: str) -> Mapping[str, Any]:
-    """What a process says of itself; one that is not ready says so with a 503."""
+    """The ``/status`` of a process; one that is not ready answers with a 503."""
     try:
         answer = urlopen(f"{url}/status", timeout=5)
     except HTTPError as error:

@@ -1,9 +1,7 @@
 """
-A viewer: polls random processes with the cursor it has, as a page's script would, and keeps a
-diary.
+A viewer polls random processes with its cursor, as the script of a page would, and keeps a diary.
 
-It knows the HTTP API and takes what it is given; what that should have been, `account` judges at
-the end.
+It takes what it is given; `account` judges at the end what that should have been.
 """
 
 import json
@@ -61,7 +59,7 @@ class Poll(NamedTuple):
 
 class Diary:
     """
-    What one viewer has seen.
+    All that one viewer has received.
 
     :ivar given: what came in answers that were taken, whose cursor was then used.
     :ivar discarded: ids in answers that were thrown away, as if they had been lost; those come

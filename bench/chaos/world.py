@@ -1,8 +1,6 @@
 """
-What is harmed: private servers and two feedd processes, with a proxy on every connection between
-them.
-
-This module knows how the parts are joined. It does not know which faults there are.
+The parts that are harmed: private servers and two feedd processes, with a proxy on every connection
+between them.
 """
 
 import os

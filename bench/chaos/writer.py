@@ -1,9 +1,8 @@
 """
 A site's own writer: it only INSERTs posts and events, commits late, and sometimes rolls back.
 
-It talks to the database directly, in threads, and knows nothing of feedd. It keeps the promise that
-feedd asks of a writer: COMMIT within `settle_seconds` after the INSERT, as far as the database lets
-it.
+It talks to the database directly, in threads, without feedd. It keeps the promise that feedd asks
+of a writer: COMMIT within `settle_seconds` after the INSERT, as far as the database allows it.
 """
 
 import json

@@ -2,7 +2,7 @@
 The programs in C: fanbench, the load generator that costs less than what it measures, and limit,
 the floor.
 
-They are compiled into a temporary folder when they are first wanted. This module knows no server.
+They are compiled into a temporary folder when they are needed first.
 """
 
 import functools
@@ -27,7 +27,7 @@ def compiler() -> str | None:
 
 
 def missing() -> str:
-    """What to install before `program` works, "" when nothing."""
+    """The thing to install before `program` works, "" for none."""
     return "" if compiler() else "a C compiler (Debian: apt-get install gcc libc6-dev)"
 
 
@@ -53,7 +53,10 @@ def rate(served: Served, number: int, per_second: float, seconds: int) -> Timed:
 
 
 def arguments(served: Served, number: int, variables: Path) -> list[str]:
-    """What makes fanbench hold the conversation of `served`; its variables are read from a file."""
+    """
+    The arguments with which fanbench holds the conversation of `served`; its variables are read
+    from a file.
+    """
     talk = served.conversation
     listed = [
         "--port",

@@ -1,8 +1,7 @@
 """
-What a benchmark needs of a server: whether it is installed, and a run of it.
+A peer: a server that a benchmark can start, when it is installed.
 
 Every process is started through the supervisor of the live tests, so that nothing outlives a run.
-This module knows no server.
 """
 
 import os
@@ -25,7 +24,7 @@ class Peer(Protocol):
         """As it is chosen and printed."""
 
     def missing(self) -> str:
-        """What to install before it can run here, "" when nothing."""
+        """The thing to install before it can run here, "" for none."""
 
     def running(self, viewers: int) -> "AbstractServed":
         """A context: the server, ready for so many viewers."""

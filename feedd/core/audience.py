@@ -1,5 +1,5 @@
 """
-Who hears whom: the authors that are heard in this process, and the viewers who hear them.
+The authors who are heard in this process, and the viewers who hear them.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from feedd.core.subscription import Subscription
 
 
 class Follower(Protocol):
-    """What brings the events of an author while somebody here hears them; a broker is one."""
+    """A broker, as far as the hub needs one: it brings the events of the authors it follows."""
 
     def follow(self, author: str) -> None:
         """Begin to bring the events of `author`."""

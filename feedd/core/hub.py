@@ -16,7 +16,7 @@ class HubFull(Exception):
 
 
 class HubOwner(Protocol):
-    """What a hub needs of the feed that it belongs to."""
+    """The feed that a hub belongs to, as far as the hub needs it."""
 
     def wake(self) -> None:
         """Call `Hub.flush` soon. It is asked for once, and again only after that call."""
@@ -33,7 +33,7 @@ class HubOwner(Protocol):
 
 class HubLimits(NamedTuple):
     """
-    How much a hub holds.
+    The bounds of a hub.
 
     :ivar pending: events on one subscription; with more it overflows, and is ended.
     :ivar subscriptions: subscriptions in all.
@@ -88,7 +88,7 @@ class Hub:
 
     @property
     def parked(self) -> int:
-        """How many listeners wait; this looks at every subscription."""
+        """The number of listeners that wait; this looks at every subscription."""
         return sum(
             subscription.listener is not None for subscription in self._subscriptions.values()
         )

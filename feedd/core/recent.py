@@ -64,7 +64,7 @@ class RecentLog:
 
     @property
     def authors(self) -> int:
-        """How many authors the events in memory have."""
+        """The number of authors of the events in memory."""
         return len(self._by_author)
 
     def fill(self, epoch: str, settled: int, events: Sequence[Event]) -> None:

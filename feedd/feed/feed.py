@@ -25,11 +25,11 @@ class Ports(NamedTuple):
 
 
 class Surroundings(Protocol):
-    """What a feed needs of the process that it runs in."""
+    """The process that a feed runs in, as far as the feed needs it."""
 
     @property
     def answers_a_turn(self) -> int:
-        """How many parked viewers one `Feed.flush` answers at most."""
+        """The number of parked viewers that one `Feed.flush` answers at most."""
 
     def seconds(self) -> float:
         """The time, of a clock that only goes forward."""

@@ -115,8 +115,8 @@ class Store(Protocol):
     @property
     def settle_seconds(self) -> float:
         """
-        How long after its id was given out an event may become visible; 0 when ids become visible
-        in their order.
+        The longest time between the moment when an id is given out and the one when its event
+        becomes visible; 0 when ids become visible in their order.
         """
 
     async def open(self, last: int) -> Opening:

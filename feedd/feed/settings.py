@@ -46,7 +46,7 @@ class HTTP(Section, frozen=True):
 
 
 class Poll(Section, frozen=True):
-    """How long polls are held and subscriptions kept."""
+    """The long polls: how long they are held, and how much is kept for them."""
 
     hold_seconds: Seconds = 50.0
     linger_seconds: Seconds = 60.0
@@ -56,7 +56,7 @@ class Poll(Section, frozen=True):
 
 
 class Auth(Section, frozen=True):
-    """How users prove who they are."""
+    """The proof of who a user is."""
 
     mode: str = "demo"
     secret_file: str = ""

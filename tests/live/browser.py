@@ -1,7 +1,5 @@
 """
-A client for the live tests: what a page's script, or the site's own server, would send.
-
-This module knows the HTTP API. It does not know what a test expects.
+A client for the live tests, which sends what the script of a page or the site's own server would.
 """
 
 import json

@@ -1,7 +1,5 @@
 """
 Chromium, driven through chromedriver, as a server of the live tests.
-
-This module knows browser windows and what is in them. It does not know the page.
 """
 
 import os
@@ -29,7 +27,7 @@ T = TypeVar("T")
 
 
 class NotSeen(AssertionError):
-    """What a test waited for did not come."""
+    """The thing that a test waited for did not come."""
 
 
 class Chromium(Server):
@@ -117,7 +115,7 @@ class Window:
         return found
 
     def run(self, script: str) -> object:
-        """What the page's JavaScript returns."""
+        """The result of JavaScript that runs in the page."""
         return self.page.execute_script(script)
 
     def wait_texts(self, selector: str, expected: list[str]) -> None:
@@ -141,7 +139,7 @@ class Window:
 
     def complaints(self) -> list[str]:
         """
-        What the page has logged as an error since the last time: exceptions, refused scripts,
+        The errors that the page has logged since the last call: exceptions, refused scripts,
         missing files.
         """
         return [

@@ -1,7 +1,5 @@
 """
 feedd itself as a server of the live tests: ``twistd feedd`` with a configuration of the test's.
-
-This module knows how it is started and when it is ready. It does not know what the test asks.
 """
 
 import os
@@ -36,7 +34,7 @@ class Feedd(Server):
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """The URL at which it listens, without a slash at the end."""
         return f"http://{self.host}:{self.port}"
 
     def status(self) -> int:

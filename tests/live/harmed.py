@@ -1,7 +1,5 @@
 """
-What the fault tests share: feedd processes whose servers, each behind a proxy, can be taken away.
-
-This module knows how a site is put together. It does not know what a test does to it.
+The site of the fault tests: feedd processes whose servers, each behind a proxy, can be taken away.
 """
 
 import time
@@ -97,10 +95,10 @@ class HarmedCase(TestCase):
         await self.ready()
 
     async def prepare(self) -> None:
-        """What is done before the processes start."""
+        """Prepare something before the processes start."""
 
     async def ready(self) -> None:
-        """What is waited for before a test begins."""
+        """Wait until a test can begin."""
         for browser in (self.alice, self.bob):
             await self.until_ready(browser)
         await self.alice.befriend("bob")

@@ -2,8 +2,7 @@
 A TCP proxy on loopback that stands between a client and a server and harms the connection when it
 is told to.
 
-It runs in the reactor of the test. This module knows bytes and times. It does not know what they
-mean.
+It runs in the reactor of the test.
 """
 
 from collections import deque
@@ -24,7 +23,7 @@ PIECE_BYTES = 1_024
 
 class Pace(NamedTuple):
     """
-    How bytes travel: each `delay_seconds` late, `bytes_per_second` in each direction of each
+    The pace of bytes: each `delay_seconds` late, `bytes_per_second` in each direction of each
     connection (0: no limit).
     """
 
@@ -147,7 +146,7 @@ class _Way:
         self._paused = False
 
     def open(self, sink: "_Side") -> None:
-        """Whom to tell."""
+        """Pass what comes to `sink`, the other side, from now on."""
         self._sink = sink
         self.pump()
 

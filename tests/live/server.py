@@ -156,7 +156,7 @@ class Server:
         )
 
     def describe(self) -> str:
-        """What another process needs for `attach`."""
+        """The text that another process needs for `attach`."""
         return json.dumps([self.port, str(self.folder)])
 
     @classmethod

@@ -185,7 +185,7 @@ class RabbitMQ(Server):
 
     @property
     def url(self) -> str:
-        """Where feedd finds it."""
+        """The URL for ``broker.url``."""
         return f"amqp://guest:guest@{self.host}:{self.port}/%2F"
 
     def ctl(self, *arguments: str) -> str:

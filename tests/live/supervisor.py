@@ -1,11 +1,11 @@
 """
-Ends what a test run started, whatever ends the run.
+The supervisor ends what a test run started, whatever ends the run.
 
 This program is started by `Supervisor` below and holds one end of a socket whose other end only its
 owner has. It starts processes at the owner's word. When the socket closes, because the owner ended,
 crashed or was killed, it kills all of them and whatever they had started, and removes the run's
 folder. It is a subreaper, so that a process that detaches itself becomes its child and does not
-escape. It knows nothing of servers or tests.
+escape.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ class Supervisor:
         self._ask(signal=number, pid=pid)
 
     def code(self, pid: int) -> int | None:
-        """How the process ended (as in `subprocess`), or None while it runs."""
+        """The exit code of the process (as in `subprocess`), or None while it runs."""
         code: int | None = self._ask(code=pid)
         return code
 

@@ -160,7 +160,7 @@ class CoreCase(SynchronousTestCase):
         self.reading, self.posting = self.feed.reading, self.feed.posting
 
     def now(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What needs no waiting: its result, or what it raises."""
+        """The result of a coroutine that need not wait, or what it raises."""
         results: list[T] = []
         failures: list[Failure] = []
         Deferred.fromCoroutine(coroutine).addCallbacks(results.append, failures.append)

@@ -1,4 +1,4 @@
-"""Who hears whom: an event reaches exactly those who hear its author."""
+"""An event reaches exactly those who hear its author."""
 
 import os
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What a poll says, for both load generators, and which peers and which generator are chosen."""
+"""The requests of a poll, for both load generators, and the choice of peers and of a generator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +81,7 @@ class FakePeer:
         self._lacking = lacking
 
     def missing(self) -> str:
-        """What it was made with."""
+        """The thing that it was made without."""
         return self._lacking
 
     @contextmanager
@@ -91,7 +91,7 @@ class FakePeer:
 
 
 class ChoiceTests(SynchronousTestCase):
-    """What is measured, and with what."""
+    """The choice of the peers and of the generator."""
 
     def setUp(self) -> None:
         self.known = {
@@ -156,7 +156,7 @@ class CommandLineTests(SynchronousTestCase):
 
 
 class FriendshipTests(SynchronousTestCase):
-    """Who hears whom while memory is measured."""
+    """The friendships while memory is measured."""
 
     def test_one_friend(self) -> None:
         """Is the same for all."""

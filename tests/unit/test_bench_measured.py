@@ -41,7 +41,7 @@ class SpreadTests(SynchronousTestCase):
 
 
 class RowTests(SynchronousTestCase):
-    """What is reported of a peer."""
+    """The row of a peer."""
 
     def test_medians(self) -> None:
         """Times are medians with their spread; what is missing is counted together."""
@@ -77,7 +77,7 @@ class RowTests(SynchronousTestCase):
 
 
 class UnevennessTests(SynchronousTestCase):
-    """How far a series is from a straight line."""
+    """The distance of a series from a straight line."""
 
     def test_straight(self) -> None:
         """A line with an offset is straight."""

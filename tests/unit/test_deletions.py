@@ -173,7 +173,7 @@ class ReadingTests(CoreCase):
         return self.now(self.posting.post("bob", b'{"text":"secret"}', None)).post
 
     def test_a_hot_poll(self) -> None:
-        """Who comes back after the deletion gets both events, and no body."""
+        """A viewer who comes back after the deletion gets both events, and no body."""
         (_, cursor, subscription, *_) = self.now(self.reading.cold("al", None))
         self.now(self.posting.delete("bob", self.secret()))
         reply = self.reading.hot("al", cursor)
@@ -181,7 +181,7 @@ class ReadingTests(CoreCase):
         self.assertEqual(told(reply.events), [(1, {}), (2, {})])
 
     def test_a_parked_poll(self) -> None:
-        """Who is there hears of the post as it was, and then of its deletion."""
+        """A viewer who is there hears of the post as it was, and then of its deletion."""
         heard = Heard()
         (_, _, subscription, *_) = self.now(self.reading.cold("al", None))
         assert subscription is not None

@@ -87,7 +87,7 @@ cuts = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), fragments), ma
 
 
 def outcome(parse: Any, data: bytes, author: str | None) -> Event | str | None:
-    """What `parse` makes of it."""
+    """The result of `parse`."""
     try:
         event: Event | None = parse(data, author)
     except UnreadableEvent:

@@ -1,4 +1,4 @@
-"""Who hears whom, and who is answered when."""
+"""The hub: which viewers receive an event, and when their listeners are answered."""
 
 from feedd.core.event import Event
 from feedd.core.hub import HubFull
@@ -62,7 +62,7 @@ class DispatchTests(HubCase):
         self.assertEqual((self.woken, bool(subscription.pending)), (0, True))
 
     def test_left_before_the_flush(self) -> None:
-        """Who leaves before the flush keeps what is pending."""
+        """A viewer who leaves before the flush keeps what is pending."""
         subscription, heard = self.park("al", "bob")
         self.hub.dispatch(post(1))
         self.hub.leave(subscription)
@@ -138,7 +138,10 @@ class FriendTests(HubCase):
         )
 
     def test_unfriend(self) -> None:
-        """Who is no friend any more is not heard, and what was pending from them is taken back."""
+        """
+        A user who is no friend any more is not heard, and what was pending from them is taken
+        back.
+        """
         _, heard = self.park("al", "bob", "cy")
         for event in (post(1), post(2, "cy"), change(3, "unfriend", "al", "bob"), post(4)):
             self.hub.dispatch(event)
@@ -263,7 +266,7 @@ class FriendTests(HubCase):
 
 
 class FullTests(HubCase):
-    """What is bounded."""
+    """The bounds of a hub."""
 
     def test_full(self) -> None:
         """There are no more subscriptions than there may be."""
@@ -275,7 +278,8 @@ class FullTests(HubCase):
 
     def test_overflow_while_parked(self) -> None:
         """
-        Who is parked when more comes in than may be pending is ended with the cursor they had.
+        A viewer who is parked when more comes in than may be pending is ended with the cursor they
+        had.
         """
         subscription, heard = self.park("al", "bob")
         issued = subscription.issued
@@ -285,7 +289,7 @@ class FullTests(HubCase):
         self.assertEqual((heard.answers, len(self.hub)), ([([], issued)], 0))
 
     def test_overflow_while_idle(self) -> None:
-        """Who is not parked then is not found by their next poll, which is cold."""
+        """A viewer who is not parked then is not found by their next poll, which is cold."""
         subscription = self.subscribe("al", "bob")
         for number in range(1, 9):
             self.hub.dispatch(post(number))

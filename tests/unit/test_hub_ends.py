@@ -1,4 +1,4 @@
-"""How subscriptions are found again, and how they end; nothing is left of them."""
+"""Subscriptions are found again, and end; nothing is left of them."""
 
 from feedd.core.event import Event
 from tests.unit.core import Heard, HubCase, change, post
@@ -85,7 +85,7 @@ class ParkTests(HubCase):
         self.assertEqual((len(self.reported), second.ids), (1, [1]))
 
     def test_ended(self) -> None:
-        """Who is ended is idle: their subscription expires."""
+        """A viewer who is ended is idle: their subscription expires."""
         subscription, heard = self.park("al")
         self.hub.end(subscription)
         self.hub.end(subscription)
@@ -103,7 +103,7 @@ class ParkTests(HubCase):
         self.assertEqual(heard.ids, [1])
 
     def test_parked_when_overflowed(self) -> None:
-        """Who parks on a subscription that has overflowed is ended by the next flush."""
+        """A viewer who parks on a subscription that has overflowed is ended by the next flush."""
         subscription, heard = self.subscribe("al", "bob"), Heard()
         for number in range(1, 9):
             self.hub.dispatch(post(number))
@@ -112,7 +112,7 @@ class ParkTests(HubCase):
         self.assertEqual((heard.answers, self.hub.parked), ([([], subscription.issued)], 0))
 
     def test_parked_when_ended(self) -> None:
-        """Who parks on a subscription that has ended meanwhile is answered at once."""
+        """A viewer who parks on a subscription that has ended meanwhile is answered at once."""
         subscription, heard = self.subscribe("al"), Heard()
         self.hub.close(subscription)
         self.hub.park(subscription, heard)
@@ -131,7 +131,7 @@ class CloseTests(HubCase):
     """`close`, `close_viewer`, `expire`."""
 
     def test_close(self) -> None:
-        """Who is parked when their subscription is closed is answered with nothing."""
+        """A viewer who is parked when their subscription is closed is answered with nothing."""
         subscription, heard = self.park("al", "bob")
         self.hub.dispatch(post(1))
         self.hub.close(subscription)
@@ -193,7 +193,7 @@ class CloseTests(HubCase):
         self.assert_empty()
 
     def test_parked_does_not_expire(self) -> None:
-        """Who is parked does not expire, and lingers anew afterwards."""
+        """A viewer who is parked does not expire, and lingers anew afterwards."""
         subscription, _ = self.park("al")
         self.hub.expire(1000, 60)
         self.hub.leave(subscription)

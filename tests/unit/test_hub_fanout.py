@@ -68,7 +68,7 @@ class SliceTests(HubCase):
         self.assertEqual([listener.ids for listener in heard], [[1], [1, 2]])
 
     def test_parked_again_in_between(self) -> None:
-        """Who polls again between two slices is answered again, after those who wait."""
+        """A viewer who polls again between two slices is answered again, after those who wait."""
         first = self.wait("al")
         self.wait("cy")
         self.hub.dispatch(post(1))
@@ -81,8 +81,8 @@ class SliceTests(HubCase):
 
     def test_gone_in_between(self) -> None:
         """
-        Who leaves or ends between two slices, or inside one, is passed over, and the next fan-out
-        wakes as ever.
+        A viewer who leaves or ends between two slices, or inside one, is passed over, and the next
+        fan-out wakes as ever.
         """
         first, ends, leaves = (self.subscribe(viewer, "bob") for viewer in ("al", "cy", "di"))
         self.hub.park(first, lambda events, cursor: self.hub.close(ends))
@@ -111,7 +111,7 @@ class SliceTests(HubCase):
         self.assertEqual(self.woken, 2)
 
     def test_overflow(self) -> None:
-        """Who overflowed is ended in their turn."""
+        """A viewer who overflowed is ended in their turn."""
         for viewer in ("al", "cy"):
             self.wait(viewer)
         for number in range(1, 6):
@@ -171,7 +171,8 @@ class PositionTests(SynchronousTestCase):
 
     def test_ahead_of_the_log(self) -> None:
         """
-        Who has more settled than the log says keeps it, and nobody else gets it with the place.
+        A viewer who has more settled than the log says keeps it, and nobody else gets it with the
+        place.
         """
         after: Positions = {}
         for settled, cursor in ((7, "k1.7.9~h1"), (3, "k1.4.9~h1"), (7, "k1.7.9~h1")):

@@ -281,7 +281,7 @@ class FeedMachine(RuleBasedStateMachine):
 
     @invariant()
     def settled(self) -> None:
-        """What is settled is settled."""
+        """Nothing that is settled can still appear."""
         for process in self.world.processes:
             process.check()
 

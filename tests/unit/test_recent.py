@@ -189,7 +189,7 @@ class ChangeTests(RecentCase):
         )
 
     def test_nobody(self) -> None:
-        """Who changed nothing has no changes."""
+        """A viewer who changed nothing has no changes."""
         self.assertEqual(self.log.friend_changes("al"), {})
 
     def test_many(self) -> None:

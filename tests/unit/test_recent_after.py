@@ -1,4 +1,4 @@
-"""What came after a cursor: the index by author says what a look at every event says."""
+"""The events after a cursor: the index by author finds what a look at every event finds."""
 
 from collections.abc import Sequence
 
@@ -78,8 +78,8 @@ class After(SynchronousTestCase):
 
     def test_few_are_looked_at(self) -> None:
         """
-        Who hears few of many does not look at all that was said: thousands ask this at the same
-        moment.
+        A viewer who hears few of many does not look at all that was said: thousands ask this at the
+        same moment.
         """
         log = self.log(
             [], [(number, f"author{number % 500}") for number in range(1, 5001)], size=5000

@@ -49,7 +49,7 @@ class CountTests(SynchronousTestCase):
 
 
 class SlowestTests(SynchronousTestCase):
-    """Which tests took long."""
+    """The list of the slowest tests."""
 
     def test_slowest(self) -> None:
         """The longest first, whatever they printed; short ones are left out."""
@@ -62,7 +62,7 @@ class SlowestTests(SynchronousTestCase):
 
 
 class VerdictTests(SynchronousTestCase):
-    """What is a success."""
+    """The verdict of a run."""
 
     def test_success(self) -> None:
         """
@@ -80,7 +80,7 @@ class VerdictTests(SynchronousTestCase):
 
 
 class ScreenTests(SynchronousTestCase):
-    """What is shown while the tests run."""
+    """The lines that are shown while the tests run."""
 
     def test_quiet(self) -> None:
         """Passing tests are left out, everything else is shown, whole lines only."""

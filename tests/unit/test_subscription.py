@@ -1,4 +1,4 @@
-"""What a subscription has, waits for and answers."""
+"""A subscription: what its viewer has, and what is pending."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -49,13 +49,16 @@ class SubscriptionTests(SynchronousTestCase):
         self.assertEqual(self.take(), [-3])
 
     def test_start_now(self) -> None:
-        """Who begins now has what is known, but not what was held since the subscription began."""
+        """
+        A viewer who begins now has what is known, but not what was held since the subscription
+        began.
+        """
         self.push(8)
         self.subscription.start_now(5, [6, 7, 8])
         self.assertEqual((self.take(5), self.subscription.issued), ([8], "k1.5.6.7.8~h1"))
 
     def test_start_now_with_nothing_held(self) -> None:
-        """Who begins now and held nothing is answered with nothing."""
+        """A viewer who begins now and held nothing is answered with nothing."""
         self.subscription.start_now(5, [6])
         self.assertEqual((self.take(), self.subscription.issued), ([], "k1.5.6~h1"))
 
