@@ -39,7 +39,7 @@ from feedd.feed.settings import Config
 from feedd.log.opening import Opener
 from feedd.log.pruner import DAY_SECONDS, Pruner
 from feedd.log.tail import Tail
-from feedd.reactor.batch_reader import Watch
+from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.watchdog import Watchdog
@@ -47,7 +47,9 @@ from feedd.store.sql import SQLStore
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Folder
-from feedd.web.fast.channel import Lane, LaneSite
+from feedd.web.fast.channel import FastSite
+from feedd.web.fast.polls import FastPolls
+from feedd.web.fast.request import PollParser
 from feedd.web.gate import Gate
 from feedd.web.origin import Origins
 from feedd.web.server.listening import listening
@@ -295,8 +297,9 @@ def make_site(process: Process) -> FeedSite:
     site = (tree, reactor, config.http, deadlines, process.counters)
     if not config.http.fast_lane:
         return FeedSite(*site)
-    lane = Lane(poll, authenticator, origins, reactor.seconds)
-    return LaneSite(lane, make_watch(reactor, process.feed.hub), process.outbox, *site)
+    polls = FastPolls(poll, authenticator, PollParser(origins), reactor.seconds)
+    batch_reader = make_batch_reader(reactor, process.feed.hub)
+    return FastSite(polls, batch_reader, process.outbox, *site)
 
 
 def make_poll(process: Process, gate: Gate, deadlines: Deadlines) -> PollEndpoint:
@@ -321,16 +324,18 @@ def make_tree(process: Process, gate: Gate, poll: PollEndpoint) -> Folder:
     return make_root(gate, feed.reading, feed.posting, process.store, feed.hub, poll, status, files)
 
 
-def make_watch(
+def make_batch_reader(
     reactor: Any, hub: Hub, make_epoll: Callable[[], Any] | None = EPOLL
-) -> Watch | None:
+) -> BatchReader | None:
     """
     The reader of the polls; during a fan-out it reads few of them. None when there is no epoll, and
     the reactor reads them.
     """
     if make_epoll is None:
         return None
-    return Watch(reactor, make_epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN)
+    return BatchReader(
+        reactor, make_epoll(), lambda: EVENTS_MEANWHILE if hub.is_busy else EVENTS_A_TURN
+    )
 
 
 def demo_files() -> dict[str, bytes]:

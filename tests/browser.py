@@ -23,12 +23,14 @@ from feedd.core.counters import Counters
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Credentials, Identity, Known, Opening, Unauthorized
 from feedd.feed.settings import HTTP, Poll
-from feedd.reactor.batch_reader import Watch
+from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
-from feedd.web.fast.channel import Lane, LaneSite
+from feedd.web.fast.channel import FastSite
+from feedd.web.fast.polls import FastPolls
+from feedd.web.fast.request import PollParser
 from feedd.web.gate import Gate
 from feedd.web.origin import Origins
 from feedd.web.server.site import FeedSite
@@ -153,7 +155,6 @@ class House:
         max_pending: int = 200,
         http: HTTP = SMALL,
         jitter: float = 0.5,
-        lane: bool = False,
         door: Any = None,
     ) -> None:
         self.clock = Clock()
@@ -173,10 +174,8 @@ class House:
         self.hub, self.log = self.feed.hub, self.feed.log
         self.reading, self.posting = self.feed.reading, self.feed.posting
         self.troubles = {"database": "", "broker": "", "cache": ""}
-        self._origins = Origins([SITE])
-        gate = Gate(
-            self.door, self._origins, lambda header: header == KEY["Authorization"].encode()
-        )
+        self.origins = Origins([SITE])
+        gate = Gate(self.door, self.origins, lambda header: header == KEY["Authorization"].encode())
         self._poll = PollEndpoint(
             gate,
             self.reading,
@@ -193,12 +192,17 @@ class House:
             gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files
         )
         self._settings: Any = (root, self.clock, http, self.idle, self.counters)
-        self.site: FeedSite = self.lane_site() if lane else FeedSite(*self._settings)
+        self.site = FeedSite(*self._settings)
 
-    def lane_site(self, kind: type[Lane] = Lane, watch: Watch | None = None) -> LaneSite:
-        """Another door to the same process, with the fast lane."""
-        lane = kind(self._poll, self.door, self._origins, self.clock.seconds)
-        return LaneSite(lane, watch, self._outbox, *self._settings)
+    def fast_site(self, parser: Any = None, batch_reader: BatchReader | None = None) -> FastSite:
+        """
+        Another site of the same process, with fast channels.
+
+        :param parser: a `PollParser` or its like.
+        """
+        parser = parser or PollParser(self.origins)
+        polls = FastPolls(self._poll, self.door, parser, self.clock.seconds)
+        return FastSite(polls, batch_reader, self._outbox, *self._settings)
 
     def open(self) -> None:
         """Reach the database."""

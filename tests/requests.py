@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from hypothesis import strategies as st
 
 from feedd.auth.token import make_token
-from tests.lanes import SECRET
+from tests.sides import SECRET
 
 GOOD = make_token(SECRET, "bob", 10**9).encode()
 TOKENS = (

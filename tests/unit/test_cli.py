@@ -22,8 +22,8 @@ from feedd.cli import (
     main,
     probe_auth,
     probe_database,
-    report,
     remaining_trouble,
+    report,
 )
 from feedd.config import parse_config
 

@@ -17,7 +17,7 @@ from feedd.process import (
     EVENTS_MEANWHILE,
     Process,
     make_announcement,
-    make_watch,
+    make_batch_reader,
 )
 from tests.unit.core import post
 
@@ -100,19 +100,19 @@ class FlushTests(SynchronousTestCase):
         Between the turns of a fan-out few polls are read, so that those who wait are not kept
         waiting.
         """
-        watch = make_watch(self.reactor, self.process.feed.hub)
-        assert watch is not None
+        reader = make_batch_reader(self.reactor, self.process.feed.hub)
+        assert reader is not None
         self.park(ANSWERS_A_TURN + 1)
-        self.assertEqual(watch.most(), EVENTS_A_TURN)
+        self.assertEqual(reader.most(), EVENTS_A_TURN)
         self.process.feed.log.offer(post(1))
         self.turn()
-        self.assertEqual(watch.most(), EVENTS_MEANWHILE)
+        self.assertEqual(reader.most(), EVENTS_MEANWHILE)
         self.turn()
-        self.assertEqual(watch.most(), EVENTS_A_TURN)
+        self.assertEqual(reader.most(), EVENTS_A_TURN)
 
     def test_no_epoll(self) -> None:
         """Where there is no epoll the reactor reads."""
-        self.assertIsNone(make_watch(self.reactor, self.process.feed.hub, None))
+        self.assertIsNone(make_batch_reader(self.reactor, self.process.feed.hub, None))
 
 
 class AnnouncementTests(SynchronousTestCase):

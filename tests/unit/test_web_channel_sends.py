@@ -3,7 +3,7 @@
 from twisted.internet.testing import StringTransport
 
 from tests.browser import Browser, WebTestCase, spell
-from tests.lanes import Socket
+from tests.sockets import Socket
 
 STATUS = spell("GET", "/status")
 POST = spell("POST", "/feed/posts?as=bob", b'{"body":{"a":1}}')

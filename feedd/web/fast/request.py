@@ -1,9 +1,9 @@
 """
-The bytes of a common poll -> what it asks.
+The parser of the common poll.
 
 Only what is spelled in the plainest way is read here: ``GET``, the poll's path, HTTP/1.1, arguments
-without escapes, header lines of one kind. For everything else, and for everything that is wrong,
-there is twisted.web. This module knows bytes. It does not know connections, viewers or answers.
+without escapes, header lines of one kind. Everything else, and everything that is wrong, is left to
+twisted.web.
 """
 
 import re
@@ -20,7 +20,10 @@ MAX_HEADERS = 100
 """Fewer than twisted.web takes."""
 
 MAX_HEAD_BYTES = 1_024
-"""Longer header lines are read anew each time."""
+"""Longer header lines are not remembered, but read anew each time."""
+
+MAX_HEADS = 20_000
+"""Some 50 MB hold what is remembered, whoever sends it."""
 
 _QUERY = re.compile(rb"[A-Za-z0-9._~$=&-]+\Z")
 _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]*): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)\Z")
@@ -45,15 +48,15 @@ class Head(NamedTuple):
     own: bool
 
 
-class Asked(NamedTuple):
+class PollRequest(NamedTuple):
     """
-    What a poll asks.
+    A poll as the fast way takes it.
 
     :ivar before: the request up to the cursor,
     :ivar cursor: the cursor, "" to begin now,
     :ivar behind: and the request from there on.
     :ivar callback: the JSONP function's name, or None.
-    :ivar wait: how long it is willing to wait, in seconds; never 0.
+    :ivar wait_seconds: how long the client is willing to wait; never 0.
     :ivar own: whether a page of the site asks.
     """
 
@@ -61,24 +64,33 @@ class Asked(NamedTuple):
     cursor: str
     behind: bytes
     callback: bytes | None
-    wait: float
+    wait_seconds: float
     credentials: Credentials
     own: bool
 
 
-class Reader:
-    """Reads polls, and remembers the header lines that it has looked at."""
+class PollParser:
+    """
+    Reads polls.
 
-    MAX_HEADS = 20_000
-    """Some 50 MB hold what is remembered, whoever sends it."""
+    Browsers send the same header lines with each request, so their meaning is remembered.
 
-    def __init__(self, origins: Origins) -> None:
+    :param max_heads: how many header lines are remembered.
+    """
+
+    def __init__(self, origins: Origins, max_heads: int = MAX_HEADS) -> None:
         self._origins = origins
+        self._max_heads = max_heads
         self._heads: dict[bytes, Head | None] = {}
 
-    def read(self, data: bytes) -> Asked | None:
+    def __len__(self) -> int:
+        """How many header lines are remembered."""
+        return len(self._heads)
+
+    def parse(self, data: bytes) -> PollRequest | None:
         """
-        What `data`, which one read brought, asks; None when it is for twisted.web to find out.
+        The poll in `data`, which begins with `START` and was brought by one read; None when it is
+        for twisted.web.
         """
         end = data.find(b" HTTP/1.1\r\n", len(START))
         if end < 0 or len(data) > MAX_READ_BYTES:
@@ -101,11 +113,12 @@ class Reader:
             return None
         at = len(START) + (b"&" + query).index(b"&cursor=") + len(b"cursor=")
         rest = data[at + len(cursor) : end]
+        # The object that is remembered is one for all who send these lines: a parked poll keeps it.
         behind = rest + head.lines if rest else head.lines
         credentials = Credentials(
             head.authorization, given.get(b"token"), given.get(b"as"), head.cookie
         )
-        return Asked(
+        return PollRequest(
             data[:at], cursor.decode("ascii"), behind, callback, float(wait), credentials, head.own
         )
 
@@ -118,11 +131,11 @@ class Reader:
             return self._heads[lines]
         except KeyError:
             if lines.find(b"\r\n\r\n") != len(lines) - 4:
-                # not the whole, or more than one: that never comes again, and is not worth remembering
+                # Not the whole, or more than one: it never comes again, so it is not remembered.
                 return None
         head = self._read_head(lines)
         if len(lines) <= MAX_HEAD_BYTES:
-            if len(self._heads) >= self.MAX_HEADS:
+            if len(self._heads) >= self._max_heads:
                 self._heads.clear()
             self._heads[lines] = head
         return head

@@ -5,26 +5,21 @@ answered with.
 
 from feedd.auth.token import TokenAuth, make_token
 from tests.browser import Browser, House
-from tests.lanes import SECRET, CountedLane
-from tests.polls import PollTestCase
+from tests.fast import FastTestCase
+from tests.sides import SECRET
 
 QUERY = "/feed/poll?callback=f&as=bob&cursor="
 
 
-class RepeatTests(PollTestCase):
+class RepeatTests(FastTestCase):
     """Polls of bob, over and over on one connection."""
 
-    def use(self, house: House) -> None:
-        """Let `house`, with the lane, be the house of this test."""
-        house.site = house.lane_site(CountedLane)
-        super().use(house)
-        self.path = QUERY
+    path = QUERY
 
     @property
     def taken(self) -> tuple[int, int]:
-        """How many polls the lane took, and how many of them were repeats."""
-        lane = self.house.site.lane  # type: ignore[attr-defined]
-        return lane.taken, lane.repeated
+        """How many polls took the fast way, and how many of them were repeats."""
+        return self.tally.taken, self.tally.repeated
 
     def answer(self, browser: Browser) -> str:
         """Alice posts; the cursor of the poll's answer."""
@@ -35,7 +30,7 @@ class RepeatTests(PollTestCase):
         return cursor
 
     def begin(self) -> str:
-        """One poll by the lane, answered."""
+        """One poll by the fast way, answered."""
         self.web.ask("GET", self.path + self.cursor())
         cursor = self.answer(self.web)
         self.assertEqual(self.taken, (1, 0))

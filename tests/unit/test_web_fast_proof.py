@@ -1,5 +1,5 @@
 """
-The fast lane against the house's own door, with whatever may come in: nobody can tell them apart.
+The fast way against the plain one, with whatever may come in: nobody can tell them apart.
 
 FEEDD_EXAMPLES=5000 makes it long, and different every time.
 """
@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.web.fast.request import START
-from tests.lanes import CountedLane, Side
+from feedd.web.fast.states import PLAIN
 from tests.requests import GOOD, OTHERS, breaths, odd_polls, poll, who_asks
+from tests.sides import Side
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
 PROFILE = settings(
@@ -112,10 +113,12 @@ class Proof:
 
     def compare(self, step: str) -> None:
         """Both sides have written the same, and keep the same."""
-        plain, laned = (side.outputs() for side in self.sides)
-        assert plain == laned, f"{step}:\n{plain}\n{laned}"
+        plain, fast = (side.outputs() for side in self.sides)
+        assert plain == fast, f"{step}:\n{plain}\n{fast}"
         first, second = (side.state() for side in self.sides)
         assert first == second, f"{step}:\n{first}\n{second}"
+        for browser in self.sides[1].browsers if self.sides[1].sockets else ():
+            assert browser.state is not PLAIN or not browser.wire.is_batched, step
         for index, (written, closed) in enumerate(plain):
             told = re.findall(rb'"cursor":"([^"]*)"', written)
             self.cursors += told
@@ -125,8 +128,8 @@ class Proof:
 
     def end(self) -> tuple[int, int]:
         """
-        Everybody goes; nothing is left of them. Returns how many polls took the lane, and how many
-        of these were repeats.
+        Everybody goes; nothing is left of them. Returns how many polls took the fast way, and how
+        many of these were repeats.
         """
         first, second = (side.end() for side in self.sides)
         assert first == second, f"{first}\n{second}"
@@ -140,8 +143,8 @@ class Proof:
             "timers": [],
         }
         assert {name: second[name] for name in empty} == empty, second
-        lane: CountedLane = self.sides[1].house.site.lane  # type: ignore[attr-defined]
-        return lane.taken, lane.repeated
+        tally = self.sides[1].tally
+        return tally.taken, tally.repeated
 
 
 class ProofTests(SynchronousTestCase):
@@ -186,7 +189,7 @@ class ProofTests(SynchronousTestCase):
     def test_split(self) -> None:
         """
         A common poll, and two, in two pieces of any size; only a cut between two leaves one of them
-        for the lane.
+        for the fast way.
         """
         for whole in (poll(), poll(lines=()) * 2):
             count, taken = self.each([whole[:cut], whole[cut:]] for cut in range(1, len(whole), 3))
@@ -194,8 +197,8 @@ class ProofTests(SynchronousTestCase):
 
     def test_same(self) -> None:
         """
-        Whatever comes in, in whatever pieces, both write the same and keep the same; and the lane
-        is taken.
+        Whatever comes in, in whatever pieces, both write the same and keep the same; and the fast
+        way is taken.
         """
         taken = repeated = examples = 0
 

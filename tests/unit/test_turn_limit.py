@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.reactor.turn_limit import Turns, limit_turns
+from feedd.reactor.turn_limit import LimitedEpoll, limit_turns
 
 
 class Reactor:
@@ -17,7 +17,7 @@ class Reactor:
         self._poller = poller
 
 
-class TurnsTests(SynchronousTestCase):
+class LimitTests(SynchronousTestCase):
     """`limit_turns`, on pipes."""
 
     def setUp(self) -> None:
@@ -70,4 +70,4 @@ class TurnsTests(SynchronousTestCase):
             other = Reactor(poller)
             limit_turns(other, 3)
             self.assertIs(other._poller, poller)
-        self.assertIsInstance(self.reactor._poller, Turns)
+        self.assertIsInstance(self.reactor._poller, LimitedEpoll)

@@ -1,45 +1,25 @@
-"""Which polls the fast lane takes, and the header lines that it remembers."""
-
-from typing import Any
+"""Which polls the fast way takes, and the header lines that it remembers."""
 
 from feedd.web.fast import request as asked
-from feedd.web.fast.channel import Lane
-from tests.browser import House, spell
-from tests.lanes import CountedLane
-from tests.polls import PollTestCase
+from tests.browser import spell
+from tests.fast import FastTestCase, Tally
 
 
-class SmallLane(CountedLane):
-    """A lane that remembers three heads."""
+class TakenTests(FastTestCase):
+    """Which polls the fast way takes."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._reader.MAX_HEADS = 3
-
-
-class TakenTests(PollTestCase):
-    """Which polls the lane takes."""
-
-    def use(self, house: House) -> None:
-        """Let `house`, with a small lane, be the house of this test."""
-        house.site = house.lane_site(SmallLane)
-        super().use(house)
-
-    @property
-    def lane(self) -> Lane:
-        """The house's lane."""
-        found: Lane = self.house.site.lane  # type: ignore[attr-defined]
-        return found
+    def make_tally(self) -> Tally:
+        """A parser that remembers three heads."""
+        return Tally(max_heads=3)
 
     def took(self, query: str = "", headers: dict[str, str] | None = None) -> bool:
         """
         Whether a hot poll of bob with this added was taken; it is parked either way, or answered.
         """
-        taken = self.lane.taken  # type: ignore[attr-defined]
+        taken = self.tally.taken
         browser = self.browse()
         browser.ask("GET", f"/feed/poll?as=bob&cursor={self.cursor()}{query}", None, headers)
-        found: int = self.lane.taken  # type: ignore[attr-defined]
-        return found > taken
+        return self.tally.taken > taken
 
     def test_common(self) -> None:
         """
@@ -92,9 +72,9 @@ class TakenTests(PollTestCase):
         for number, query in enumerate(("as=bob&cursor=k1.0", "cursor=&as=bob"), 1):
             browser = self.browse()
             browser.ask("GET", "/feed/poll?" + query)
-            self.assertEqual((self.lane.taken, browser.channel.requests), (number, []))  # type: ignore[attr-defined]
+            self.assertEqual((self.tally.taken, browser.channel.requests), (number, []))
         self.browse().ask("GET", "/feed/poll?as=bob")
-        self.assertEqual(self.lane.taken, 2)  # type: ignore[attr-defined]
+        self.assertEqual(self.tally.taken, 2)
 
     def test_foreign_page(self) -> None:
         """A cookie alone does not open a script to a foreign page, here either."""
@@ -102,7 +82,7 @@ class TakenTests(PollTestCase):
         reply = self.web.get(path, {"Cookie": "user=bob", "Sec-Fetch-Site": "cross-site"})
         self.assertEqual(reply.jsonp("f")["error"]["status"], 403)
         self.web.ask("GET", path, None, {"Cookie": "user=bob", "Sec-Fetch-Site": "same-origin"})
-        self.assertEqual((self.lane.taken, self.web.replies()), (2, []))  # type: ignore[attr-defined]
+        self.assertEqual((self.tally.taken, self.web.replies()), (2, []))
 
     def test_long_read(self) -> None:
         """A read of more than 8 KiB is not looked at."""
@@ -118,9 +98,9 @@ class TakenTests(PollTestCase):
         """
         for number in (1, 1, 2, 3):
             self.took("", {"X": str(number)})
-        self.assertEqual(len(self.lane._reader._heads), 3)
+        self.assertEqual(len(self.tally.parser), 3)
         self.assertTrue(self.took("", {"X": "4"}))
-        self.assertEqual(len(self.lane._reader._heads), 1)
+        self.assertEqual(len(self.tally.parser), 1)
         self.assertTrue(self.took("", {"X": "1"}))
 
     def test_not_remembered(self) -> None:
@@ -130,10 +110,10 @@ class TakenTests(PollTestCase):
         self.web.send(poll + poll)
         self.browse().send(poll[:-2])
         self.browse().send(poll + b"\r\n")
-        self.assertEqual(self.lane._reader._heads, {})
+        self.assertEqual(len(self.tally.parser), 0)
 
     def test_refused_is_remembered(self) -> None:
-        """That header lines are not for the lane is remembered as well."""
+        """That header lines are not for the fast way is remembered as well."""
         for _ in range(2):
             self.assertFalse(self.took("", {"Connection": "close"}))
-        self.assertEqual(list(self.lane._reader._heads.values()), [None])
+        self.assertEqual(len(self.tally.parser), 1)

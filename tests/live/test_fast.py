@@ -1,5 +1,5 @@
 """
-Parked polls on real sockets: what comes, or ends, while the watch reads in the reactor's place.
+Parked polls on real sockets: what comes, or ends, while the batch reader reads.
 """
 
 import json

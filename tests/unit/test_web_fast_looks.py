@@ -1,20 +1,18 @@
-"""Polls of the lane that need a closer look: at who asks, or at what they have missed."""
+"""Polls of the fast way that need a closer look: at who asks, or at what they have missed."""
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from feedd.feed.ports import Unavailable
 from tests.browser import House
-from tests.lanes import CountedLane, Kernel, SocketBrowser
-from tests.polls import PollTestCase
+from tests.fast import FastTestCase
 from tests.unit.core import Gate
 
 
-class LookTests(PollTestCase):
+class LookTests(FastTestCase):
     """A database whose answers come when the test says so."""
 
     def use(self, house: House) -> None:
-        """Let `house`, with the lane, be the house of this test."""
-        house.site = house.lane_site(CountedLane)
+        """Let `house`, with fast channels, be the house of this test."""
         super().use(house)
         self.gate = Gate()
         house.store.pace = self.gate
@@ -33,7 +31,7 @@ class LookTests(PollTestCase):
         reply = self.web.reply()
         self.assertEqual(self.ids(reply), [event])
         self.web.ask("GET", "/feed/poll?as=bob&cursor=" + reply.json["cursor"])
-        self.assertEqual(self.house.site.lane.repeated, 1)  # type: ignore[attr-defined]
+        self.assertEqual(self.tally.repeated, 1)
 
     def test_answered(self) -> None:
         """What was missed is its answer."""
@@ -107,7 +105,7 @@ class LookTests(PollTestCase):
 
         self.house.door.identify = identify
         self.house.door.known = lambda credentials: None
-        browser = SocketBrowser(self.house.site, Kernel())
+        browser = self.socket()
         browser.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
         browser.wire.lost = True
         browser.lose()

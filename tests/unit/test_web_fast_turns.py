@@ -1,5 +1,5 @@
 """
-The fast lane and time: readers that are slow, what comes behind a parked poll, and one thing that
+The fast way and time: readers that are slow, what comes behind a parked poll, and one thing that
 leads to another.
 """
 
@@ -9,53 +9,35 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from feedd.feed.settings import HTTP
-from feedd.web.fast.channel import MAX_HELD_BYTES
+from feedd.web.fast.connection import MAX_HELD_BYTES
 from tests.browser import Browser, House, spell
-from tests.lanes import CountedLane, Kernel, Socket, SocketBrowser, watch_on
-from tests.polls import PollTestCase
+from tests.fast import FastTestCase
 
 INIT = spell("GET", "/feed/init?as=bob")
 
 
-class LaneTestCase(PollTestCase):
-    """A house whose lane is counted."""
-
-    def use(self, house: House) -> None:
-        """Let `house`, with the lane, be the house of this test."""
-        self.kernel = Kernel()
-        house.site = house.lane_site(CountedLane, watch_on(self.kernel))
-        super().use(house)
-
-    def tearDown(self) -> None:
-        """Nobody is watched any more when everybody has gone."""
-        super().tearDown()
-        self.assertEqual(len(self.house.site.watch), 0)  # type: ignore[attr-defined]
+class FastCase(FastTestCase):
+    """A house whose fast way is tried."""
 
     @property
     def taken(self) -> int:
-        """How many polls the lane took."""
-        taken: int = self.house.site.lane.taken  # type: ignore[attr-defined]
-        return taken
-
-    def socket(self, room: int = 10**9) -> tuple[Browser, Socket]:
-        """A connection on a socket with so much room."""
-        browser = SocketBrowser(self.house.site, self.kernel, room)
-        self.browsers.append(browser)
-        return browser, browser.wire
+        """How many polls took the fast way."""
+        return self.tally.taken
 
     def park_on(self, browser: Browser, cursor: str | None = None) -> None:
-        """Park a poll on this connection, by the lane."""
+        """Park a poll on this connection, by the fast way."""
         taken = self.taken
         browser.ask("GET", "/feed/poll?as=bob&cursor=" + (cursor or self.cursor()))
         self.assertEqual(self.taken, taken + 1)
 
 
-class SendTests(LaneTestCase):
+class SendTests(FastCase):
     """An answer goes out at once, as far as it can."""
 
     def test_at_once(self) -> None:
         """With nothing queued the answer is sent in one call, and the reactor has nothing to do."""
-        browser, wire = self.socket()
+        browser = self.socket()
+        wire = browser.wire
         self.park_on(browser)
         event = self.post("alice")
         self.assertEqual((wire.tries, wire.writes), (1, False))
@@ -65,10 +47,11 @@ class SendTests(LaneTestCase):
         """The answers of a fan-out are sent when all have been worked out."""
         wires = []
         for _ in range(2):
-            browser, wire = self.socket()
+            browser = self.socket()
+            wire = browser.wire
             self.park_on(browser)
             wires.append(wire)
-        outbox = self.house.site.outbox  # type: ignore[attr-defined]
+        outbox = self.house.site.shared.outbox  # type: ignore[attr-defined]
         outbox.open()
         self.house.hub.close_viewer("bob")
         self.assertEqual([wire.tries for wire in wires], [0, 0])
@@ -77,8 +60,9 @@ class SendTests(LaneTestCase):
 
     def test_not_at_all(self) -> None:
         """A socket that takes nothing keeps nobody waiting, and gets the answer when it can."""
-        slow, wire = self.socket(0)
-        quick, _ = self.socket()
+        slow = self.socket(0)
+        wire = slow.wire
+        quick = self.socket()
         self.park_on(slow)
         self.park_on(quick)
         event = self.post("alice")
@@ -90,7 +74,8 @@ class SendTests(LaneTestCase):
     def test_in_part(self) -> None:
         """What did not fit follows, wherever the cut was."""
         for room in (1, 100, 300):
-            browser, wire = self.socket(room)
+            browser = self.socket(room)
+            wire = browser.wire
             self.park_on(browser)
             event = self.post("alice")
             self.assertEqual(len(wire.value()), room)
@@ -100,7 +85,8 @@ class SendTests(LaneTestCase):
 
     def test_behind_what_is_queued(self) -> None:
         """An answer never overtakes the one before it."""
-        browser, wire = self.socket(0)
+        browser = self.socket(0)
+        wire = browser.wire
         browser.send(INIT)
         browser.expect("GET", "GET")
         browser.send(spell("GET", "/feed/poll?as=bob&cursor=" + self.cursor()))
@@ -122,8 +108,9 @@ class SendTests(LaneTestCase):
         A connection that turns out to be lost is left to the reactor, which finds out; nobody else
         is hurt.
         """
-        gone, wire = self.socket()
-        other, _ = self.socket()
+        gone = self.socket()
+        wire = gone.wire
+        other = self.socket()
         self.park_on(gone)
         self.park_on(other)
         wire.lost = True
@@ -138,7 +125,8 @@ class SendTests(LaneTestCase):
         A peer that takes no answers is not asked for more requests, and goes on when it has taken
         them.
         """
-        browser, wire = self.socket(0)
+        browser = self.socket(0)
+        wire = browser.wire
         cursor, text = self.cursor(), "x" * 65_000
         for _ in range(2):
             self.park_on(browser, cursor)
@@ -157,7 +145,7 @@ class SendTests(LaneTestCase):
         self.assertEqual(self.ids(self.web.reply()), [event])
 
 
-class BehindTests(LaneTestCase):
+class BehindTests(FastCase):
     """What comes behind a parked poll."""
 
     def test_order(self) -> None:
@@ -177,7 +165,8 @@ class BehindTests(LaneTestCase):
         The connection is not read any further when there is much of it, and is when the poll is
         answered.
         """
-        browser, wire = self.socket()
+        browser = self.socket()
+        wire = browser.wire
         self.park_on(browser)
         browser.send(b"\r\n" + INIT[:-2] + b"X-Long: " + b"x" * (MAX_HELD_BYTES - len(INIT) - 8))
         self.assertTrue(wire.reads)
@@ -189,7 +178,8 @@ class BehindTests(LaneTestCase):
     def test_bounded_behind_a_look(self) -> None:
         """The same while a closer look is taken, whatever it finds; and then one reads, not two."""
         for missed in (False, True):
-            browser, wire = self.socket()
+            browser = self.socket()
+            wire = browser.wire
             cursor = self.cursor()
             if missed:
                 self.post("alice")
@@ -203,7 +193,8 @@ class BehindTests(LaneTestCase):
 
     def test_bounded_and_slow(self) -> None:
         """Nor is it read while the peer does not take the answer."""
-        browser, wire = self.socket(0)
+        browser = self.socket(0)
+        wire = browser.wire
         self.park_on(browser)
         number = MAX_HELD_BYTES // len(INIT) + 1
         browser.expect(*["GET"] * number)
@@ -217,13 +208,28 @@ class BehindTests(LaneTestCase):
 
     def test_poll_behind_and_slow(self) -> None:
         """Nor when a poll came behind, which is parked as soon as that one is answered."""
-        browser, wire = self.socket(0)
+        browser = self.socket(0)
+        wire = browser.wire
         self.park_on(browser)
         browser.ask("GET", "/feed/poll?as=carol&cursor=" + self.cursor("carol"))
         self.post("alice", "x" * 65_400)
         self.house.clock.advance(0)
         self.assertEqual((self.taken, self.house.hub.parked, wire.reads), (2, 1, False))
         wire.drain()
+        self.assertTrue(wire.reads)
+
+    def test_bounded_when_the_peer_goes_on(self) -> None:
+        """Nor when the peer takes the answer before that, while too much is held already."""
+        browser = self.socket(0)
+        wire = browser.wire
+        self.park_on(browser)
+        self.post("alice", "x" * 65_400)
+        self.park_on(browser)
+        browser.send(b"x" * (MAX_HELD_BYTES + 1))
+        self.assertFalse(wire.reads)
+        wire.drain()
+        self.assertFalse(wire.reads)
+        self.post("alice")
         self.assertTrue(wire.reads)
 
     def test_a_turn_later(self) -> None:
@@ -276,37 +282,38 @@ class BehindTests(LaneTestCase):
         self.assertEqual((answers, self.house.hub.parked), ([1] * 399, 400))
 
 
-class FullTests(LaneTestCase):
-    """A kernel that watches no more."""
+class FullTests(FastCase):
+    """A kernel that has no room for more."""
 
     def test_reactor_reads(self) -> None:
         """Then the reactor goes on reading, and the polls are answered all the same."""
         self.kernel.most = 1
-        browsers = [self.socket()[0] for _ in range(3)]
+        browsers = [self.socket() for _ in range(3)]
         for browser in browsers:
             self.park_on(browser)
         self.assertEqual(
-            [(browser.wire.watched, browser.wire.reads) for browser in browsers],
+            [(browser.wire.is_batched, browser.wire.reads) for browser in browsers],
             [(True, True)] + [(False, True)] * 2,
         )
         event = self.post("alice")
         self.assertEqual([self.ids(browser.reply()) for browser in browsers], [[event]] * 3)
 
 
-class EndTests(LaneTestCase):
-    """A connection that ends while it is watched."""
+class EndTests(FastCase):
+    """A connection that ends while the batch reader reads."""
 
     def test_hung_up(self) -> None:
         """Nothing is left of it, whether its poll was parked or had been answered."""
         for answered in (False, True):
-            browser, wire = self.socket()
+            browser = self.socket()
+            wire = browser.wire
             self.park_on(browser)
             if answered:
                 self.post("alice")
-            self.assertTrue(wire.watched)
+            self.assertTrue(wire.is_batched)
             connections = self.house.site.connections
             browser.send(b"")
-            self.assertEqual((wire.watched, wire.reads), (False, True))
+            self.assertEqual((wire.is_batched, wire.reads), (False, True))
             browser.lose()
             self.assertEqual(
                 (self.house.site.connections, self.house.hub.parked), (connections - 1, 0)
@@ -314,15 +321,16 @@ class EndTests(LaneTestCase):
 
     def test_idle(self) -> None:
         """When the site closes it, nobody reads from it any more."""
-        browser, wire = self.socket()
+        browser = self.socket()
+        wire = browser.wire
         self.park_on(browser)
         self.post("alice")
-        self.assertTrue(wire.watched)
+        self.assertTrue(wire.is_batched)
         self.house.advance(66)
-        self.assertEqual((browser.dropped, wire.watched, wire.reads), (True, False, False))
+        self.assertEqual((browser.dropped, wire.is_batched, wire.reads), (True, False, False))
 
 
-class IdleTests(LaneTestCase):
+class IdleTests(FastCase):
     """The idle timeout, which all connections share a wheel for."""
 
     def test_parked(self) -> None:
@@ -382,7 +390,7 @@ class IdleTests(LaneTestCase):
         self.assertTrue(self.web.dropped)
 
     def test_disconnecting(self) -> None:
-        """A poll that arrives on a connection that is being closed is not for the lane."""
+        """A poll that arrives on a connection that is being closed is not for the fast way."""
         self.house.advance(66)
         self.assertTrue(self.web.dropped)
         self.web.ask("GET", "/feed/poll?as=bob&cursor=" + self.cursor())
