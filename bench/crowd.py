@@ -49,7 +49,7 @@ class Crowd:
     :ivar cursors: the last that each was given.
     :ivar first: seconds from the start until each had its first answer; a poll that is parked has
         none.
-    :ivar seen: the clients that have had an answer with the bytes that `watch` named.
+    :ivar seen: the clients that have had an answer with the bytes that `look_for` named.
     """
 
     def __init__(self, port: int, number: int, ask: Ask, cursors: list[str] | None = None) -> None:
@@ -73,7 +73,7 @@ class Crowd:
         """The counts so far."""
         return Count(*self._count)
 
-    def watch(self, needle: bytes) -> None:
+    def look_for(self, needle: bytes) -> None:
         """From now on `seen` is who has had an answer with `needle`."""
         self._needle, self.seen = needle, set()
 

@@ -76,13 +76,13 @@ class Polls:
         self._epoll.close()
 
     def pump(self, seconds: float, until: int = -1) -> None:
-        """Answer and poll for `seconds`, or until so many have seen what `watch` named."""
+        """Answer and poll for `seconds`, or until so many have seen what `look_for` named."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and len(self._arrived) != until:
             for descriptor, _ in self._epoll.poll(min(left, 0.1), 1024):
                 self._read(descriptor)
 
-    def watch(self, needle: bytes) -> None:
+    def look_for(self, needle: bytes) -> None:
         """From now on, note when each connection first sees an answer with `needle`."""
         self._needle = needle
         self._arrived = {}
@@ -279,9 +279,9 @@ def raise_file_limit() -> None:
 
 def _round(polls: Polls, publishers: Publishers, number: int) -> list[float]:
     """The times that the answers took, ascending."""
-    polls.watch(b"\0")
+    polls.look_for(b"\0")
     token = publishers.publish()
-    polls.watch(token)
+    polls.look_for(token)
     polls.pump(ROUND_SECONDS, until=number)
     sent = int(token.split(b"-")[1]) / 1e9
     return sorted(arrival - sent for arrival in polls.arrived)
@@ -296,7 +296,7 @@ def _held(
         start = cpu_seconds(served.pids)
         polls.hold()
         _round(polls, publishers, number)
-        polls.watch(b"\0")
+        polls.look_for(b"\0")
         polls.pump(0.02)
         between = cpu_seconds(served.pids)
         polls.release()

@@ -191,7 +191,7 @@ def settle_down(home: House, clients: int) -> list[str]:
     if not crowd.pump(LIMIT_SECONDS, lambda: home.status()["polls"] == clients):
         raise AssertionError(f"they were not parked: {crowd.count}, {home.status()}")
     some = sorted({friend for friends in home.friends[:100] for friend in friends})[:200]
-    crowd.watch(b"before")
+    crowd.look_for(b"before")
     for _ in range(5):
         home.post(some, "before")
         crowd.pump(1.5)
@@ -225,7 +225,7 @@ def storm(
     asked, cached, cpu = home.asked(), home.cached(), home.cpu_seconds()
     own_cpu, began = time.process_time(), time.monotonic()
     crowd = Crowd(home.feedd.port, clients, home.ask, cursors)
-    crowd.watch(b"meanwhile")
+    crowd.look_for(b"meanwhile")
     watch = Watch(home, clients, began)
     crowd.connect(at_once=500)
     parked = crowd.pump(LIMIT_SECONDS, watch)
@@ -299,7 +299,7 @@ def _beyond_idle(
 
 def _deliver(home: House, crowd: Crowd) -> int:
     """The number of clients that receive a last round of posts, of those that should."""
-    crowd.watch(b"the end")
+    crowd.look_for(b"the end")
     home.post(sorted({friends[0] for friends in home.friends}), "the end")
     crowd.pump(20.0, lambda: len(crowd.seen) == len(home.friends))
     return len(crowd.seen)

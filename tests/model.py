@@ -110,8 +110,8 @@ class World:
                 )
         return events
 
-    def ring(self, events: Collection[Event]) -> None:
-        """Publish: a message is on its way to every process that follows the author now."""
+    def publish(self, events: Collection[Event]) -> None:
+        """A message is on its way to every process that follows the author now."""
         self.bells += [
             (process, event)
             for event in events
@@ -175,7 +175,7 @@ class WorldTurns(MemoryTurns):
 
 class Process:
     """
-    One process: a feed, its tail, and its place in the world.
+    One process: a feed and its tail in the world.
 
     :ivar seen: the ids above the first watermark that were settled here after they had been let
         through.

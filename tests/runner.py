@@ -54,15 +54,16 @@ def count(output: str) -> Counts:
     """
     The counts in trial's summary, the last one in `output`.
 
-    Without a summary trial broke off: then what it said of each test counts, and one failure more.
+    Without a summary trial broke off: then the outcomes of the single tests count, and one failure
+    more.
     """
     summaries = list(_SUMMARY.finditer(output))
     if not summaries:
-        said = Counter(_OUTCOME.findall(output))
+        outcomes = Counter(_OUTCOME.findall(output))
         return Counts(
-            said["OK"],
-            1 + said["FAILURE"] + said["ERROR"] + said["SUCCESS!?!"],
-            said["SKIPPED"] + said["TODO"],
+            outcomes["OK"],
+            1 + outcomes["FAILURE"] + outcomes["ERROR"] + outcomes["SUCCESS!?!"],
+            outcomes["SKIPPED"] + outcomes["TODO"],
         )
     pairs = (pair.split("=") for pair in (summaries[-1][1] or "").split(", ") if pair)
     numbers = {name: int(number) for name, number in pairs}

@@ -35,6 +35,8 @@ class UnreadableEvent(ValueError):
     """The bytes are not an event: not JSON, not UTF-8, or a field of the wrong type."""
 
 
+# gc=False: an event holds no container and so is in no cycle. Otherwise the collector would look
+# at every event in memory.
 class Event(msgspec.Struct, frozen=True, gc=False):
     """
     One change, with its JSON made once; every format is these bytes between two others.

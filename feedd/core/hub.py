@@ -70,7 +70,7 @@ class Hub:
         self._now = now
         self._viewers: dict[str, Viewer] = {}
         self._subscriptions: dict[str, Subscription] = {}
-        self._ready: dict[Subscription, None] = {}
+        self._ready: dict[Subscription, None] = {}  # a set that keeps its order
         self._changed: set[str] = set()
 
     def __len__(self) -> int:

@@ -50,6 +50,7 @@ class RecentLog:
         self._ids: list[int] = []
         self._by_author: dict[str, list[int]] = {}
         self._events: dict[int, Event] = {}
+        # Sets that keep their order, so that the oldest id can be forgotten.
         self._above: dict[int, None] = {}
         self._messages: dict[int, None] = {}
         self._sightings: deque[tuple[int, float]] = deque()

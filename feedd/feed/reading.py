@@ -157,12 +157,8 @@ class Reading:
             return self._begin_now(subscription, authors)
         if cursor.epoch != self._log.epoch:
             return self._gap(subscription, authors)
-        missed = (
-            self._log.after(cursor.settled, cursor.ids, authors)
-            if cursor.settled <= self._log.highest
-            else None
-        )
-        if missed is None or len(missed) > MAX_MISSED:
+        missed = self._in_memory(cursor, authors)
+        if missed is None:
             history = await self._store.events_after(
                 cursor.settled, authors, MAX_MISSED + len(cursor.ids)
             )
@@ -173,6 +169,16 @@ class Reading:
             missed = self._heard(viewer, history)
         subscription.start(cursor.settled, cursor.ids, missed)
         return Reply(*self.take(subscription), subscription)
+
+    def _in_memory(self, cursor: Cursor, authors: Collection[str]) -> list[Event] | None:
+        """
+        The events that came after `cursor`; None when memory does not hold all of them, or when
+        they are too many for one answer.
+        """
+        if cursor.settled > self._log.highest:
+            return None
+        missed = self._log.after(cursor.settled, cursor.ids, authors)
+        return None if missed is None or len(missed) > MAX_MISSED else missed
 
     async def _learn(self, ids: Sequence[int]) -> None:
         """

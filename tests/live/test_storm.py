@@ -72,7 +72,7 @@ class StormTests(SynchronousTestCase):
         crowd = self.come([])
         self.assertEqual(crowd.count, Count(answers=0, refused=0, odd=0, lost=0))
         self.assertLess(self.selects() - before, 100)
-        crowd.watch(b"the news")
+        crowd.look_for(b"the news")
         self.database.execute(
             "INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"the news\"')"
         )
@@ -84,7 +84,7 @@ class StormTests(SynchronousTestCase):
         come from memcached.
         """
         crowd = self.come([])
-        crowd.watch(b"before")
+        crowd.look_for(b"before")
         self.database.execute(
             "INSERT INTO events (kind, author, payload) VALUES ('post', 'author', '\"before\"')"
         )
@@ -98,7 +98,7 @@ class StormTests(SynchronousTestCase):
         before = self.selects()
         again = Crowd(self.feedd.port, CROWD, self.ask, crowd.cursors)
         self.addCleanup(again.close)
-        again.watch(b"meanwhile")
+        again.look_for(b"meanwhile")
         again.connect(at_once=CROWD)
         self.assertTrue(
             again.pump(SECONDS, lambda: len(again.seen) == CROWD and self.polls() == CROWD),

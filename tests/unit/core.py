@@ -80,8 +80,8 @@ class HubCase(SynchronousTestCase):
     """
     A hub whose collaborators take notes.
 
-    :ivar woken: how often it asked for a flush.
-    :ivar said: what `recall` answers, by author; None for "too long ago".
+    :ivar woken: how often the hub asked for a flush.
+    :ivar recalled: the answers of `recall`, by author; None for "too long ago".
     """
 
     max_pending = 3
@@ -91,7 +91,7 @@ class HubCase(SynchronousTestCase):
         self.broker = MemoryBroker()
         self.woken = 0
         self.forgotten: list[Collection[str]] = []
-        self.said: dict[str, list[Event] | None] = {}
+        self.recalled: dict[str, list[Event] | None] = {}
         self.reported: list[Exception] = []
         self.hub = Hub(self.broker, self, "h", HubLimits(self.max_pending, self.max_subscriptions))
 
@@ -101,8 +101,8 @@ class HubCase(SynchronousTestCase):
         self.woken += 1
 
     def recall(self, since: int, author: str) -> list[Event] | None:
-        said = self.said.get(author, [])
-        return None if said is None else [event for event in said if event.id > since]
+        events = self.recalled.get(author, [])
+        return None if events is None else [event for event in events if event.id > since]
 
     def friends_changed(self, viewers: Collection[str]) -> None:
         self.forgotten.append(viewers)
@@ -178,7 +178,7 @@ class CoreCase(SynchronousTestCase):
         self.feed.open(self.now(self.store.open(self.recent_events)))
 
     def commit(self, author: str, count: int = 1) -> list[Event]:
-        """Posts that nobody rings the bell for."""
+        """Posts that the bell does not bring."""
         transaction = self.store.begin()
         for _ in range(count):
             self.store.insert_post(transaction, author, b"{}")

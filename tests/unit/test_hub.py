@@ -151,7 +151,7 @@ class FriendTests(HubCase):
     def test_post_before_its_friendship(self) -> None:
         """A friend's post that arrives before the friendship does is answered with it."""
         _, heard = self.park("al")
-        self.said["bob"] = [post(1), post(3)]
+        self.recalled["bob"] = [post(1), post(3)]
         self.hub.dispatch(post(3))
         self.hub.dispatch(change(2, "friend", "al", "bob"))
         self.flush()
@@ -160,7 +160,7 @@ class FriendTests(HubCase):
     def test_post_before_its_friendship_while_idle(self) -> None:
         """The same is pending for a viewer who is not parked."""
         subscription = self.subscribe("al")
-        self.said["bob"] = [post(3)]
+        self.recalled["bob"] = [post(3)]
         self.hub.dispatch(change(2, "friend", "al", "bob"))
         self.assertEqual(ids(subscription.take("k1", 0)[0]), [2, 3])
 
@@ -170,7 +170,7 @@ class FriendTests(HubCase):
         """
         subscription, heard = self.park("al")
         issued = subscription.issued
-        self.said["bob"] = None
+        self.recalled["bob"] = None
         self.hub.dispatch(change(2, "friend", "al", "bob"))
         self.flush()
         self.assertEqual((heard.answers, self.hub.find("h1", "al", issued)), ([([], issued)], None))
@@ -244,7 +244,7 @@ class FriendTests(HubCase):
         their list is there.
         """
         subscription = self.hub.open("al")
-        self.said["bob"] = [post(6)]
+        self.recalled["bob"] = [post(6)]
         self.hub.dispatch(change(2, "friend", "al", "bob"))
         self.hub.set_friends("al", [], {"bob": change(5, "unfriend", "al", "bob")})
         subscription.start(0, (), [])
@@ -259,7 +259,7 @@ class FriendTests(HubCase):
         """A new friend who said more than may be pending sends the poll to the cold path."""
         subscription, heard = self.park("al")
         issued = subscription.issued
-        self.said["bob"] = [post(number) for number in range(2, 9)]
+        self.recalled["bob"] = [post(number) for number in range(2, 9)]
         self.hub.dispatch(change(1, "friend", "al", "bob"))
         self.flush()
         self.assertEqual((heard.answers, len(self.hub)), ([([], issued)], 0))

@@ -82,10 +82,10 @@ class FeedMachine(RuleBasedStateMachine):
 
     # the writers
 
-    @rule(author=authors, kind=st.sampled_from(["post", "post", "edit", "delete"]), door=indexes)
-    def write(self, author: str, kind: str, door: int) -> None:
-        """Insert and commit at once, by whichever door."""
-        self.tell(self.world.commit(self.insert(author, kind, 1)), door)
+    @rule(author=authors, kind=st.sampled_from(["post", "post", "edit", "delete"]), way=indexes)
+    def write(self, author: str, kind: str, way: int) -> None:
+        """Insert and commit at once, in whichever way it is published."""
+        self.tell(self.world.commit(self.insert(author, kind, 1)), way)
 
     @rule(author=authors, kind=st.sampled_from(["post", "edit"]), count=st.integers(1, 3))
     @precondition(lambda self: self.world.settle_seconds)
@@ -93,8 +93,8 @@ class FeedMachine(RuleBasedStateMachine):
         """Insert, and commit later."""
         self.insert(author, kind, count)
 
-    @rule(viewer=viewers, friend=authors, later=seldom, door=indexes, says=st.booleans())
-    def befriend(self, viewer: str, friend: str, later: bool, door: int, says: bool) -> None:
+    @rule(viewer=viewers, friend=authors, later=seldom, way=indexes, says=st.booleans())
+    def befriend(self, viewer: str, friend: str, later: bool, way: int, says: bool) -> None:
         """
         Begin a friendship, or end it; perhaps the friend says something at once, which may arrive
         before it.
@@ -102,9 +102,9 @@ class FeedMachine(RuleBasedStateMachine):
         if viewer != friend and not self.world.store.locked(viewer, friend):
             transaction = self.change(viewer, friend)
             if not later or not self.world.settle_seconds:
-                self.tell(self.world.commit(transaction), door)
+                self.tell(self.world.commit(transaction), way)
         if says:
-            self.tell(self.world.commit(self.insert(friend, "post", 1)), door + 1)
+            self.tell(self.world.commit(self.insert(friend, "post", 1)), way + 1)
 
     @rule(viewer=viewers, friend=authors, index=indexes, count=st.integers(2, 3))
     def quarrel(self, viewer: str, friend: str, index: int, count: int) -> None:
@@ -115,19 +115,19 @@ class FeedMachine(RuleBasedStateMachine):
                 for _ in range(count)
                 for event in self.world.commit(self.change(viewer, friend))
             ]
-            self.world.ring(events)
+            self.world.publish(events)
             for event in reversed(events):
                 self.process(index).log.offer(event)
 
-    @rule(index=indexes, door=indexes, rolls_back=seldom)
+    @rule(index=indexes, way=indexes, rolls_back=seldom)
     @precondition(lambda self: self.world.store.open_transactions)
-    def end(self, index: int, door: int, rolls_back: bool) -> None:
+    def end(self, index: int, way: int, rolls_back: bool) -> None:
         """An open transaction commits or rolls back."""
         transaction = self.pick(self.world.store.open_transactions, index)
         if rolls_back:
             transaction.rollback()
         else:
-            self.tell(self.world.commit(transaction), door)
+            self.tell(self.world.commit(transaction), way)
 
     # the broker, the net and the clock
 
@@ -356,13 +356,13 @@ class FeedMachine(RuleBasedStateMachine):
 
         return self.world.begin(fill)
 
-    def tell(self, events: list[Event], door: int) -> None:
+    def tell(self, events: list[Event], way: int) -> None:
         """Nobody, the broker, or a process and the broker."""
-        if door % 3:
-            if door % 3 == 1:
+        if way % 3:
+            if way % 3 == 1:
                 for event in events:
-                    self.process(door).log.offer(event)
-            self.world.ring(events)
+                    self.process(way).log.offer(event)
+            self.world.publish(events)
 
     def process(self, index: int) -> Process:
         return self.pick(self.world.processes, index)
