@@ -28,6 +28,7 @@ from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
+from feedd.web.endpoint import Folder
 from feedd.web.fast.channel import FastSite
 from feedd.web.fast.polls import FastPolls
 from feedd.web.fast.request import PollParser
@@ -88,12 +89,12 @@ class Reply(NamedTuple):
         return msgspec.json.decode(self.body[len(start) : -len(end)])
 
 
-class Door:
+class NameAuth:
     """
-    Who is asking, by name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the cookie
-    ``user=NAME``, which is ambient.
+    An authenticator that believes any name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the
+    cookie ``user=NAME``, which is ambient.
 
-    :ivar waits: when it is not None, each question is held until it fires.
+    :ivar waits: when it is not None, each answer waits until it fires.
     """
 
     def __init__(self) -> None:
@@ -117,7 +118,7 @@ class Door:
         return None
 
     def known(self, credentials: Credentials) -> Known | None:
-        """The same, at once; while questions are held, nobody is known."""
+        """The same, at once; while answers wait, nobody is known."""
         identity = self._named(credentials) if self.waits is None else None
         return Known(identity, inf) if identity else None
 
@@ -155,27 +156,22 @@ class House:
         max_pending: int = 200,
         http: HTTP = SMALL,
         jitter: float = 0.5,
-        door: Any = None,
+        authenticator: Any = None,
     ) -> None:
         self.clock = Clock()
         self.counters = Counters()
-        self.store, self.broker, self.door = MemoryStore(), MemoryBroker(), door or Door()
+        self.authenticator = authenticator or NameAuth()
+        self.store, self.broker = MemoryStore(), MemoryBroker()
         self.friends = MemoryFriends(self.store)
+        self.troubles = {"database": "", "broker": "", "cache": ""}
         self.deadlines, self.idle = Deadlines(self.clock.seconds()), Deadlines(self.clock.seconds())
         self._outbox = Outbox()
-        settings = Poll(
-            linger_seconds=LINGER_SECONDS,
-            max_pending=max_pending,
-            max_subscriptions=max_subscriptions,
-            recent_events=100,
-        )
-        ports = Ports(self.store, self.broker, self.friends)
-        self.feed = Feed(ports, settings, Turns(self.clock, self._outbox), self.counters, "i")
+        self.feed = self._make_feed(max_pending, max_subscriptions)
         self.hub, self.log = self.feed.hub, self.feed.log
         self.reading, self.posting = self.feed.reading, self.feed.posting
-        self.troubles = {"database": "", "broker": "", "cache": ""}
         self.origins = Origins([SITE])
-        gate = Gate(self.door, self.origins, lambda header: header == KEY["Authorization"].encode())
+        key = KEY["Authorization"].encode()
+        gate = Gate(self.authenticator, self.origins, lambda header: header == key)
         self._poll = PollEndpoint(
             gate,
             self.reading,
@@ -185,14 +181,26 @@ class House:
             50.0,
             lambda: jitter,
         )
+        self._settings: Any = (self._make_tree(gate), self.clock, http, self.idle, self.counters)
+        self.site = FeedSite(*self._settings)
+
+    def _make_feed(self, max_pending: int, max_subscriptions: int) -> Feed:
+        settings = Poll(
+            linger_seconds=LINGER_SECONDS,
+            max_pending=max_pending,
+            max_subscriptions=max_subscriptions,
+            recent_events=100,
+        )
+        ports = Ports(self.store, self.broker, self.friends)
+        return Feed(ports, settings, Turns(self.clock, self._outbox), self.counters, "i")
+
+    def _make_tree(self, gate: Gate) -> Folder:
         parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
-        root: Any = make_root(
+        return make_root(
             gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files
         )
-        self._settings: Any = (root, self.clock, http, self.idle, self.counters)
-        self.site = FeedSite(*self._settings)
 
     def fast_site(self, parser: Any = None, batch_reader: BatchReader | None = None) -> FastSite:
         """
@@ -201,7 +209,7 @@ class House:
         :param parser: a `PollParser` or its like.
         """
         parser = parser or PollParser(self.origins)
-        polls = FastPolls(self._poll, self.door, parser, self.clock.seconds)
+        polls = FastPolls(self._poll, self.authenticator, parser, self.clock.seconds)
         return FastSite(polls, batch_reader, self._outbox, *self._settings)
 
     def open(self) -> None:

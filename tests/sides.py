@@ -20,7 +20,7 @@ class Side:
 
     def __init__(self, fast: bool, sockets: bool) -> None:
         self.house = House(
-            door=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())
+            authenticator=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())
         )
         self.house.store.friendships |= {("alice", "bob"), ("bob", "alice")}
         self.house.open()

@@ -42,6 +42,13 @@ def naming(text: str) -> list[str]:
     return found
 
 
+class NeverReady(servers.Memcached):
+    """A memcached that is waited for in vain: another process answers on its port."""
+
+    def _ready(self) -> bool:
+        return False
+
+
 class EndTests(SynchronousTestCase):
     """The end of an owner is the end of all it started."""
 
@@ -126,8 +133,7 @@ class PrivateTests(SynchronousTestCase):
 
     def test_what_does_not_start_says_why(self) -> None:
         """A port that is taken: the error holds the server's own words."""
-        server = servers.Memcached()
+        server = NeverReady()
         server.port = servers.memcached().port
-        server._ready = lambda: False  # type: ignore[method-assign]
         error = self.assertRaises(servers.NotStarted, server.start)
         self.assertIn("Address already in use", str(error))

@@ -1,10 +1,8 @@
 """Pages and polls that are answered from where they stand."""
 
-from typing import Any
-
 from feedd.core.cursor import BadCursor, parse_cursor
 from feedd.core.event import Event
-from feedd.feed.ports import Page, Unavailable
+from feedd.feed.ports import Unavailable
 from tests.unit.core import CoreCase, Heard, change, ids
 
 
@@ -85,15 +83,17 @@ class PageTests(ReadingCase):
 
     def test_friends_that_keep_changing(self) -> None:
         """A page that is never of one moment is refused."""
-        store, read = self.store, self.store.page
+        pages = self.store.asked["page"]
 
-        async def changing(*arguments: Any) -> Page:
-            transaction = store.begin()
-            store.insert_change(transaction, "al", "bob")
-            transaction.commit()
-            return await read(*arguments)
+        async def change() -> None:
+            nonlocal pages
+            if self.store.asked["page"] > pages:  # before each page is read
+                pages += 1
+                transaction = self.store.begin()
+                self.store.insert_change(transaction, "al", "bob")
+                transaction.commit()
 
-        store.page = changing  # type: ignore[method-assign]
+        self.store.pace = change
         with self.assertRaises(Unavailable):
             self.now(self.reading.page("al", None, 9))
 

@@ -103,8 +103,8 @@ class LookTests(FastTestCase):
             except CancelledError:
                 raise Unavailable("site", "away") from None
 
-        self.house.door.identify = identify
-        self.house.door.known = lambda credentials: None
+        self.house.authenticator.identify = identify
+        self.house.authenticator.known = lambda credentials: None
         browser = self.socket()
         browser.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
         browser.wire.lost = True
@@ -120,10 +120,10 @@ class LookTests(FastTestCase):
 
     def test_who_asks(self) -> None:
         """Who is not known is asked for first; who is nobody is told so."""
-        self.house.door.waits = Deferred()
+        self.house.authenticator.waits = Deferred()
         self.web.ask("GET", f"/feed/poll?as=bob&cursor={'k1.0'}")
         self.assertEqual(self.web.replies(), [])
-        waits, self.house.door.waits = self.house.door.waits, None
+        waits, self.house.authenticator.waits = self.house.authenticator.waits, None
         waits.callback(None)
         self.post("alice")
         self.assertEqual(len(self.ids(self.web.reply())), 1)
@@ -139,8 +139,8 @@ class LookTests(FastTestCase):
         async def identify(credentials: object) -> None:
             raise Unavailable("site", "away", 7)
 
-        self.house.door.identify = identify
-        self.house.door.known = lambda credentials: None
+        self.house.authenticator.identify = identify
+        self.house.authenticator.known = lambda credentials: None
         self.web.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
         reply = self.web.reply()
         self.assertEqual((reply.status, reply.headers["Retry-After"]), (503, "7"))

@@ -115,7 +115,11 @@ class RepeatTests(FastTestCase):
 
     def test_token_over(self) -> None:
         """A token that has expired meanwhile is refused."""
-        self.use(House(door=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())))
+        self.use(
+            House(
+                authenticator=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())
+            )
+        )
         token = make_token(SECRET, "bob", 60)
         path = f"/feed/poll?token={token}&cursor="
         cursor = self.browse().get(f"/feed/poll?token={token}&wait=0").json["cursor"]

@@ -183,11 +183,11 @@ class BehindTests(FastCase):
             cursor = self.cursor()
             if missed:
                 self.post("alice")
-            self.house.door.waits = waits = Deferred()
+            self.house.authenticator.waits = waits = Deferred()
             self.park_on(browser, cursor)
             browser.send(b"x" * (MAX_HELD_BYTES + 1))
             self.assertFalse(wire.reads)
-            self.house.door.waits = None
+            self.house.authenticator.waits = None
             waits.callback(None)
             self.assertEqual(wire.reads, missed)
 

@@ -25,10 +25,10 @@ class LostTests(PollTestCase):
 
     def test_parked_cold(self) -> None:
         """So is one that was parked after a look at the database."""
-        door = Deferred[None]()
-        self.house.door.waits = door
+        waits = Deferred[None]()
+        self.house.authenticator.waits = waits
         browser = self.park(self.cold_cursor())
-        door.callback(None)
+        waits.callback(None)
         self.assertEqual(self.house.hub.parked, 1)
         browser.lose()
         self.assertEqual(self.house.hub.parked, 0)
@@ -44,7 +44,7 @@ class LostTests(PollTestCase):
 
     def test_while_logging_in(self) -> None:
         """A client that goes while it is being asked who it is leaves nothing."""
-        self.house.door.waits = Deferred()
+        self.house.authenticator.waits = Deferred()
         self.park(self.cold_cursor()).lose()
         self.assertEqual(len(self.house.hub), 0)
 

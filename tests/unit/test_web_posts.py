@@ -190,7 +190,7 @@ class VanishedTests(PostsTestCase):
 
     def test_while_logging_in(self) -> None:
         """A post whose client goes while the site is asked who that was is committed too."""
-        waits = self.house.door.waits = Deferred()
+        waits = self.house.authenticator.waits = Deferred()
         for method, path, body in (
             ("POST", "/feed/posts?as=alice", b'{"body":{}}'),
             ("PATCH", "/feed/posts/1?as=alice", b'{"body":{"n":2}}'),
