@@ -1,5 +1,6 @@
 """
-The configuration file: TOML text becomes one frozen Config, or a list of all its mistakes.
+The configuration file and the files of secrets that it names: TOML text becomes one frozen Config,
+or a list of all its mistakes.
 """
 
 import re
