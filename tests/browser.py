@@ -5,10 +5,9 @@ when the test says so.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from http.client import HTTPMessage, parse_headers
 from io import BytesIO
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from twisted.internet.address import IPv4Address
@@ -37,6 +36,7 @@ from feedd.web.origin import Origins
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
+from tests.wire import Reply, parse_reply, spell
 
 SITE = "https://www.example.org"
 KEY = {"Authorization": "Bearer backend-key"}
@@ -57,36 +57,6 @@ URLS = {
     "/api/sessions/bob": "DELETE",
 }
 """Every URL, and a method that it has."""
-
-
-class Reply(NamedTuple):
-    """An answer that a browser got: the status, the headers, the bytes of the body."""
-
-    status: int
-    headers: HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body, which must be JSON and nothing else."""
-        return msgspec.json.decode(self.body)
-
-    @property
-    def error(self) -> tuple[int, str]:
-        """The status and the code of an error."""
-        return self.status, self.json["error"]["code"]
-
-    @property
-    def message(self) -> str:
-        """The text of an error."""
-        text: str = self.json["error"]["message"]
-        return text
-
-    def jsonp(self, name: str) -> Any:
-        """The argument of the call to `name`, which must be all that the script does."""
-        start, end = b"/**/%s(" % name.encode(), b");"
-        assert self.body.startswith(start) and self.body.endswith(end), self.body
-        return msgspec.json.decode(self.body[len(start) : -len(end)])
 
 
 class NameAuth:
@@ -280,7 +250,7 @@ class Browser:
         stream, replies = BytesIO(self.wire.value()), []
         self.wire.clear()
         while line := stream.readline():
-            replies.append(_parse(line, stream, self._methods.pop(0)))
+            replies.append(parse_reply(line, stream, self._methods.pop(0)))
         return replies
 
     def reply(self) -> Reply:
@@ -378,25 +348,3 @@ class WebTestCase(SynchronousTestCase):
         self.assertEqual(reply.headers["Content-Type"], "application/json")
         self.assertEqual(reply.headers["X-Content-Type-Options"], "nosniff")
         self.assertEqual(reply.headers["Cache-Control"], "no-store")
-
-
-def spell(
-    method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-) -> bytes:
-    """The bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: www.example.org"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
-
-
-def _parse(line: bytes, stream: BytesIO, method: str) -> Reply:
-    version, status, _ = line.split(b" ", 2)
-    assert version == b"HTTP/1.1", line
-    headers = parse_headers(stream)
-    assert "Transfer-Encoding" not in headers
-    length = 0 if method == "HEAD" or status in (b"204", b"304") else int(headers["Content-Length"])
-    body = stream.read(length)
-    assert len(body) == length
-    return Reply(int(status), headers, body)

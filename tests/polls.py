@@ -4,7 +4,8 @@ Polls of bob, who hears alice.
 This module knows the URL and the answer of a poll. It does not know what is tested.
 """
 
-from tests.browser import Browser, Reply, WebTestCase
+from tests.browser import Browser, WebTestCase
+from tests.wire import Reply
 
 
 class PollTestCase(WebTestCase):

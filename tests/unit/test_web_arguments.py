@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from tests.browser import KEY, Reply, WebTestCase
+from tests.browser import KEY, WebTestCase
+from tests.wire import Reply
 
 
 class QueryTests(WebTestCase):

@@ -4,7 +4,8 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from tests.browser import Browser, WebTestCase, spell
+from tests.browser import Browser, WebTestCase
+from tests.wire import spell
 
 INIT = spell("GET", "/feed/init?as=bob")
 

@@ -2,8 +2,9 @@
 
 from twisted.internet.testing import StringTransport
 
-from tests.browser import Browser, WebTestCase, spell
+from tests.browser import Browser, WebTestCase
 from tests.sockets import Socket
+from tests.wire import spell
 
 STATUS = spell("GET", "/status")
 POST = spell("POST", "/feed/posts?as=bob", b'{"body":{"a":1}}')

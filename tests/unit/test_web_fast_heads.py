@@ -1,8 +1,8 @@
 """Which polls the fast way takes, and the header lines that it remembers."""
 
 from feedd.web.fast import request as asked
-from tests.browser import spell
 from tests.fast import FastTestCase, Tally
+from tests.wire import spell
 
 
 class TakenTests(FastTestCase):

@@ -10,8 +10,9 @@ from twisted.internet.testing import StringTransport
 
 from feedd.feed.settings import HTTP
 from feedd.web.fast.connection import MAX_HELD_BYTES
-from tests.browser import Browser, House, spell
+from tests.browser import Browser, House
 from tests.fast import FastTestCase
+from tests.wire import spell
 
 INIT = spell("GET", "/feed/init?as=bob")
 

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from tests.browser import KEY, Reply, WebTestCase
+from tests.browser import KEY, WebTestCase
+from tests.wire import Reply
 
 
 class FriendshipsTests(WebTestCase):

@@ -4,7 +4,8 @@ nothing to the others.
 """
 
 from feedd.web.origin import Origins
-from tests.browser import SITE, Reply, WebTestCase
+from tests.browser import SITE, WebTestCase
+from tests.wire import Reply
 
 EVIL = "https://evil.example"
 COOKIE = {"Cookie": "user=bob"}

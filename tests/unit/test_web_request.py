@@ -4,7 +4,8 @@ from typing import Any
 
 from feedd.feed.settings import HTTP
 from feedd.web.server.request import MAX_BODY_BYTES
-from tests.browser import KEY, House, WebTestCase, spell
+from tests.browser import KEY, House, WebTestCase
+from tests.wire import spell
 
 
 class SizeTests(WebTestCase):

@@ -2,7 +2,8 @@
 
 from urllib.parse import quote
 
-from tests.browser import Reply, WebTestCase
+from tests.browser import WebTestCase
+from tests.wire import Reply
 
 TEXT = "</script><!-- \u2028\u2029 😀 é \\ ' \" \x00 \r\n"
 
