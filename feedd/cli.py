@@ -30,9 +30,9 @@ from feedd.process import (
     make_friends,
     make_store,
 )
-from feedd.store.database.address import File, parse_address
+from feedd.store.database.address import FileAddress, parse_address
+from feedd.store.database.dialects import make_dialect
 from feedd.store.database.migrate import Outdated, migrate
-from feedd.store.sql import make_dialect
 
 STEP_SECONDS = 0.05
 """The time between two looks at the trouble of a part."""
@@ -233,7 +233,7 @@ async def probe_database(config: Config, reactor: Any) -> str:
     """
     password = read_secret(config.store.password_file)
     address = parse_address(config.store.url, password)
-    if isinstance(address, File) and not os.path.exists(address.path):
+    if isinstance(address, FileAddress) and not os.path.exists(address.path):
         folder = os.path.dirname(address.path)
         return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written to"
     dialect = make_dialect(config.store, password)

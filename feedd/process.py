@@ -43,6 +43,7 @@ from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.watchdog import Watchdog
+from feedd.store.database.dialects import make_dialect
 from feedd.store.sql import SQLStore
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
@@ -102,9 +103,8 @@ def make_backend_key(config: Config) -> BackendKey:
 
 def make_store(config: Config, reactor: Any, counters: Counters) -> SQLStore:
     """The database behind ``store.url``."""
-    return SQLStore(
-        reactor, config.store, read_secret(config.store.password_file), counters, now_ms
-    )
+    dialect = make_dialect(config.store, read_secret(config.store.password_file))
+    return SQLStore(reactor, config.store, dialect, counters, now_ms)
 
 
 def make_broker(

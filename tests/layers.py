@@ -46,14 +46,14 @@ VENDORS = {
     "autobahn": "web.stream",
     "cryptography": "auth",
     "jwt": "auth",
-    "pymysql": "store.database",
-    "sqlite3": "store.database",
+    "pymysql": "store.database.mariadb",
+    "sqlite3": "store.database.sqlite",
     "treq": "auth",
-    "twistar": "store.database",
+    "twistar": "store.database.adapter",
     "txamqp": "amqp",
     "uhashring": "cache",
 }
-"""The one folder in which the name of a library stands."""
+"""The one folder, or module, in which the name of a library stands."""
 
 _PURE = """
 __future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from feedd.feed.ports import Stored, Unavailable
-from feedd.store.running.group_commit import Group
+from feedd.store.running.group_commit import GroupCommit
 from feedd.store.running.transaction import Transaction
 from feedd.store.sql import SQLStore
 from feedd.store.tables import posts
@@ -69,7 +69,7 @@ class GroupContract(SQL):
         """How a post went, without its ids, which are checked."""
         try:
             stored = await store.add_post(*asked)
-        except (Unavailable, *store._dialect.errors) as error:
+        except (Unavailable, *store.dialect.errors) as error:
             return asked, type(error).__name__
         self.assertEqual(body_of(stored.event), json.loads(asked.body))
         self.assertEqual((stored.event.author, stored.event.post), (asked.author, stored.post))
@@ -105,7 +105,7 @@ class GroupContract(SQL):
             {stored.event.id: stored.event for stored in self.given},
         )
         await store.stopService()
-        self.flushLoggedErrors(*store._dialect.errors)
+        self.flushLoggedErrors(*store.dialect.errors)
         return told, self.stored()
 
     async def test_the_same_as_one_by_one(self) -> None:
@@ -124,14 +124,15 @@ class GroupContract(SQL):
         """A hundred posts at once are answered in the order of their ids, after a few COMMITs."""
         sizes: list[int] = []
 
-        def counted(txn: Transaction, new: Sequence[posts.New]) -> list[Stored]:
+        def counted(txn: Transaction, new: Sequence[posts.PostDraft]) -> list[Stored]:
             sizes.append(len(new))
             return posts.add_posts(txn, new)
 
         group = self.group(counted)
         told: list[Stored] = []
         adding = [
-            group.add(posts.New(f"u{number}", b"%d" % number, None, 5)) for number in range(100)
+            group.add(posts.PostDraft(f"u{number}", b"%d" % number, None, 5))
+            for number in range(100)
         ]
         for answer in adding:
             answer.addCallback(told.append)
@@ -152,10 +153,11 @@ class GroupContract(SQL):
             ([body for body, _ in pairs], len(pairs)), ([payload for _, payload in pairs], 100)
         )
 
-    def group(self, write: Any) -> Group[posts.New, Stored]:
-        """A group that writes in the store's threads."""
-        assert self.store._writes is not None
-        return Group(self.store._writes, write, posts.size, 5, self.store._reactor)
+    def group(self, write: Any) -> GroupCommit[posts.PostDraft, Stored]:
+        """A group commit that writes in the store's threads."""
+        from twisted.internet import reactor
+
+        return GroupCommit(self.store.writes, write, posts.size_of, 5, reactor)
 
     async def test_those_who_wait_are_counted(self) -> None:
         """Too many posts are refused like too many of anything."""
@@ -173,7 +175,7 @@ class GroupContract(SQL):
         """
         seen: list[int] = []
 
-        def late(txn: Transaction, new: Sequence[posts.New]) -> list[Stored]:
+        def late(txn: Transaction, new: Sequence[posts.PostDraft]) -> list[Stored]:
             seen.append(len(new))
             stored = posts.add_posts(txn, new)
             if len(new) > 1:
@@ -182,7 +184,9 @@ class GroupContract(SQL):
 
         self.store = await self.reached(settle_seconds=1.0)
         group = self.group(late)
-        for answer in [group.add(posts.New("ann", b"%d" % number, None, 5)) for number in range(3)]:
+        for answer in [
+            group.add(posts.PostDraft("ann", b"%d" % number, None, 5)) for number in range(3)
+        ]:
             await answer
         self.assertEqual(seen, [1, 2, 1, 1])
         self.assertEqual(len(self.rows("SELECT id FROM posts")), 3)
@@ -190,14 +194,16 @@ class GroupContract(SQL):
     async def test_a_mistake(self) -> None:
         """Whatever is raised for one of several, the others are stored."""
 
-        def choosy(txn: Transaction, new: Sequence[posts.New]) -> list[Stored]:
+        def choosy(txn: Transaction, new: Sequence[posts.PostDraft]) -> list[Stored]:
             stored = posts.add_posts(txn, new)
             if any(post.body == b"2" for post in new):
                 raise ValueError
             return stored
 
         group = self.group(choosy)
-        answers = [group.add(posts.New("ann", b"%d" % number, None, 5)) for number in range(4)]
+        answers = [
+            group.add(posts.PostDraft("ann", b"%d" % number, None, 5)) for number in range(4)
+        ]
         for number, answer in enumerate(answers):
             if number == 2:
                 await self.refused(ValueError, answer)

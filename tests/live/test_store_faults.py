@@ -13,7 +13,7 @@ from feedd.log.tail import Tail
 from feedd.store.sql import SQLStore
 from tests.contracts.store import together
 from tests.live import servers
-from tests.live.test_store_mariadb import MariaDB
+from tests.live.mariadb import MariaDB
 from tests.unit.tail import FakeOwner
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from feedd.feed.ports import Stored, Unavailable
+from feedd.store.database import mariadb
 from feedd.store.running.transaction import Transaction
-from feedd.store.sql import SQLStore
 from feedd.store.tables import posts
 from tests.contracts.store import together
 from tests.contracts.store_group import UNWANTED, GroupContract
-from tests.live.test_store_mariadb import MariaDB
+from tests.live.mariadb import MariaDB
 
 
 class MariaDBGroup(MariaDB, GroupContract):
@@ -40,8 +40,7 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
     async def test_ids_that_are_far_apart(self) -> None:
         """In a cluster the ids of a transaction step by more than 1."""
         self.store = await self.reached(threads=1)
-        assert self.store._writes is not None
-        await self.store._writes.run(
+        await self.store.writes.run(
             lambda txn: txn.execute("SET SESSION auto_increment_increment = 7")
         )
         stored = [
@@ -60,7 +59,7 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         tried again.
         """
 
-        def cut(txn: Transaction, new: Sequence[posts.New]) -> list[Stored]:
+        def cut(txn: Transaction, new: Sequence[posts.PostDraft]) -> list[Stored]:
             stored = posts.add_posts(txn, new)
             if len(new) > 1:
                 (number,) = txn.row("SELECT CONNECTION_ID()")
@@ -69,12 +68,14 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
             return stored
 
         group = self.group(cut)
-        answers = [group.add(posts.New("ann", b"%d" % number, None, 5)) for number in range(4)]
+        answers = [
+            group.add(posts.PostDraft("ann", b"%d" % number, None, 5)) for number in range(4)
+        ]
         await answers[0]
         for answer in answers[1:]:
             await self.refused(Unavailable, answer)
         self.assertEqual(len(self.rows("SELECT id FROM posts")), 1)
-        await group.add(posts.New("ann", b"5", None, 5))
+        await group.add(posts.PostDraft("ann", b"5", None, 5))
 
     async def test_a_key_that_somebody_holds(self) -> None:
         """
@@ -107,22 +108,7 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
 class MySQLGroupTests(MariaDBGroup, TestCase):
     """The contract, with the statements that MySQL knows."""
 
-    async def make_store(self) -> SQLStore:
-        self.url = self.new_url()
-        return await self.reached()
-
-    async def reached(self, **settings: Any) -> SQLStore:
-        """A store whose server does not know blocks, as far as it can see."""
-        store = await super().reached(**settings)
-        connect = store._dialect.connect
-
-        def without_blocks(**named: Any) -> Any:
-            connection = connect(**named)
-            store._dialect._has_blocks = False  # type: ignore[attr-defined]
-            return connection
-
-        store._dialect.connect = without_blocks  # type: ignore[method-assign]
-        return store
+    blocks = False
 
 
 class BothTests(MariaDB, TestCase):
@@ -131,21 +117,15 @@ class BothTests(MariaDB, TestCase):
     async def test_the_same_rows(self) -> None:
         """Both ways write the same, and return what they have written."""
         rows = []
-        for blocks in (True, False):
-            self.assertTrue(self.store._dialect._has_blocks)  # type: ignore[attr-defined]
-            assert self.store._writes is not None
+        for self.blocks in (None, False):
+            store = await self.reached()
+            assert isinstance(store.dialect, mariadb.MariaDB)
+            self.assertEqual(store.dialect.has_blocks, self.blocks is None)
             body = '{"text": "100 %s 😀 \\\\ \\" \' ? @first"}'.encode()
-
-            def add(txn: Transaction, blocks: bool = blocks, body: bytes = body) -> Stored:
-                txn.dialect._has_blocks = blocks  # type: ignore[attr-defined]
-                (stored,) = posts.add_posts(txn, [posts.New("ann", body, None, 5)])
-                return stored
-
-            stored = await self.store._writes.run(add)
-            self.store._dialect._has_blocks = True  # type: ignore[attr-defined]
-            (event,) = (await self.store.events_after(stored.event.id - 1, ["ann"], 9)).events
+            stored = await store.add_post("ann", body, None)
+            (event,) = (await store.events_after(stored.event.id - 1, ["ann"], 9)).events
             self.assertEqual(event, stored.event)
-            (post,) = (await self.store.page(["ann"], None, 1, stored.event.id)).posts
+            (post,) = (await store.page(["ann"], None, 1, stored.event.id)).posts
             self.assertIn(b'"id":%d,' % stored.post, post)
             rows.append(json.loads(event.json)["body"])
         self.assertEqual(rows[0], rows[1])

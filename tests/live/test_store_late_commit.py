@@ -9,10 +9,10 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from feedd.feed.settings import Store
-from feedd.store.sql import make_dialect
+from feedd.store.database.dialects import make_dialect
 from tests.live import servers
+from tests.live.mariadb import connect
 from tests.live.proxy import Proxy
-from tests.live.test_store_mariadb import connect
 
 QUERY_SECONDS = 2.0
 

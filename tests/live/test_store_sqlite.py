@@ -15,12 +15,15 @@ from twisted.trial.unittest import TestCase
 
 from feedd.feed.ports import Unavailable
 from feedd.feed.settings import Store as Settings
-from feedd.store.sql import make_dialect
+from feedd.store.database.dialects import make_dialect
 from tests.contracts.store import FriendContract, PostContract, together
+from tests.contracts.store_bounds import BoundContract
 from tests.contracts.store_group import UNWANTED, GroupContract
 from tests.contracts.store_log import LogContract, PageContract
+from tests.contracts.store_migration import MigrationContract
 from tests.contracts.store_retention import RetentionContract
-from tests.contracts.store_sql import SQL, BoundContract, MigrationContract, SiteContract
+from tests.contracts.store_site import SiteContract
+from tests.contracts.store_sql import SQL
 
 ROOT = Path(__file__).parents[2]
 _POSTER = """
@@ -29,10 +32,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from feedd.feed.settings import Store
 from feedd.core.counters import Counters
+from feedd.store.database.dialects import make_dialect
 from feedd.store.sql import SQLStore
 
 async def post():
-    store = SQLStore(reactor, Store(url=sys.argv[1]), "", Counters(),
+    settings = Store(url=sys.argv[1])
+    store = SQLStore(reactor, settings, make_dialect(settings, ""), Counters(),
     lambda: int(time.time() * 1000))
     store.startService()
     await store.prepare()

@@ -1,1 +1,1 @@
-"""The databases: how each is reached and what each does in its own way."""
+"""The databases: how each is reached, what each does in its own way, and twistar over them."""

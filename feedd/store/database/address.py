@@ -1,9 +1,8 @@
 """
-Where the database is: the text of ``store.url`` as a value.
+The address of the database: the text of ``store.url`` as a value.
 
-``sqlite:feedd.sqlite``, ``sqlite:/abs/path``, ``mysql://user:password@host:port/database`` and
-``mysqls://`` (TLS, verified; a CA of one's own as ``?ca=/path``). This module knows no driver and
-opens nothing.
+It is ``sqlite:feedd.sqlite``, ``sqlite:/abs/path``, ``mysql://user:password@host:port/database`` or
+``mysqls://…`` (TLS, verified; a private CA as ``?ca=/path``).
 """
 
 import os
@@ -13,16 +12,18 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from feedd.feed.settings import BadConfig
 
 
-class File(NamedTuple):
+class FileAddress(NamedTuple):
     """A SQLite database; `path` is absolute, so that a daemon may change its directory."""
 
     path: str
 
 
-class Server(NamedTuple):
+class ServerAddress(NamedTuple):
     """
-    A MariaDB or MySQL database. `tls`: only by TLS, with a certificate for `host`; `ca`: the file
-    of the CA to believe.
+    A MariaDB or MySQL database.
+
+    :ivar tls: it is reached by TLS only, and must have a certificate for `host`.
+    :ivar ca: the file of the CA that must have signed it; None: one that the system trusts.
     """
 
     host: str
@@ -37,7 +38,7 @@ class Server(NamedTuple):
         return f"<{self.user} at {self.host}:{self.port}/{self.database}>"
 
 
-def parse_address(url: str, password: str) -> File | Server:
+def parse_address(url: str, password: str) -> FileAddress | ServerAddress:
     """
     The address that `url` spells; a `password` wins over the one in the URL.
 
@@ -51,13 +52,13 @@ def parse_address(url: str, password: str) -> File | Server:
     raise _bad("starts with neither sqlite:, mysql: nor mysqls:")
 
 
-def _file(path: str) -> File:
+def _file(path: str) -> FileAddress:
     if not path or path.startswith((":", "file:")):
         raise _bad("must name a file, as sqlite:feedd.sqlite does")
-    return File(os.path.abspath(path))
+    return FileAddress(os.path.abspath(path))
 
 
-def _server(url: str, password: str) -> Server:
+def _server(url: str, password: str) -> ServerAddress:
     try:
         parts = urlsplit(url)
         port = parts.port or 3306
@@ -73,7 +74,7 @@ def _server(url: str, password: str) -> Server:
         or query.keys() - {"ca"}
     ):
         raise _bad("is not of the form mysql://user@host:port/database")
-    return Server(
+    return ServerAddress(
         host=parts.hostname,
         port=port,
         user=unquote(parts.username),

@@ -1,19 +1,37 @@
 """
 What MariaDB/MySQL and SQLite do each in its own way, as one interface.
 
-Statements everywhere in this folder have ``?`` for a value (and no other question mark);
-`Dialect.native` turns them into the driver's form. This module knows no driver and no table.
+Statements everywhere in the store have ``?`` for a value (and no other question mark);
+`Dialect.native` turns them into the driver's form.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any, ClassVar, NamedTuple
-
-from twistar.dbconfig.base import InteractionBase
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 Row = tuple[Any, ...]
 Connection = Any
+
+PART = "database"
+"""The name of the database as a part that may be `feedd.feed.ports.Unavailable`."""
+
+
+class Statements(Protocol):
+    """The transaction in which a dialect runs statements."""
+
+    @property
+    def lastrowid(self) -> int:
+        """The id that the last INSERT was given; of several rows MariaDB tells the first."""
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """Run a statement."""
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> Sequence[Row]:
+        """Run a SELECT and return its rows."""
+
+    def row(self, statement: str, values: Sequence[Any] = ()) -> Row:
+        """Run a SELECT and return its first row, () when there is none."""
 
 
 class Rows(NamedTuple):
@@ -24,9 +42,9 @@ class Rows(NamedTuple):
     values: Sequence[Row]
 
 
-class Dialect(InteractionBase):  # type: ignore[misc]
+class Dialect:
     """
-    One kind of database, as twistar's `InteractionBase` and more.
+    One kind of database.
 
     :cvar name: the folder of its schema.
     :cvar driver: the DB-API module.
@@ -39,8 +57,6 @@ class Dialect(InteractionBase):  # type: ignore[misc]
     :cvar errors: the base of what the driver raises.
     :cvar one_writer: the database takes one writing transaction at a time.
     """
-
-    includeBlankInInsert = False
 
     name: ClassVar[str]
     driver: ClassVar[str]
@@ -55,8 +71,9 @@ class Dialect(InteractionBase):  # type: ignore[misc]
 
     def connect(self, *, patient: bool = False) -> Connection:
         """
-        A new connection, set up; blocks. `patient`: its statements may take long, as a change of
-        schema may.
+        Open a connection and set it up; blocks.
+
+        :param patient: its statements may take long, as a change of schema does.
         """
         raise NotImplementedError
 
@@ -67,27 +84,46 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         """Begin a transaction."""
 
     def migration_lock(self, connection: Connection) -> AbstractContextManager[None]:
-        """Hold, while inside, the lock that one process of all has while it changes the schema."""
+        """Hold the lock of whoever changes the schema: one process of all that use the database."""
         raise NotImplementedError
 
     def native(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments of the driver's ``execute`` for a statement of ours."""
+        """Return the arguments of the driver's ``execute`` for a statement of ours."""
         return (statement, values)
 
-    def insert_rows(
-        self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]
-    ) -> list[int]:
-        """Insert rows into a table that numbers them; returns their ids, in the order of `rows`."""
-        raise NotImplementedError
+    def insert(self, txn: Statements, table: str, columns: tuple[str, ...], row: Row) -> int:
+        """Insert one row into a table that numbers them; returns its id."""
+        txn.execute(_insert_one(table, columns), row)
+        return txn.lastrowid
 
-    def ids(self, txn: Any, statement: str, values: Sequence[Any]) -> list[int]:
-        """What a SELECT of one column ``id`` finds, ascending."""
+    def insert_rows(self, txn: Statements, rows: Rows) -> list[int]:
+        """Insert rows into a table that numbers them; returns their ids, in the order of `rows`."""
+        return [self.insert(txn, rows.table, rows.columns, row) for row in rows.values]
+
+    def insert_pairs(
+        self, txn: Statements, first: Rows, second: Rows, link: str
+    ) -> list[tuple[int, int]]:
+        """
+        Insert each row of `first`, and the one beside it in `second` with the new id in its column
+        `link`.
+
+        Returns the ids of each two, ascending.
+        """
+        pairs = []
+        for row, other in zip(first.values, second.values, strict=True):
+            id = self.insert(txn, first.table, first.columns, row)
+            linked = self.insert(txn, second.table, (link, *second.columns), (id, *other))
+            pairs.append((id, linked))
+        return pairs
+
+    def ids(self, txn: Statements, statement: str, values: Sequence[Any]) -> list[int]:
+        """Return what a SELECT of one column ``id`` finds, ascending."""
         return sorted(id for (id,) in txn.rows(statement, values))
 
-    def lists(self, txn: Any, statement: str, values: Sequence[Any]) -> dict[str, list[Any]]:
+    def lists(self, txn: Statements, statement: str, values: Sequence[Any]) -> dict[str, list[Any]]:
         """
-        For each ``owner`` that a SELECT of the two columns ``owner`` and ``item`` finds, the items,
-        in any order.
+        Return, for each ``owner`` that a SELECT of the columns ``owner`` and ``item`` finds, its
+        items, in any order.
         """
         found: dict[str, list[Any]] = {}
         for owner, item in txn.rows(statement, values):
@@ -96,8 +132,8 @@ class Dialect(InteractionBase):  # type: ignore[misc]
 
     def trouble(self, error: Exception) -> str | None:
         """
-        Why the database is away, hung or refuses us, in words without secrets; None: it is not, the
-        statement is wrong.
+        Say why the database is away, hung or refuses us, in words without secrets; None when it is
+        not, but the statement is wrong.
         """
         raise NotImplementedError
 
@@ -116,50 +152,9 @@ class Dialect(InteractionBase):  # type: ignore[misc]
         """Whether a unique index refused the row."""
         raise NotImplementedError
 
-    def insert(self, tablename: str, vals: dict[str, Any], txn: Any = None) -> Any:
-        """Twistar's insert; the text of one into the same columns is made once."""
-        if txn is None:
-            return super().insert(tablename, vals)
-        txn.execute(_insert_into(tablename, tuple(vals)), tuple(vals.values()))
-        return self.getLastInsertID(txn)
-
-    def insert_pairs(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
-        """
-        Insert each row of `first`, and the one beside it in `second` with the new id in its column
-        `link`.
-
-        Returns the ids of each two, ascending.
-        """
-        pairs = []
-        for row, other in zip(first.values, second.values, strict=True):
-            id = self.insert(first.table, dict(zip(first.columns, row, strict=True)), txn)
-            pairs.append(
-                (
-                    id,
-                    self.insert(
-                        second.table,
-                        {link: id, **dict(zip(second.columns, other, strict=True))},
-                        txn,
-                    ),
-                )
-            )
-        return pairs
-
-    # What twistar builds has ``?`` too, so that there is one place that knows the driver's own
-    # form.
-
-    def insertArgsToString(self, vals: dict[str, Any]) -> str:
-        return f"({', '.join('?' * len(vals))})"
-
-    def updateArgsToString(self, args: dict[str, Any]) -> tuple[str, list[Any]]:
-        return ", ".join(f"{name} = ?" for name in self.escapeColNames(args)), list(args.values())
-
-    def whereToString(self, where: list[Any]) -> tuple[str, list[Any]]:
-        return where[0], where[1:]
-
 
 @cache
-def _insert_into(table: str, columns: tuple[str, ...]) -> str:
+def _insert_one(table: str, columns: tuple[str, ...]) -> str:
     return insert_into(table, columns, [f"({marks(len(columns))})"])
 
 

@@ -1,8 +1,4 @@
-"""
-MariaDB and MySQL, through PyMySQL.
-
-This module is the only one that knows PyMySQL. It knows no table of ours.
-"""
+"""MariaDB and MySQL, through PyMySQL."""
 
 import socket
 import ssl
@@ -15,16 +11,23 @@ import pymysql
 from pymysql.constants import CR, ER
 
 from feedd.feed.settings import BadConfig
-from feedd.store.database.address import Server
-from feedd.store.database.dialect import Connection, Dialect, Row, Rows, insert_into, marks
+from feedd.store.database.address import ServerAddress
+from feedd.store.database.dialect import (
+    Connection,
+    Dialect,
+    Rows,
+    Statements,
+    insert_into,
+    marks,
+)
 from feedd.store.database.timed_socket import TimedSocket
 
 PATIENT_SECONDS = 3600.0
 LOCK_SECONDS = 60
 TEXT_BYTES = 1_000_000
 """
-How long a text of many values may be, which the server would cut without a word: 47,000 of the
-longest ids.
+How long a text of many values may be: 47,000 of the longest ids. The server cuts a longer one
+without an error.
 """
 
 
@@ -37,6 +40,9 @@ class MariaDB(Dialect):
     lock is waited for half as long. Nor does the server wait longer than that for the next
     statement of a transaction (MariaDB only): a COMMIT that was held up in a network, or in a
     process that was stopped, would make ids visible that others have read past.
+
+    :ivar has_blocks: the server takes several statements as one, a block, which MySQL does not;
+        False before the first connection.
     """
 
     name = "mysql"
@@ -59,15 +65,18 @@ class MariaDB(Dialect):
     one_writer = False
     errors = (pymysql.MySQLError,)
 
-    def __init__(self, server: Server, query_seconds: float) -> None:
+    def __init__(
+        self, server: ServerAddress, query_seconds: float, has_blocks: bool | None = None
+    ) -> None:
         """
+        :param has_blocks: None is for what the server's version says.
         :raises BadConfig: when the file of the CA cannot be used.
         """
-        super().__init__()
         self._server = server
         self._query_seconds = query_seconds
         self._tls = _tls(server)
-        self._has_blocks = False
+        self._asks_for_blocks = has_blocks is None
+        self.has_blocks = bool(has_blocks)
 
     def connect(self, *, patient: bool = False) -> Connection:
         seconds = PATIENT_SECONDS if patient else self._query_seconds
@@ -77,8 +86,8 @@ class MariaDB(Dialect):
         of_mariadb = (
             f"/*M! max_statement_time = {seconds * 0.9}, idle_transaction_timeout = {half}, */"
         )
-        # Over TLS the time limits are Python's own: its ssl would take the kernel's for "try
-        # again", for ever.
+        # Over TLS the time limits are Python's own: its ssl takes the kernel's for "try again" and
+        # tries without end.
         timeout = seconds if server.tls else None
         connection = pymysql.Connection(
             host=server.host,
@@ -97,13 +106,14 @@ class MariaDB(Dialect):
             **self._tls,
         )
         connection.connect(None if server.tls else self._timed(seconds))
-        self._has_blocks = "MariaDB" in connection.server_version
+        if self._asks_for_blocks:
+            self.has_blocks = "MariaDB" in connection.server_version
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return connection
 
     def _timed(self, seconds: float) -> TimedSocket:
-        """A socket as the driver makes its own, but for who keeps the time."""
+        """A connected socket like the driver's own, but that the kernel keeps its time limits."""
         address = (self._server.host, self._server.port)
         try:
             connected = TimedSocket(socket.create_connection(address, self._query_seconds), seconds)
@@ -139,74 +149,64 @@ class MariaDB(Dialect):
             return (statement,)
         return (statement.replace("%", "%%").replace("?", "%s"), tuple(values))
 
-    def insert_pairs(self, txn: Any, first: Rows, second: Rows, link: str) -> list[tuple[int, int]]:
-        """
-        One statement, which MySQL does not know: each that is saved is a wait for the server, with
-        a switch of threads.
-
-        An error in it leaves rows behind, for the rollback of the transaction. Ids follow each
-        other, see `insert_rows`.
-        """
-        if not self._has_blocks:
-            return self._insert_one_after_the_other(txn, first, second, link)
-        count = len(first.values)
-        block = _block(first.table, first.columns, second.table, second.columns, link, count)
-        (text,) = txn.row(
-            block, [value for row in (*first.values, *second.values) for value in row]
-        )
-        id, other, step = map(int, text.split())
-        return [(id + step * index, other + step * index) for index in range(count)]
-
-    def _insert_one_after_the_other(
-        self, txn: Any, first: Rows, second: Rows, link: str
+    def insert_pairs(
+        self, txn: Statements, first: Rows, second: Rows, link: str
     ) -> list[tuple[int, int]]:
         """
-        The rows of one table, then those of the other; for a single one that would be two
-        statements more.
-        """
-        if len(first.values) == 1:
-            return super().insert_pairs(txn, first, second, link)
-        ids = self.insert_rows(txn, *first)
-        linked = [(id, *row) for id, row in zip(ids, second.values, strict=True)]
-        return list(
-            zip(
-                ids,
-                self.insert_rows(txn, second.table, (link, *second.columns), linked),
-                strict=True,
-            )
-        )
+        Insert all by one statement where the server knows blocks: each statement that is saved is a
+        wait for the server, with a switch of threads.
 
-    def insert_rows(
-        self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]
-    ) -> list[int]:
+        An error in a block leaves rows behind, for the rollback of the transaction.
         """
-        One INSERT. Its ids follow each other: InnoDB sets them aside together when it knows how
-        many rows there are, whatever ``innodb_autoinc_lock_mode`` says; a cluster steps by more
-        than 1.
+        if not self.has_blocks:
+            return self._insert_by_table(txn, first, second, link)
+        count = len(first.values)
+        block = _block(first.table, first.columns, second.table, second.columns, link, count)
+        values = [value for row in (*first.values, *second.values) for value in row]
+        (text,) = txn.row(block, values)
+        id, other, step = map(int, text.split())
+        # The ids of each table follow each other, see `insert_rows`.
+        return [(id + step * index, other + step * index) for index in range(count)]
+
+    def _insert_by_table(
+        self, txn: Statements, first: Rows, second: Rows, link: str
+    ) -> list[tuple[int, int]]:
+        """Insert the rows of one table, then those of the other."""
+        if len(first.values) == 1:  # two statements; below it would be four
+            return super().insert_pairs(txn, first, second, link)
+        ids = self.insert_rows(txn, first)
+        linked = [(id, *row) for id, row in zip(ids, second.values, strict=True)]
+        others = self.insert_rows(txn, Rows(second.table, (link, *second.columns), linked))
+        return list(zip(ids, others, strict=True))
+
+    def insert_rows(self, txn: Statements, rows: Rows) -> list[int]:
+        """
+        Insert rows by one INSERT.
+
+        Their ids follow each other: InnoDB sets them aside together when it knows how many rows
+        there are, whatever ``innodb_autoinc_lock_mode`` says. A cluster steps by more than 1.
         """
         (step,) = txn.row("SELECT @@auto_increment_increment")
-        row = f"({marks(len(columns))})"
-        txn.execute(
-            insert_into(table, columns, [row] * len(rows)), [value for row in rows for value in row]
-        )
+        row = f"({marks(len(rows.columns))})"
+        statement = insert_into(rows.table, rows.columns, [row] * len(rows.values))
+        txn.execute(statement, [value for row in rows.values for value in row])
         first = txn.lastrowid
-        return list(range(first, first + step * len(rows), step))
+        return list(range(first, first + step * len(rows.values), step))
 
-    def ids(self, txn: Any, statement: str, values: Sequence[Any]) -> list[int]:
+    def ids(self, txn: Statements, statement: str, values: Sequence[Any]) -> list[int]:
         """
-        One row of text: the driver takes ten times as long for a row a number, and the net reads
-        thousands in each tick.
+        Return ids that came as one row of text: a row for each takes the driver ten times as long,
+        and the net reads thousands in each tick.
         """
         (text,) = txn.row(f"SELECT GROUP_CONCAT(id ORDER BY id) FROM ({statement}) AS ids", values)
         return [int(id) for id in text.split(",")] if text else []
 
-    def lists(self, txn: Any, statement: str, values: Sequence[Any]) -> dict[str, list[Any]]:
+    def lists(self, txn: Statements, statement: str, values: Sequence[Any]) -> dict[str, list[Any]]:
         """
-        A row of text for each owner, for the same reason.
-
-        Row by row after all where an item has a comma, or a text may have been cut. BINARY, because
-        to the collation names that differ by a space at the end are the same.
+        Return items that came as one row of text for each owner, for the reason of `ids`; row by
+        row where an item has a comma, or a text may have been cut.
         """
+        # BINARY: to the collation, names that differ by a space at the end are the same.
         grouped = (
             f"SELECT owner, COUNT(*), GROUP_CONCAT(item) FROM ({statement}) AS found GROUP BY "
             f"BINARY owner"
@@ -230,8 +230,8 @@ class MariaDB(Dialect):
 
     def is_away(self, error: Exception) -> bool:
         """
-        The driver's own errors; one of the server's may be about a row, which a site's trigger
-        refuses, say.
+        Whether the error is one of the driver's own; an error of the server may be about a row,
+        which a trigger of the site refuses, for example.
         """
         number = error.args[0] if len(error.args) == 2 else 0
         return self.trouble(error) is not None and (
@@ -258,12 +258,11 @@ def _block(
     count: int,
 ) -> str:
     """
-    The two INSERTs of `count` rows each, and what says their first ids and the step from one to the
-    next.
-
-    A statement of its own for the variable, and a column for each number, would be a third of what
-    a single post costs.
+    The two INSERTs of `count` rows each, and a SELECT of their first ids and of the step from one
+    id to the next.
     """
+    # A statement of its own for the variable, and a column for each number, would be a third of
+    # what a single post costs.
     rows = [f"({marks(len(columns))})"] * count
     # Within a statement LAST_INSERT_ID() stays what the one before it made of it.
     ids = ["@first := LAST_INSERT_ID()"]
@@ -276,9 +275,10 @@ def _block(
     )
 
 
-def _tls(server: Server) -> dict[str, Any]:
+def _tls(server: ServerAddress) -> dict[str, Any]:
     """
-    Without this the driver would take TLS when the server offers it, and believe any certificate.
+    The driver's arguments for TLS. Without them it takes TLS when the server offers it, and
+    believes any certificate.
     """
     if not server.tls:
         return {"ssl_disabled": True}

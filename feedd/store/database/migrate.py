@@ -2,8 +2,7 @@
 Brings the schema up to the one that this feedd needs: numbered files of SQL, each run once, under a
 lock of the database.
 
-Everything here blocks; a daemon calls it in a thread. This module knows the table ``meta`` and no
-other.
+Everything here blocks; a daemon calls it in a thread.
 """
 
 import secrets
@@ -13,24 +12,21 @@ from importlib.resources import files
 from typing import Any
 
 from feedd.feed.ports import Unavailable
-from feedd.store.database.dialect import Connection, Dialect
+from feedd.store.database.dialect import PART, Connection, Dialect
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 EPOCH_LETTERS = 7
 
 
 class Outdated(Unavailable):
-    """
-    The schema is older than this feedd needs, and it may not change it. It stays so until somebody
-    does.
-    """
+    """The schema is older than this feedd needs, and this feedd may not change it."""
 
     def __init__(self, found: int, needed: int) -> None:
         why = (
             f"the schema has version {found} and must have {needed}: run feedd migrate, or "
             f"set store.migrate = true"
         )
-        super().__init__("database", why, retry_after_seconds=60)
+        super().__init__(PART, why, retry_after_seconds=60)
 
 
 def migrate(dialect: Dialect, allowed: bool = True) -> tuple[int, int]:
@@ -115,5 +111,5 @@ def _row(dialect: Dialect, connection: Connection, statement: str, *values: Any)
 
 
 def _new_epoch() -> str:
-    """A word that no other database of the site has."""
+    """A random word, other than that of any other database of the site."""
     return "k" + "".join(secrets.choice(_LETTERS) for _ in range(EPOCH_LETTERS))

@@ -1,8 +1,6 @@
 """
 SQLite, through the standard library's sqlite3.
 
-This module is the only one that knows sqlite3. It knows no table of ours.
-
 A committed post survives ``kill -9`` of the process with any setting of ``synchronous``; it is FULL
 here, so that it survives a power cut as well. Less would not only lose the last posts then, but
 give their ids, which browsers already have in their cursors, to other posts.
@@ -10,12 +8,11 @@ give their ids, which browsers already have in their cursors, to other posts.
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from feedd.store.database.address import File
-from feedd.store.database.dialect import Connection, Dialect, Row
+from feedd.store.database.address import FileAddress
+from feedd.store.database.dialect import Connection, Dialect
 
 LOCK_SECONDS = 60.0
 
@@ -41,8 +38,7 @@ class SQLite(Dialect):
     one_writer = True
     errors = (sqlite3.Error,)
 
-    def __init__(self, file: File, query_seconds: float) -> None:
-        super().__init__()
+    def __init__(self, file: FileAddress, query_seconds: float) -> None:
         self._path = file.path
         self._query_seconds = query_seconds
 
@@ -67,17 +63,12 @@ class SQLite(Dialect):
     @contextmanager
     def migration_lock(self, connection: Connection) -> Iterator[None]:
         """
-        A writing transaction; a change of schema is part of it, so it happens as a whole or not at
-        all.
+        Hold a writing transaction. A change of schema is a part of it, and happens as a whole or
+        not at all.
         """
         connection.execute("BEGIN IMMEDIATE")
         with connection:
             yield
-
-    def insert_rows(
-        self, txn: Any, table: str, columns: Sequence[str], rows: Sequence[Row]
-    ) -> list[int]:
-        return [self.insert(table, dict(zip(columns, row, strict=True)), txn) for row in rows]
 
     def trouble(self, error: Exception) -> str | None:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -105,16 +96,16 @@ _WRONG_STATEMENT = frozenset(
 
 def _text(data: bytes) -> str:
     """
-    A site may have stored anything as text; what is not UTF-8 must not make its neighbours
-    unreadable.
+    A column of text. A site may have stored anything there: what is not UTF-8 must not make the
+    rows beside it unreadable.
     """
     return data.decode("utf-8", "surrogateescape")
 
 
 def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
     """
-    Turn the write-ahead log on; two processes that do so at once get "locked" however long they
-    would wait.
+    Turn the write-ahead log on, in several tries: of two processes that do so at once, one is told
+    "locked" without waiting for its `timeout`.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -3,8 +3,7 @@ A socket whose time limits the kernel keeps.
 
 Python keeps those of `settimeout` itself: it asks poll() before each send and each receive, and
 gives its lock away for that as well as for the call. With threads that talk to a database all day,
-each of these is a switch from one thread to another. This module knows sockets. It does not know
-what is said on them.
+each of these is a switch from one thread to another.
 """
 
 import socket

@@ -1,1 +1,1 @@
-"""How queries run: transactions in threads, the queue before them, group commit."""
+"""How queries run: a queue before threads with a connection each, and group commit on both."""

@@ -1,8 +1,6 @@
 """
-The queries that were accepted: how many there may be, how long each is waited for, when all have
+The reactor's side of a query: how many are accepted, how long each is waited for, and when all have
 come to their end.
-
-This module is the reactor's side of a pool. It knows no thread, no transaction and no database.
 """
 
 from collections.abc import Callable
@@ -14,18 +12,18 @@ from twisted.python.failure import Failure
 
 from feedd.core.counters import Counters
 from feedd.feed.ports import Unavailable
+from feedd.store.database.dialect import PART
 from feedd.store.running.transaction import Transaction
 
 T = TypeVar("T")
-
-PART = "database"
 
 
 class Job(Generic[T]):
     """
     One query on its way.
 
-    :ivar answer: who asked waits for it; fires once, whatever happens.
+    :ivar work: what is to be done in a transaction.
+    :ivar answer: the result for the caller; fires once, whatever happens.
     :ivar dropped: nobody waits for it any more; then it is not begun, or not committed.
     """
 
@@ -33,11 +31,10 @@ class Job(Generic[T]):
 
     limit: DelayedCall
 
-    def __init__(self, work: Callable[[Transaction], T], meant: bool) -> None:
-        """:param meant: it is done also for a caller who has gone."""
+    def __init__(self, work: Callable[[Transaction], T], cancellable: bool) -> None:
         self.work = work
         self.dropped = False
-        self.answer: Deferred[T] = Deferred(None if meant else self._cancelled)
+        self.answer: Deferred[T] = Deferred(self._cancelled if cancellable else None)
 
     def check_wanted(self) -> None:
         """A caller that was told "nothing was stored" must not find it stored later."""
@@ -48,23 +45,27 @@ class Job(Generic[T]):
         self.dropped = True
 
 
-class Jobs:
+class Queue:
     """
     The queries under way, those that wait included.
 
-    :param most: how many there may be.
-    :param meant: see `Job`: what was to be read interests nobody whose client has gone; what was to
-        be written was meant.
+    A frozen database answers nobody, and costs nobody more than the time limit of a query.
     """
 
-    def __init__(self, clock: Any, counters: Counters, most: int, meant: bool) -> None:
+    def __init__(self, clock: Any, counters: Counters, most: int, cancellable: bool) -> None:
+        """
+        :param clock: an `IReactorTime`.
+        :param most: how many there may be.
+        :param cancellable: a query is dropped when its caller has gone, as one that reads is; one
+            that writes was meant, and is done all the same.
+        """
         self._clock = clock
         self._counters = counters
         self._most = most
-        self._meant = meant
+        self._cancellable = cancellable
         self._jobs: set[Job[Any]] = set()
         self._closing = False
-        self._quiet: Deferred[None] | None = None
+        self._idle: Deferred[None] | None = None
 
     def accept(
         self, work: Callable[[Transaction], T], seconds: float, bounded: bool = True
@@ -73,6 +74,8 @@ class Jobs:
         Take on a query, which is to `end` whatever happens to it; its caller is refused after
         `seconds`.
 
+        :param bounded: False is never refused for the queue's length; it is for a caller with a
+            query or two under way at most.
         :raises Unavailable: when there are too many, or feedd is stopping.
         """
         if self._closing:
@@ -80,20 +83,20 @@ class Jobs:
         if bounded and len(self._jobs) >= self._most:
             self._counters.add("store_full")
             raise Unavailable(PART, "too many queries are waiting")
-        job = Job(work, self._meant)
+        job = Job(work, self._cancellable)
         job.limit = self._clock.callLater(seconds, self._give_up, job, seconds)
         self._jobs.add(job)
         return job
 
     def end(self, job: Job[T], result: T | Failure) -> None:
-        """Tell who asked, unless they have gone or were refused meanwhile."""
+        """Answer the caller, unless it has gone or was refused meanwhile."""
         self._jobs.remove(job)
         if job.limit.active():
             job.limit.cancel()
         if not job.answer.called:
             job.answer.callback(result)
-        if self._quiet is not None and not self._jobs and not self._quiet.called:
-            self._quiet.callback(None)
+        if self._idle is not None and not self._jobs and not self._idle.called:
+            self._idle.callback(None)
 
     async def finish(self, seconds: float) -> None:
         """
@@ -102,9 +105,9 @@ class Jobs:
         """
         self._closing = True
         if self._jobs:
-            self._quiet = Deferred()
-            limit = self._clock.callLater(seconds, self._quiet.callback, None)
-            await self._quiet
+            self._idle = Deferred()
+            limit = self._clock.callLater(seconds, self._idle.callback, None)
+            await self._idle
             if limit.active():
                 limit.cancel()
         for job in self._jobs:

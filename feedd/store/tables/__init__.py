@@ -1,1 +1,1 @@
-"""The tables: the queries of each."""
+"""The queries, a module for each table."""

@@ -1,8 +1,7 @@
 """
 The log: rows of ``events``, as they are written and as they are read.
 
-These functions run in a thread, in one transaction each. They know the tables ``events`` and
-``meta``, and not who asks.
+These functions run in a thread, in one transaction each. Times are milliseconds since 1970, UTC.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,15 +9,15 @@ from typing import Any, NamedTuple
 
 from feedd.core.event import Event, UnreadableEvent, make_event, stored_event
 from feedd.feed.ports import History, Opening
+from feedd.store.database.adapter import EventRow
 from feedd.store.database.dialect import Row, Rows, marks
-from feedd.store.database.models import EventRow
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables.keyset import AT_ONCE, EVENTS, first_ids, rising, split
 
-# The body of a post goes when the post is deleted, also for who reads an older event of it. To look
-# the post up by its primary key when its event is read costs little, and heeds a site that deletes
-# by its own UPDATE too; to blank the payloads in the transaction that deletes would do neither, and
-# would need an index of the events by their post.
+# The body of a post goes when the post is deleted, also for a reader of an older event of it. The
+# post is looked up by its primary key when its event is read: that costs little, and holds for a
+# site that deletes by its own UPDATE too. To blank the payloads in the transaction that deletes
+# would not, and would need an index of the events by their post.
 _EVENTS = """
 SELECT events.id, kind, events.author, post, CASE WHEN gone.id IS NULL THEN payload ELSE '{}'
 END, events.created_at FROM events
@@ -34,29 +33,37 @@ class Found(NamedTuple):
     unreadable: list[int]
 
 
-class Said(NamedTuple):
-    """What an event says: its author, the JSON of its body, when in milliseconds since 1970."""
+class EventDraft(NamedTuple):
+    """
+    An event still to be written, without its kind.
+
+    :ivar body: its JSON.
+    :ivar at: milliseconds since 1970.
+    """
 
     author: str
     body: bytes
     at: int
 
 
+_DRAFT_COLUMNS = ("kind", "author", "payload", "created_at")
+
+
 def write_event(
     txn: Transaction, kind: str, author: str, post: int | None, body: bytes, at: int
 ) -> Event:
     """
-    Append one event. The last statement of a transaction: its id is given out now, and others wait
-    for it to become visible.
+    Append one event. This must be the last statement of a transaction: the id is given out now, and
+    others wait for it to become visible.
     """
     txn.numbering()
-    row = {"kind": kind, "author": author, "post": post, "payload": body.decode(), "created_at": at}
-    id: int = txn.dialect.insert(EventRow.TABLENAME, row, txn)
+    columns = (*_DRAFT_COLUMNS, "post")
+    id = txn.insert(EventRow.TABLENAME, columns, (kind, author, body.decode(), at, post))
     return make_event(id, kind, author, post, body, at)
 
 
 def write_with_events(
-    txn: Transaction, rows: Rows, kind: str, said: Sequence[Said]
+    txn: Transaction, rows: Rows, kind: str, drafts: Sequence[EventDraft]
 ) -> list[tuple[int, Event]]:
     """
     Write rows and, as `write_event` does, for each the event that speaks of it.
@@ -64,12 +71,11 @@ def write_with_events(
     Returns the id of each row and its event, in the order of their ids.
     """
     txn.numbering()
-    events = [(kind, author, body.decode(), at) for author, body, at in said]
-    columns = ("kind", "author", "payload", "created_at")
-    ids = txn.dialect.insert_pairs(txn, rows, Rows(EventRow.TABLENAME, columns, events), "post")
+    values = [(kind, author, body.decode(), at) for author, body, at in drafts]
+    ids = txn.insert_pairs(rows, Rows(EventRow.TABLENAME, _DRAFT_COLUMNS, values), "post")
     return [
         (id, make_event(event, kind, author, id, body, at))
-        for (id, event), (author, body, at) in zip(ids, said, strict=True)
+        for (id, event), (author, body, at) in zip(ids, drafts, strict=True)
     ]
 
 
@@ -81,11 +87,10 @@ def write_friend_events(
     transaction.
     """
     events: list[Event] = []
-    columns = ("kind", "author", "payload", "created_at")
     for some in split(changes):
         txn.numbering()
-        rows = [(kind, viewer, body.decode(), at) for kind, viewer, body in some]
-        ids = txn.dialect.insert_rows(txn, EventRow.TABLENAME, columns, rows)
+        values = [(kind, viewer, body.decode(), at) for kind, viewer, body in some]
+        ids = txn.insert_rows(Rows(EventRow.TABLENAME, _DRAFT_COLUMNS, values))
         events += [
             make_event(id, kind, viewer, None, body, at)
             for id, (kind, viewer, body) in zip(ids, some, strict=True)
@@ -94,11 +99,9 @@ def write_friend_events(
 
 
 def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
-    """What a process starts from; and the ids of unreadable rows."""
-    epoch, settled = (
-        str(_meta(txn, "epoch")),
-        max(int(_meta(txn, "settled")), int(_meta(txn, "pruned"))),
-    )
+    """Read what a process starts from, and ids of unreadable rows."""
+    epoch = str(_meta(txn, "epoch"))
+    settled = max(int(_meta(txn, "settled")), int(_meta(txn, "pruned")))
     rows: list[Row] = []
     before = highest_id(txn) + 1
     while len(rows) < last:
@@ -117,7 +120,7 @@ def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
 def history(
     txn: Transaction, settled: int, authors: Collection[str], limit: int
 ) -> tuple[History, list[int]]:
-    """The first `limit` events of `authors` above `settled`; and the ids of unreadable rows."""
+    """Read the first `limit` events of `authors` above `settled`, and ids of unreadable rows."""
     pruned = int(_meta(txn, "pruned"))
     highest = max(highest_id(txn), pruned)
     events: list[Event] = []
@@ -135,9 +138,7 @@ def history(
 
 def ids_above(txn: Transaction, settled: int, limit: int) -> list[int]:
     """The first `limit` ids above `settled`, ascending."""
-    return txn.dialect.ids(
-        txn, "SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit)
-    )
+    return txn.ids("SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit))
 
 
 def by_id(txn: Transaction, ids: Sequence[int]) -> Found:
@@ -180,8 +181,8 @@ def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
     Move ``meta.settled`` up, never down; False, and nothing is written, in a database of another
     `epoch`.
 
-    Its ids are others: a watermark that it has not reached would hide them from every process that
-    starts there.
+    Its ids are other ones: a watermark above them would hide them from every process that starts
+    there.
     """
     if str(_meta(txn, "epoch")) != epoch:
         return False
@@ -194,8 +195,8 @@ def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
 
 def json_bytes(value: Any) -> bytes:
     """
-    A column of JSON text as it is stored; SQLite takes a BLOB or bytes that are not UTF-8 there
-    too.
+    The JSON text of a column, as it is stored; in SQLite that may be a BLOB, or bytes that are not
+    UTF-8.
 
     :raises UnreadableEvent: when it is no text.
     """

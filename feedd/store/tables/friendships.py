@@ -1,22 +1,20 @@
 """
-Who hears whom, and how far each has read.
+Friendships and read markers: which viewer hears which authors, and how far each has read.
 
-These functions run in a thread, in one transaction each. They know the tables ``friendships`` and
-``markers``, not who asks.
+These functions run in a thread, in one transaction each. Times are milliseconds since 1970, UTC.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from feedd.core.event import Event, is_user
+from feedd.core.event import MAX_ID, Event, is_user
 from feedd.feed.ports import Friendship
+from feedd.store.database.adapter import FriendshipRow
 from feedd.store.database.dialect import marks
-from feedd.store.database.models import FriendshipRow
 from feedd.store.running.transaction import Again, Transaction
 from feedd.store.tables.events import write_friend_events
 from feedd.store.tables.keyset import split
-from feedd.store.tables.posts import MAX_ID
 
 Pair = tuple[str, str]
 
@@ -25,19 +23,19 @@ _OWNED = "SELECT viewer AS owner, friend AS item FROM friendships"
 
 def friends_of(txn: Transaction, viewers: Sequence[str], limit: int) -> dict[str, tuple[str, ...]]:
     """
-    Whom each of `viewers` hears, sorted, without themselves: for the first ones, as many as `limit`
-    rows hold, at least one.
+    Read whom each of `viewers` hears, sorted, without themselves: for the first ones, as many as
+    `limit` rows hold, at least one.
 
     :param viewers: ascending, as the index has them; one at least.
     """
     some = f"WHERE viewer IN ({marks(len(viewers))}) ORDER BY viewer, friend LIMIT ?"
-    lists = txn.dialect.lists(txn, f"{_OWNED} {some}", (*viewers, limit))
+    lists = txn.lists(f"{_OWNED} {some}", (*viewers, limit))
     if sum(map(len, lists.values())) < limit:
         return _named(viewers, lists)
     whole = viewers[: bisect_left(viewers, max(lists))]  # of the last one there may be more
     if whole:
         return _named(whole, lists)
-    return _named(viewers[:1], txn.dialect.lists(txn, f"{_OWNED} WHERE viewer = ?", viewers[:1]))
+    return _named(viewers[:1], txn.lists(f"{_OWNED} WHERE viewer = ?", viewers[:1]))
 
 
 def _named(
@@ -126,8 +124,8 @@ def _delete(txn: Transaction, pair: Pair) -> bool:
 
 def _insert(txn: Transaction, pairs: Sequence[Pair], at: int) -> None:
     """
-    Insert rows that were not there. Raises `Again` when somebody else has inserted one meanwhile:
-    which, is not told.
+    Insert rows that were not there. Raises `Again` when somebody else has inserted one meanwhile;
+    the database does not tell which.
     """
     if not pairs:
         return

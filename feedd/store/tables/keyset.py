@@ -4,8 +4,7 @@ far away the rows.
 
 The ids are looked at in windows that grow, so that a busy feed costs one small window, and a quiet
 one a few seeks for each author. One statement for all would read every row that the authors ever
-wrote, or every row there is: a database chooses between these two, and neither ends early. This
-module knows no content.
+wrote, or every row there is: a database chooses between these two, and neither ends early.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,15 +16,23 @@ from feedd.store.running.transaction import Transaction
 T = TypeVar("T")
 
 AT_ONCE = 500
+"""Values in one list of a statement."""
+
 WINDOW = 5_000
+"""Ids in the first window; each one after it has `GROWTH` times as many."""
+
 GROWTH = 10
 
 Span = tuple[int, int]
+"""A window: the ids above the first, up to the second."""
 
 
 class Source(NamedTuple):
     """
-    Where the ids are: a table, its index (author, id), and a condition that every row must meet.
+    A table in which ids are looked for.
+
+    :ivar key: its index (author, id).
+    :ivar condition: what every row must meet besides, as SQL.
     """
 
     table: str
@@ -38,13 +45,13 @@ EVENTS = Source("events", "events_author", "")
 
 
 def split(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
-    """`items` in pieces of at most `size`."""
+    """Cut `items` into pieces of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
 def rising(after: int, upto: int) -> Iterator[Span]:
-    """The ids above `after` up to `upto`, as windows (above, up to), upwards."""
+    """Return windows of the ids above `after` up to `upto`, upwards."""
     width = WINDOW
     while after < upto:
         yield after, min(after + width, upto)
@@ -53,7 +60,7 @@ def rising(after: int, upto: int) -> Iterator[Span]:
 
 
 def falling(before: int) -> Iterator[Span]:
-    """The ids below `before`, as windows (above, up to), downwards."""
+    """Return windows of the ids below `before`, downwards."""
     width, upto = WINDOW, before - 1
     while upto > 0:
         yield max(upto - width, 0), upto
@@ -64,14 +71,14 @@ def falling(before: int) -> Iterator[Span]:
 def first_ids(
     txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int
 ) -> list[int]:
-    """The first `limit` ids of `authors` in `spans` that rise, ascending."""
+    """Find the first `limit` ids of `authors` in `spans` that rise; ascending."""
     return _ids(txn, source, authors, spans, limit, newest=False)
 
 
 def last_ids(
     txn: Transaction, source: Source, authors: Iterable[str], spans: Iterator[Span], limit: int
 ) -> list[int]:
-    """The first `limit` ids of `authors` in `spans` that fall, descending."""
+    """Find the first `limit` ids of `authors` in `spans` that fall; descending."""
     return _ids(txn, source, authors, spans, limit, newest=True)
 
 

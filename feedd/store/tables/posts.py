@@ -1,21 +1,28 @@
 """
 Posts: written with their events, and read as pages.
 
-These functions run in a thread, in one transaction each. They know the table ``posts``, and not who
-asks.
+These functions run in a thread, in one transaction each. Times are milliseconds since 1970, UTC.
 """
 
 import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from feedd.core.event import Event, UnreadableEvent, check_json, is_user, make_event, safe_json
+from feedd.core.event import (
+    MAX_ID,
+    Event,
+    UnreadableEvent,
+    check_json,
+    is_user,
+    make_event,
+    safe_json,
+)
 from feedd.feed.ports import NotFound, NotYours, Page, Stored
+from feedd.store.database.adapter import PostRow
 from feedd.store.database.dialect import Row, Rows, marks
-from feedd.store.database.models import PostRow
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables.events import (
-    Said,
+    EventDraft,
     event_of_post,
     highest_id,
     json_bytes,
@@ -24,15 +31,23 @@ from feedd.store.tables.events import (
 )
 from feedd.store.tables.keyset import EVENTS, POSTS, falling, first_ids, last_ids, rising, split
 
-MAX_ID = 2**63 - 1
-MAX_IDS = 1_000
+PAGE_IDS = 1_000
+"""Ids above ``settled`` that a page names."""
+
 MAX_KEY = 200
+"""Characters of an Idempotency-Key that is stored as it is."""
 
 
-class New(NamedTuple):
+_COLUMNS = ("author", "body", "created_at", "idempotency_key")
+
+
+class PostDraft(NamedTuple):
     """
-    A post to be written: its author, the JSON of its body, the key as it is stored, milliseconds
-    since 1970.
+    A post still to be written.
+
+    :ivar body: its JSON.
+    :ivar key: what `stored_key` makes of its Idempotency-Key.
+    :ivar at: milliseconds since 1970.
     """
 
     author: str
@@ -41,9 +56,9 @@ class New(NamedTuple):
     at: int
 
 
-def size(post: New) -> int:
-    """About how many bytes a post to be written has."""
-    return len(post.body)
+def size_of(draft: PostDraft) -> int:
+    """About how many bytes a post still to be written has."""
+    return len(draft.body)
 
 
 def stored_key(key: str) -> str:
@@ -56,28 +71,24 @@ def stored_key(key: str) -> str:
     )
 
 
-def add_posts(txn: Transaction, new: Sequence[New]) -> list[Stored]:
+def add_posts(txn: Transaction, drafts: Sequence[PostDraft]) -> list[Stored]:
     """
-    Write posts, each with its event; returned in their order. A key that its author has used fails
-    on the unique index.
+    Write posts, each with its event, and return them in their order. A key that its author has used
+    fails on the unique index.
     """
-    rows = [(post.author, post.body.decode(), post.at, post.key) for post in new]
-    columns = ("author", "body", "created_at", "idempotency_key")
-    said = [Said(post.author, post.body, post.at) for post in new]
-    return [
-        Stored(id, event, True)
-        for id, event in write_with_events(
-            txn, Rows(PostRow.TABLENAME, columns, rows), "post", said
-        )
-    ]
+    values = [(draft.author, draft.body.decode(), draft.at, draft.key) for draft in drafts]
+    rows = Rows(PostRow.TABLENAME, _COLUMNS, values)
+    said = [EventDraft(draft.author, draft.body, draft.at) for draft in drafts]
+    written = write_with_events(txn, rows, "post", said)
+    return [Stored(id, event, True) for id, event in written]
 
 
 def first_result(txn: Transaction, author: str, key: str) -> Stored | None:
     """
-    What `add_posts` returned when it was called with this key first.
+    Read what `add_posts` returned when it was called with this key first.
 
-    When retention has deleted the event, the id 0 stands for it: an id is there to know the event
-    again when it arrives, and this one never will.
+    When retention has deleted the event, the id 0 stands for it: the id is for recognising the
+    event when it arrives, and this one never will.
     """
     row = txn.row(
         "SELECT id, created_at FROM posts WHERE author = ? AND idempotency_key = ?", (author, key)
@@ -110,8 +121,8 @@ def page(
     txn: Transaction, authors: Collection[str], before: int | None, limit: int, settled: int
 ) -> tuple[Page, list[int]]:
     """
-    The newest `limit` posts of `authors` below `before`, and the ids above `settled`; and the ids
-    of unreadable posts.
+    Read the newest `limit` posts of `authors` below `before` and the ids above `settled`; and the
+    ids of unreadable posts.
     """
     if before is None or before > MAX_ID:
         before = (txn.row("SELECT MAX(id) FROM posts")[0] or 0) + 1
@@ -128,7 +139,7 @@ def page(
             except UnreadableEvent:
                 unreadable.append(row[0])
         before = ids[wanted - 1] if more else 0
-    seen = first_ids(txn, EVENTS, authors, rising(settled, highest_id(txn)), MAX_IDS)
+    seen = first_ids(txn, EVENTS, authors, rising(settled, highest_id(txn)), PAGE_IDS)
     return Page(posts, tuple(seen), more), unreadable
 
 

@@ -8,22 +8,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.feed.ports import Unavailable
-from feedd.store.running.queue import Job, Jobs
+from feedd.store.running.queue import Job, Queue
 
 
-class JobsTests(SynchronousTestCase):
-    """`Jobs`."""
+class QueueTests(SynchronousTestCase):
+    """`Queue`."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.counters = Counters()
-        self.jobs = self.make(meant=True)
+        self.queue = self.make(cancellable=False)
 
-    def make(self, meant: bool) -> Jobs:
-        return Jobs(self.clock, self.counters, 2, meant)
+    def make(self, cancellable: bool) -> Queue:
+        return Queue(self.clock, self.counters, 2, cancellable)
 
     def accept(self, **named: Any) -> Job[Any]:
-        return self.jobs.accept(lambda txn: None, 5.0, **named)
+        return self.queue.accept(lambda txn: None, 5.0, **named)
 
     def tearDown(self) -> None:
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -31,7 +31,7 @@ class JobsTests(SynchronousTestCase):
     def test_answered(self) -> None:
         """Who asked is told, and no time limit is left."""
         job = self.accept()
-        self.jobs.end(job, 7)
+        self.queue.end(job, 7)
         self.assertEqual(self.successResultOf(job.answer), 7)
 
     def test_so_many(self) -> None:
@@ -39,11 +39,11 @@ class JobsTests(SynchronousTestCase):
         jobs = [self.accept(), self.accept(), self.accept(bounded=False)]
         self.assertRaises(Unavailable, self.accept)
         for job in jobs[:2]:
-            self.jobs.end(job, None)
+            self.queue.end(job, None)
         jobs.append(self.accept())
         self.assertEqual(self.counters["store_full"], 1)
         for job in jobs[2:]:
-            self.jobs.end(job, None)
+            self.queue.end(job, None)
 
     def test_too_late(self) -> None:
         """
@@ -55,39 +55,39 @@ class JobsTests(SynchronousTestCase):
         self.clock.advance(5.0)
         self.failureResultOf(job.answer, Unavailable)
         self.assertRaises(Unavailable, job.check_wanted)
-        self.jobs.end(job, 7)
+        self.queue.end(job, 7)
         self.assertEqual(self.counters["store_slow"], 1)
 
     def test_who_has_gone(self) -> None:
         """What they wanted to read is not read; what they wanted to write is written."""
-        for meant in (True, False):
-            self.jobs = self.make(meant)
+        for cancellable in (False, True):
+            self.queue = self.make(cancellable)
             job = self.accept()
             job.answer.addErrback(lambda failure: None)
             job.answer.cancel()
-            self.assertEqual(job.dropped, not meant)
+            self.assertEqual(job.dropped, cancellable)
             self.clock.advance(5.0)
-            self.jobs.end(job, 7)
+            self.queue.end(job, 7)
         self.assertEqual(self.counters["store_slow"], 0)
 
     def test_finish(self) -> None:
         """Nothing is accepted any more, and what was is waited for."""
         job = self.accept()
-        finishing = Deferred.fromCoroutine(self.jobs.finish(20.0))
+        finishing = Deferred.fromCoroutine(self.queue.finish(20.0))
         self.assertRaises(Unavailable, self.accept)
         self.assertNoResult(finishing)
-        self.jobs.end(job, 7)
+        self.queue.end(job, 7)
         self.successResultOf(finishing)
 
     def test_finish_nothing(self) -> None:
         """With nothing under way it returns at once."""
-        self.successResultOf(Deferred.fromCoroutine(self.jobs.finish(20.0)))
+        self.successResultOf(Deferred.fromCoroutine(self.queue.finish(20.0)))
 
     def test_finish_in_time(self) -> None:
         """What does not come to its end is dropped; that it ends later disturbs nobody."""
         job = self.accept(bounded=False)
-        finishing = Deferred.fromCoroutine(self.jobs.finish(3.0))
+        finishing = Deferred.fromCoroutine(self.queue.finish(3.0))
         self.clock.advance(3.0)
         self.successResultOf(finishing)
         self.assertTrue(job.dropped)
-        self.jobs.end(job, 7)
+        self.queue.end(job, 7)

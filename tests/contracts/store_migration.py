@@ -1,0 +1,64 @@
+"""How a store on SQL brings its schema up to date."""
+
+from feedd.feed.ports import Unavailable
+from feedd.feed.settings import Store as Settings
+from feedd.store.database.dialects import make_dialect
+from feedd.store.database.migrate import Outdated, migrate
+from tests.contracts.store import together
+from tests.contracts.store_sql import SQL
+
+
+class MigrationContract(SQL):
+    """The schema."""
+
+    async def test_two_start_at_once(self) -> None:
+        """Two processes on an empty database both come up, on one schema and one epoch."""
+        for _ in range(3):
+            self.url = self.new_url()
+            stores = [self.started() for _ in range(4)]
+            for preparing in together([store.prepare() for store in stores]):
+                await preparing
+            self.assertEqual(len({(await store.open(1)).epoch for store in stores}), 1)
+            for number, store in enumerate(stores):
+                self.assertEqual((await store.add_post("ann", b"1", None)).post, number + 1)
+
+    async def test_a_half_made_schema(self) -> None:
+        """What a crash left behind is completed."""
+        self.write("DROP TABLE events")
+        self.write("DELETE FROM meta WHERE name = ?", ("schema",))
+        store = await self.reached()
+        self.assertTrue((await store.add_post("ann", b"1", None)).fresh)
+
+    async def test_it_may_be_left_to_the_operator(self) -> None:
+        """
+        With ``migrate = false`` an old schema is refused, with the reason, until somebody has
+        migrated it.
+        """
+        self.url = self.new_url()
+        store = self.started(migrate=False)
+        error = await self.refused(Outdated, store.prepare())
+        self.assertIn("version 0 and must have 1", error.why)
+        await self.refused(Unavailable, store.ping())
+        self.assertEqual(migrate(make_dialect(Settings(url=self.url), "")), (0, 1))
+        self.assertEqual(migrate(make_dialect(Settings(url=self.url), "")), (1, 1))
+        await store.prepare()
+        await store.ping()
+
+    async def test_a_newer_schema_is_used(self) -> None:
+        """
+        While processes are replaced one by one, an old one may start after a new one has migrated.
+        """
+        self.write("UPDATE meta SET value = ? WHERE name = ?", ("99", "schema"))
+        store = await self.reached(migrate=False)
+        await store.ping()
+
+    async def test_nothing_before_it_is_prepared(self) -> None:
+        """Every method says that the database is unavailable."""
+        store = self.started()
+        for call in (
+            store.open(1),
+            store.add_post("ann", b"1", None),
+            store.page([], None, 1, 0),
+            store.ids_after(0, 1),
+        ):
+            await self.refused(Unavailable, call)

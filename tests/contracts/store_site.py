@@ -1,0 +1,184 @@
+"""What a store on SQL does with rows that a site writes itself."""
+
+import json
+import time
+
+from feedd.store.database.adapter import EventRow, PostRow, register
+from feedd.store.tables.friendships import friends_of
+from tests.contracts.store import body_of, pairs
+from tests.contracts.store_log import CROWD, shown
+from tests.contracts.store_sql import SQL
+
+
+class SiteContract(SQL):
+    """Rows that a site has written."""
+
+    async def test_rows_need_no_times(self) -> None:
+        """A site's INSERT into posts and events, without any time, is a post of now."""
+        before = time.time() * 1000
+        self.write(
+            "INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", '{"text": "100 % ? \u2028"}')
+        )
+        self.write(
+            "INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)",
+            ("post", "ann", 1, '"100 % ?"'),
+        )
+        self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", ("bob", "ann"))
+        (event,) = await self.store.events_by_id(await self.store.ids_after(0, 10))
+        page = await self.store.page(["ann"], None, 10, 0)
+        post = json.loads(page.posts[0])
+        self.assertEqual(json.loads(event.json)["body"], "100 % ?")
+        self.assertEqual((post["body"], post["edited"]), ({"text": "100 % ? \u2028"}, None))
+        for at in (json.loads(event.json)["at"], post["at"]):
+            self.assertTrue(before - 2 <= at <= time.time() * 1000 + 2, at - before)
+        self.assertEqual(await self.store.friends_of(["bob"]), {"bob": ("ann",)})
+
+    async def test_friends_that_are_nobody(self) -> None:
+        """A row that names no user, or the viewer themselves, is passed over."""
+        for viewer, friend in [
+            ("ann", "b b"),
+            ("ann", ""),
+            ("ann", "ann"),
+            ("ann", "bob"),
+            ("bob", "é"),
+            ("eve", "ann"),
+        ]:
+            self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
+        self.assertEqual(await self.store.friends_of(["bob", "ann"]), {"ann": ("bob",), "bob": ()})
+
+    async def test_friends_with_a_comma(self) -> None:
+        """
+        A name that a site has written with a comma is not two users; nor is one with a space at its
+        end somebody else.
+        """
+        for viewer, friend in [
+            ("ann", "bob"),
+            ("ann", "cid,dan"),
+            ("ann", "eve"),
+            ("bob ", "cid"),
+            ("bob", "dan"),
+        ]:
+            self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
+        self.assertEqual(
+            await self.store.friends_of(["ann", "bob"]), {"ann": ("bob", "eve"), "bob": ("dan",)}
+        )
+
+    async def test_friends_row_by_row(self) -> None:
+        """
+        However few rows an answer may hold, each viewer's list is whole, and an answer holds as
+        many lists as fit.
+        """
+        names = {"ann": 3, "bob": 0, "cid": 1, "dan": 7, "eve": 2}
+        rows = [f"{viewer}-f{number}" for viewer, count in names.items() for number in range(count)]
+        await self.store.change_friends(pairs(*rows), [])
+        whole = await self.store.friends_of(names)
+        self.assertEqual({viewer: len(friends) for viewer, friends in whole.items()}, names)
+        sizes = []
+        for limit in range(1, 16):
+            left, found = sorted(names), {}
+            while left:
+                some = await self.store.reads.run(
+                    lambda txn, left=left, limit=limit: friends_of(txn, left, limit)
+                )
+                found |= some
+                left = left[len(some) :]
+                sizes.append(len(some))
+            self.assertEqual(found, whole)
+        self.assertEqual((sizes[:5], sizes[-4:]), ([1, 1, 1, 1, 1], [4, 1, 5, 5]))
+
+    async def test_a_sites_post_can_be_edited(self) -> None:
+        """By its author, through feedd; the page says when."""
+        self.write("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", "1"))
+        event = await self.store.edit_post("ann", 1, b"2")
+        (post,) = (await self.store.page(["ann"], None, 10, 0)).posts
+        self.assertEqual(json.loads(post)["edited"], json.loads(event.json)["at"])
+
+    async def test_a_site_deletes_a_post(self) -> None:
+        """
+        By its own UPDATE: neither page nor log has the body any more, not even for a repeated key.
+        """
+        stored = await self.store.add_post("ann", b'"secret"', "key")
+        self.write(
+            "INSERT INTO events (kind, author, post, payload) VALUES (?, ?, ?, ?)",
+            ("message", "ann", stored.post, "1"),
+        )
+        self.write("UPDATE posts SET deleted_at = ?", (1,))
+        events = (await self.store.events_after(0, ["ann"], 9)).events
+        self.assertEqual([body_of(event) for event in events], [{}, 1])
+        self.assertEqual((await self.store.page(["ann"], None, 9, 0)).posts, [])
+        self.assertEqual((await self.store.add_post("ann", b"1", "key")).event, events[0])
+
+    async def test_unreadable_events_are_left_out(self) -> None:
+        """And counted; those after them are found, however many there are."""
+        await self.posted("ann", 1)
+        for kind, author, payload in (
+            ("post", "ann", "{half"),
+            ("shout", "ann", "1"),
+            ("post", "a b", "1"),
+            ("friend", "ann", "1"),
+        ):
+            self.write(
+                "INSERT INTO events (kind, author, payload) VALUES (?, ?, ?)",
+                (kind, author, payload),
+            )
+        (last,) = await self.posted("ann", 1)
+        first = await self.store.events_after(1, ["ann"], 1)
+        self.assertEqual(first.events, [last.event])
+        ids = await self.store.ids_after(0, 10)
+        self.assertEqual(
+            [event.id for event in await self.store.events_by_id(ids)], [ids[0], ids[-1]]
+        )
+        self.assertEqual(
+            [event.id for event in (await self.store.open(10)).events], [ids[0], ids[-1]]
+        )
+        self.assertEqual(self.counters["store_unreadable"], 3 + 4 + 4)
+
+    async def test_unreadable_posts_are_left_out(self) -> None:
+        """And counted; the page is as full as it can be."""
+        await self.posted("ann", 3)
+        for body in ("{half", "", "nan", '"\n"'):
+            self.write("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", body))
+        page = await self.store.page(["ann"], None, 2, 0)
+        self.assertEqual((shown(page), page.more), ([2, 1], True))
+        self.assertEqual(self.counters["store_unreadable"], 4)
+
+    async def test_rows_far_apart(self) -> None:
+        """They are found across any gap, in both directions, also for very many authors."""
+        for id in (1, 7, 6_000, 70_000, 5_000_000, 10**15):
+            self.write(
+                "INSERT INTO posts (id, author, body) VALUES (?, ?, ?)", (id, "ann", str(id))
+            )
+            self.write(
+                "INSERT INTO events (id, kind, author, payload) VALUES (?, ?, ?, ?)",
+                (id, "message", "ann", "1"),
+            )
+        history = await self.store.events_after(1, [*CROWD, "ann"], 4)
+        self.assertEqual([event.id for event in history.events], [7, 6_000, 70_000, 5_000_000])
+        self.assertEqual((history.more, history.highest), (True, 10**15))
+        page = await self.store.page([*CROWD, "ann"], None, 4, 5_000_000)
+        self.assertEqual(
+            (shown(page), page.more, page.ids),
+            ([10**15, 5_000_000, 70_000, 6_000], True, (10**15,)),
+        )
+        self.assertEqual(shown(await self.store.page(["ann"], 6_000, 4, 0)), [7, 1])
+
+    async def test_a_page_names_a_thousand_ids_at_most(self) -> None:
+        """The lowest; a client that gets the others again knows them by id."""
+        await self.store.change_friends(pairs(*(f"ann-u{number}" for number in range(1_005))), [])
+        self.assertEqual((await self.store.page(["ann"], None, 5, 2)).ids, tuple(range(3, 1_003)))
+
+    async def test_pruned_events(self) -> None:
+        """What was deleted is known to have been there, though nothing else is."""
+        await self.posted("ann", 2)
+        self.write("DELETE FROM events")
+        self.write("UPDATE meta SET value = ? WHERE name = ?", ("2", "pruned"))
+        self.assertEqual(await self.store.events_after(0, ["ann"], 10), ([], False, 2, 2))
+        self.assertEqual((await self.store.open(10)).settled, 2)
+
+    async def test_twistar_finds_the_rows(self) -> None:
+        """The models read what feedd wrote, and `register` says on which database."""
+        await self.posted("ann", 2)
+        register(self.store.dialect, self.store.reads.run)
+        found = await PostRow.find(where=["author = ? AND body <> ?", "ann", "0"])
+        self.assertEqual([(row.id, row.body) for row in found], [(2, "1")])
+        self.assertEqual((await EventRow.find(limit=1, orderby="id DESC")).kind, "post")
