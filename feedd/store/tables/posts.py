@@ -37,7 +37,6 @@ PAGE_IDS = 1_000
 MAX_KEY = 200
 """Characters of an Idempotency-Key that is stored as it is."""
 
-
 _COLUMNS = ("author", "body", "created_at", "idempotency_key")
 
 
@@ -65,10 +64,8 @@ def stored_key(key: str) -> str:
     """An Idempotency-Key as it is stored: itself, or a digest of one that is long or not ASCII."""
     if key.isascii() and len(key) <= MAX_KEY:
         return key
-    return (
-        "blake2b:"
-        + hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
-    )
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32)
+    return f"blake2b:{digest.hexdigest()}"
 
 
 def add_posts(txn: Transaction, drafts: Sequence[PostDraft]) -> list[Stored]:
@@ -78,8 +75,8 @@ def add_posts(txn: Transaction, drafts: Sequence[PostDraft]) -> list[Stored]:
     """
     values = [(draft.author, draft.body.decode(), draft.at, draft.key) for draft in drafts]
     rows = Rows(PostRow.TABLENAME, _COLUMNS, values)
-    said = [EventDraft(draft.author, draft.body, draft.at) for draft in drafts]
-    written = write_with_events(txn, rows, "post", said)
+    events = [EventDraft(draft.author, draft.body, draft.at) for draft in drafts]
+    written = write_with_events(txn, rows, "post", events)
     return [Stored(id, event, True) for id, event in written]
 
 
