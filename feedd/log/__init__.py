@@ -1,1 +1,1 @@
-"""What follows the log: opening it, reading its new end, pruning it."""
+"""The services that follow the log: they open it, read its new end, prune it."""

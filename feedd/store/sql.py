@@ -42,7 +42,7 @@ FRIENDSHIPS = 50_000
 
 
 class _Started(NamedTuple):
-    """What a store that has been started runs its queries with."""
+    """The parts of a store that has been started."""
 
     runners: Runners
     posts: GroupCommit[posts.PostDraft, Stored]

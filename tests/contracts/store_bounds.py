@@ -19,8 +19,8 @@ class BoundContract(SQL):
 
     async def test_the_queue_is_full(self) -> None:
         """
-        Who comes when too many wait is refused at once, the tail and the friend lists excepted; the
-        others are served.
+        A call that comes when too many wait is refused at once, except those of the tail and for
+        friend lists; the others are served.
         """
         store = await self.reached(threads=1, max_waiting=2)
         reading = together([store.events_after(0, ["ann"], 1) for _ in range(4)])
@@ -33,8 +33,7 @@ class BoundContract(SQL):
 
     async def test_a_slow_query_is_not_waited_for(self) -> None:
         """
-        Who asked gets an answer in time, and what they were told was not stored is not stored
-        later.
+        A caller gets an answer in time, and what it was told was not stored is not stored later.
         """
 
         def slow(txn: Transaction) -> None:
@@ -49,8 +48,8 @@ class BoundContract(SQL):
 
     async def test_nothing_goes_on_for_nobody(self) -> None:
         """
-        Who was told that it took too long has no thread at work any more, however many statements
-        were to come.
+        After a caller was told that it took too long no thread is at work for it any more, however
+        many statements were to come.
         """
         begun: list[int] = []
         error = await self.refused(
@@ -70,7 +69,7 @@ class BoundContract(SQL):
             time.sleep(0.1)
 
     async def test_stopping_is_not_put_off(self) -> None:
-        """What takes longer than a stop may wait for is rolled back."""
+        """A query that takes longer than a stop may wait for is rolled back."""
         store = await self.reached(query_seconds=0.2)
         (working,) = together(
             [self.transact(lambda txn: self.dawdle(txn, []), store, seconds=60.0)]
@@ -100,7 +99,7 @@ class BoundContract(SQL):
         self.assertEqual(await store.ids_after(0, 10), [])
 
     async def test_a_lost_race_is_run_again(self) -> None:
-        """As a whole, in a fresh transaction, three times at most."""
+        """After a lost race a transaction is run again as a whole, three times at most."""
         runs: list[int] = []
 
         def racing(txn: Transaction) -> int:
@@ -147,7 +146,9 @@ class BoundContract(SQL):
         self.assertEqual(len((await (await self.reached()).page(["ann"], None, 1, 0)).posts), 1)
 
     async def test_ten_thousand_pairs(self) -> None:
-        """Both ways at once; every event has its own id and is in the log."""
+        """
+        Of ten thousand pairs, both ways at once, every event has its own id and is in the log.
+        """
         names = [f"ann-u{number}" for number in range(5_000)] + [
             f"u{number}-ann" for number in range(5_000)
         ]

@@ -26,15 +26,15 @@ UNWANTED = '"unwanted"'
 """The body of a post that the site's own trigger refuses."""
 
 
-class Asked(NamedTuple):
-    """A post that somebody asks for."""
+class PostRequest(NamedTuple):
+    """A post that a client asks for."""
 
     author: str
     body: bytes
     key: str | None
 
 
-def some_posts(chance: random.Random) -> list[Asked]:
+def some_requests(chance: random.Random) -> list[PostRequest]:
     """
     Posts with odd bodies; mostly, repeated keys (with the same body, since one of them wins) and
     some that are refused.
@@ -43,15 +43,17 @@ def some_posts(chance: random.Random) -> list[Asked]:
         b"%d" % number for number in range(9)
     ]
     repeated, refused = chance.choice([0.0, 0.0, 0.02, 0.3]), chance.choice([0.0, 0.0, 0.02, 0.1])
-    asked = []
+    requests = []
     for _ in range(chance.randrange(2, POSTS)):
         author, key = (
             chance.choice("abc"),
             chance.choice("kl") if chance.random() < repeated else None,
         )
         body = b'{"key":"%s"}' % key.encode() if key else chance.choice(bodies)
-        asked.append(Asked(author, UNWANTED.encode() if chance.random() < refused else body, key))
-    return asked
+        requests.append(
+            PostRequest(author, UNWANTED.encode() if chance.random() < refused else body, key)
+        )
+    return requests
 
 
 class GroupContract(SQL):
@@ -65,16 +67,16 @@ class GroupContract(SQL):
         """Make a trigger that refuses the body `UNWANTED`."""
         raise NotImplementedError
 
-    async def answer(self, store: SQLStore, asked: Asked) -> tuple[Asked, str]:
+    async def answer(self, store: SQLStore, request: PostRequest) -> tuple[PostRequest, str]:
         """How a post went, without its ids, which are checked."""
         try:
-            stored = await store.add_post(*asked)
+            stored = await store.add_post(*request)
         except (Unavailable, *store.dialect.errors) as error:
-            return asked, type(error).__name__
-        self.assertEqual(body_of(stored.event), json.loads(asked.body))
-        self.assertEqual((stored.event.author, stored.event.post), (asked.author, stored.post))
+            return request, type(error).__name__
+        self.assertEqual(body_of(stored.event), json.loads(request.body))
+        self.assertEqual((stored.event.author, stored.event.post), (request.author, stored.post))
         self.given.append(stored)
-        return asked, "fresh" if stored.fresh else "known"
+        return request, "fresh" if stored.fresh else "known"
 
     def stored(self) -> list[Any]:
         """The rows, without their ids and times; the event stands with the post that it names."""
@@ -86,16 +88,16 @@ class GroupContract(SQL):
             )
         )
 
-    async def told_and_stored(
-        self, posts: Sequence[Asked], at_once: bool
-    ) -> tuple[Counter[tuple[Asked, str]], list[Any]]:
+    async def answered_and_stored(
+        self, requests: Sequence[PostRequest], at_once: bool
+    ) -> tuple[Counter[tuple[PostRequest, str]], list[Any]]:
         """The answers to these posts on a new database, and the rows."""
         self.url, self.given = self.new_url(), []
         store = await self.reached(query_seconds=10.0)
         self.refuse_unwanted()
-        answers = [self.answer(store, asked) for asked in posts]
+        answers = [self.answer(store, request) for request in requests]
         waiting = together(answers) if at_once else answers
-        told = Counter([await answer for answer in waiting])
+        answered = Counter([await answer for answer in waiting])
         self.assertEqual(
             len(self.rows("SELECT id FROM events")), len(self.rows("SELECT id FROM posts"))
         )
@@ -106,7 +108,7 @@ class GroupContract(SQL):
         )
         await store.stopService()
         self.flushLoggedErrors(*store.dialect.errors)
-        return told, self.stored()
+        return answered, self.stored()
 
     async def test_the_same_as_one_by_one(self) -> None:
         """
@@ -114,10 +116,10 @@ class GroupContract(SQL):
         refuses.
         """
         for turn in range(TURNS):
-            asked = some_posts(random.Random(turn))
-            one_by_one = await self.told_and_stored(asked, at_once=False)
+            requests = some_requests(random.Random(turn))
+            one_by_one = await self.answered_and_stored(requests, at_once=False)
             self.assertEqual(
-                await self.told_and_stored(asked, at_once=True), one_by_one, f"turn {turn}"
+                await self.answered_and_stored(requests, at_once=True), one_by_one, f"turn {turn}"
             )
 
     async def test_few_transactions(self) -> None:
@@ -192,7 +194,7 @@ class GroupContract(SQL):
         self.assertEqual(len(self.rows("SELECT id FROM posts")), 3)
 
     async def test_a_mistake(self) -> None:
-        """Whatever is raised for one of several, the others are stored."""
+        """When anything is raised for one of several, the others are stored."""
 
         def choosy(txn: Transaction, new: Sequence[posts.PostDraft]) -> list[Stored]:
             stored = posts.add_posts(txn, new)

@@ -45,7 +45,7 @@ class LogContract(Contract):
         self.assertEqual(found, [9, 10, 10, 100, 100])
 
     async def test_what_another_database_has_settled(self) -> None:
-        """Is not written down."""
+        """The watermark of another database is not written down."""
         self.assertFalse(await self.store.save_settled("another", 9))
         self.assertEqual((await self.store.open(1)).settled, 0)
 

@@ -23,7 +23,7 @@ class MigrationContract(SQL):
                 self.assertEqual((await store.add_post("ann", b"1", None)).post, number + 1)
 
     async def test_a_half_made_schema(self) -> None:
-        """What a crash left behind is completed."""
+        """A schema that a crash left half made is completed."""
         self.write("DROP TABLE events")
         self.write("DELETE FROM meta WHERE name = ?", ("schema",))
         store = await self.reached()

@@ -52,7 +52,7 @@ class RetentionContract(SQL):
         self.assertEqual((await self.store.events_after(0, ["ann"], 9)).highest, ids[-1])
 
     async def test_in_batches(self) -> None:
-        """As many as may go at once, the oldest first."""
+        """As many go as may go at once, the oldest first."""
         ids = await self.log(9, 9, 9, 9, 9)
         self.assertEqual([await self.prune(2) for _ in range(4)], [2, 2, 1, 0])
         self.assertEqual(await self.standing(), (ids[4], ids[5:]))
@@ -65,7 +65,7 @@ class RetentionContract(SQL):
         self.assertEqual(await self.standing(), (ids[1], ids[2:]))
 
     async def test_the_last_one_stays(self) -> None:
-        """It says how far the log reaches, also after a restart."""
+        """The last row stays and says how far the log reaches, also after a restart."""
         ids = await self.log(9, 9)
         self.meta("settled", ids[-1])
         self.write("UPDATE events SET created_at = ?", (1,))

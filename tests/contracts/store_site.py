@@ -87,7 +87,7 @@ class SiteContract(SQL):
         self.assertEqual((sizes[:5], sizes[-4:]), ([1, 1, 1, 1, 1], [4, 1, 5, 5]))
 
     async def test_a_sites_post_can_be_edited(self) -> None:
-        """By its author, through feedd; the page says when."""
+        """Its author can edit a post of the site's through feedd; the page says when."""
         self.write("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", "1"))
         event = await self.store.edit_post("ann", 1, b"2")
         (post,) = (await self.store.page(["ann"], None, 10, 0)).posts
@@ -95,7 +95,8 @@ class SiteContract(SQL):
 
     async def test_a_site_deletes_a_post(self) -> None:
         """
-        By its own UPDATE: neither page nor log has the body any more, not even for a repeated key.
+        After the site's own UPDATE neither page nor log has the body any more, not even for a
+        repeated key.
         """
         stored = await self.store.add_post("ann", b'"secret"', "key")
         self.write(
@@ -109,7 +110,10 @@ class SiteContract(SQL):
         self.assertEqual((await self.store.add_post("ann", b"1", "key")).event, events[0])
 
     async def test_unreadable_events_are_left_out(self) -> None:
-        """And counted; those after them are found, however many there are."""
+        """
+        Unreadable events are left out and counted; those after them are found, however many there
+        are.
+        """
         await self.posted("ann", 1)
         for kind, author, payload in (
             ("post", "ann", "{half"),
@@ -134,7 +138,7 @@ class SiteContract(SQL):
         self.assertEqual(self.counters["store_unreadable"], 3 + 4 + 4)
 
     async def test_unreadable_posts_are_left_out(self) -> None:
-        """And counted; the page is as full as it can be."""
+        """Unreadable posts are left out and counted; the page is as full as it can be."""
         await self.posted("ann", 3)
         for body in ("{half", "", "nan", '"\n"'):
             self.write("INSERT INTO posts (author, body) VALUES (?, ?)", ("ann", body))
@@ -143,7 +147,7 @@ class SiteContract(SQL):
         self.assertEqual(self.counters["store_unreadable"], 4)
 
     async def test_rows_far_apart(self) -> None:
-        """They are found across any gap, in both directions, also for very many authors."""
+        """Rows are found across any gap, in both directions, also for very many authors."""
         for id in (1, 7, 6_000, 70_000, 5_000_000, 10**15):
             self.write(
                 "INSERT INTO posts (id, author, body) VALUES (?, ?, ?)", (id, "ann", str(id))
@@ -168,7 +172,7 @@ class SiteContract(SQL):
         self.assertEqual((await self.store.page(["ann"], None, 5, 2)).ids, tuple(range(3, 1_003)))
 
     async def test_pruned_events(self) -> None:
-        """What was deleted is known to have been there, though nothing else is."""
+        """Events that were deleted are known to have been there, though nothing else is."""
         await self.posted("ann", 2)
         self.write("DELETE FROM events")
         self.write("UPDATE meta SET value = ? WHERE name = ?", ("2", "pruned"))

@@ -55,8 +55,8 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
 
     async def test_a_commit_that_is_lost(self) -> None:
         """
-        Nobody knows whether it happened: unavailable for all of the transaction, and nobody is
-        tried again.
+        Of a lost COMMIT nobody knows whether it happened: unavailable for all of the transaction,
+        and none is tried again.
         """
 
         def cut(txn: Transaction, new: Sequence[posts.PostDraft]) -> list[Stored]:
@@ -79,8 +79,8 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
 
     async def test_a_key_that_somebody_holds(self) -> None:
         """
-        Who waits for its row keeps the others waiting for a moment only; it is known when that has
-        been committed.
+        A post that waits for its key's row keeps the others waiting for a moment only; it is
+        answered when that row has been committed.
         """
         site = self.other()
         site.execute("INSERT INTO posts (author, body, idempotency_key) VALUES ('ann', '1', 'key')")
@@ -94,7 +94,9 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         self.assertEqual([(await call).fresh for call in held], [True, False, True])
 
     async def test_a_key_that_nobody_lets_go(self) -> None:
-        """Who waits for its row is refused in time; those who went with it are stored."""
+        """
+        A post that waits for its key's row is refused in time; those that went with it are stored.
+        """
         site = self.other()
         site.execute("INSERT INTO posts (author, body, idempotency_key) VALUES ('ann', '1', 'key')")
         held = together([self.store.add_post("ann", b"1", key) for key in (None, "key", None)])

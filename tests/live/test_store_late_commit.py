@@ -50,8 +50,8 @@ class LateCommitTests(TestCase):
 
     async def test_held_up(self) -> None:
         """
-        Nobody may see a row so long after its id was given out: who has read past it would never
-        look for it again.
+        A row does not become visible so long after its id was given out: readers who have passed it
+        would never look for it again.
         """
         connection = await deferToThread(self.insert)
         self.proxy.freeze()

@@ -39,8 +39,8 @@ class TextTests(MariaDB, TestCase):
 
     async def test_a_list_that_does_not_fit(self) -> None:
         """
-        Somebody who hears more than a text holds hears all of them, and so does who was asked for
-        beside them.
+        A viewer who hears more than a text holds hears all of them, and so does one who was asked
+        for beside them.
         """
         number = (
             TEXT_BYTES // 65 + 2
@@ -55,8 +55,8 @@ class TextTests(MariaDB, TestCase):
 
     async def test_many(self) -> None:
         """
-        It holds as many as the net asks for, in their order, whatever the server's own limit is
-        (MySQL's is 1 kB).
+        A text holds as many ids as the net asks for, in their order, whatever the server's own
+        limit is (MySQL's is 1 kB).
         """
         self.write(
             f"INSERT INTO events (kind, author, payload) SELECT 'post', 'ann', '1' FROM "
@@ -111,7 +111,10 @@ class ConnectionTests(MariaDB, TestCase):
     """Connections that fail, on a server that does not."""
 
     async def test_a_connection_lost_at_the_commit(self) -> None:
-        """Nobody knows whether it happened: unavailable. The next call has a new connection."""
+        """
+        When the connection is lost nobody knows whether the COMMIT happened: unavailable. The next
+        call has a new connection.
+        """
 
         def cut(txn: Transaction) -> None:
             txn.execute("INSERT INTO markers (viewer, post) VALUES (?, ?)", ("ann", 1))
@@ -130,7 +133,7 @@ class ConnectionTests(MariaDB, TestCase):
         self.assertIn("max_statement_time", error.why)
 
     async def test_an_idle_connection_that_died(self) -> None:
-        """It is replaced before it is used."""
+        """A connection that died while idle is replaced before it is used."""
         store = await self.reached(threads=1)
         await self.posted("ann")
         await store.friends_of(["ann"])
@@ -145,7 +148,7 @@ class ConnectionTests(MariaDB, TestCase):
             await store.add_post("ann", b"1", None)
 
     async def test_a_wrong_password(self) -> None:
-        """Is said without the password, whatever letters it has."""
+        """A wrong password is reported without the password, whatever letters it has."""
         url = self.url.replace("feedd@", "nobody:geheim%C5%9B@")
         for password in ("", "geheimś2"):
             error = await self.refused(Unavailable, self.started(url, password).prepare())
@@ -153,7 +156,7 @@ class ConnectionTests(MariaDB, TestCase):
             self.assertNotIn("geheim", str(error))
 
     async def test_a_database_that_is_not_there(self) -> None:
-        """Is said."""
+        """A database that is not there is reported."""
         error = await self.refused(Unavailable, self.started(self.url + "x").prepare())
         self.assertIn("Unknown database", error.why)
 

@@ -52,7 +52,9 @@ class OverlapTests(MariaDB, TestCase):
         self.assertIn(b'"body":%d,' % body_of(last), post)
 
     async def test_a_post_that_is_being_deleted(self) -> None:
-        """Cannot be edited any more: the edit waits, and finds it gone."""
+        """
+        A post that is being deleted cannot be edited any more: the edit waits, and finds it gone.
+        """
         (stored,) = await self.posted("ann")
         site = self.other()
         site.execute("UPDATE posts SET deleted_at = 1 WHERE id = %s", (stored.post,))
@@ -150,8 +152,8 @@ class WaitTests(MariaDB, TestCase):
 
     async def test_a_table_that_somebody_keeps(self) -> None:
         """
-        Who reads or writes it is refused in time, nothing is stored, and nobody waits on in the
-        server.
+        While a table is locked, reads and writes of it are refused in time, nothing is stored, and
+        nothing waits on in the server.
         """
         (before,) = await self.posted("ann")
         site = self.other()
@@ -171,8 +173,8 @@ class WaitTests(MariaDB, TestCase):
 
     async def test_a_commit_that_somebody_holds_up(self) -> None:
         """
-        As a backup does. It is refused in time, and does not happen later, when its id has been
-        read past.
+        A COMMIT that a backup holds up is refused in time, and does not happen later, when its id
+        has been read past.
         """
         site = self.other()
 
@@ -188,7 +190,8 @@ class WaitTests(MariaDB, TestCase):
 
     async def test_stopping_does_not_wait_for_a_migration(self) -> None:
         """
-        It has its own thread, and leaves nothing half done that the next one would not complete.
+        A migration has its own thread, and leaves nothing half done that the next one would not
+        complete.
         """
         self.url = self.new_url()
         self.other().execute("SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), 0)")

@@ -107,7 +107,7 @@ class SQLiteTests(SQLite, TestCase):
         self.assertEqual(self.started(settle_seconds=9.0).settle_seconds, 0.0)
 
     async def test_ids_are_not_given_out_again(self) -> None:
-        """Not even when the newest rows are deleted."""
+        """Ids are not given out again, not even when the newest rows are deleted."""
         await self.posted("ann", 2)
         self.write("DELETE FROM posts")
         self.write("DELETE FROM events")
@@ -153,7 +153,7 @@ class SQLiteTests(SQLite, TestCase):
         self.assertEqual(sorted([(await edit).id for edit in together(edits)]), list(range(2, 52)))
 
     async def test_a_migration_waits_for_another(self) -> None:
-        """And then finds nothing to do, or goes on."""
+        """A migration waits for another one, and then finds nothing to do, or goes on."""
         self.url = self.new_url()
         make_dialect(Settings(url=self.url), "").connect().close()
         other = self.connection()
@@ -192,7 +192,7 @@ class SQLiteTests(SQLite, TestCase):
         self.assertEqual([json.loads(event.json)["body"] for event in events], ["bytes ", 0])
 
     async def test_a_folder_that_is_not_there(self) -> None:
-        """Is said, and healed when somebody makes it."""
+        """A folder that is not there is reported, and the store comes up when somebody makes it."""
         folder = Path(self.mktemp()).absolute()
         store = self.started(url=f"sqlite:{folder}/feedd.sqlite")
         error = await self.refused(Unavailable, store.prepare())

@@ -59,8 +59,8 @@ class FakeStore:
         if self.error is not None:
             raise self.error
 
-    def asked(self, name: str) -> list[Any]:
-        """The arguments of the calls of one kind."""
+    def calls_of(self, name: str) -> list[Any]:
+        """Return the arguments of the calls of one kind."""
         return [argument for called, argument in self.calls if called == name]
 
 

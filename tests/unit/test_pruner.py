@@ -46,7 +46,7 @@ class PrunerTests(SynchronousTestCase):
         self.pruner.startService()
 
     def test_again_and_again(self) -> None:
-        """Soon after the start, and then at long intervals."""
+        """It prunes soon after the start, and then at long intervals."""
         self.clock.pump([FIRST, EVERY, EVERY])
         self.assertEqual(self.store.asked, [FIRST, FIRST + EVERY, FIRST + 2 * EVERY])
         self.assertEqual(self.counters["events_pruned"], 0)
@@ -68,7 +68,7 @@ class PrunerTests(SynchronousTestCase):
         self.assertEqual(self.counters["events_pruned"], 3)
 
     def test_a_mistake_of_ours(self) -> None:
-        """Is logged, and does not end it."""
+        """A mistake of ours is logged, and does not end it."""
         self.store.left = ZeroDivisionError()
         self.clock.pump([FIRST, EVERY])
         self.assertEqual((len(self.store.asked), self.counters["prune_failed"]), (2, 2))

@@ -64,6 +64,6 @@ class TwistarTests(SynchronousTestCase):
         self.assertEqual((insert[1], update[1]), (["ann", "1"], ["ann", "2", 7]))
 
     def test_delete(self) -> None:
-        """Is a DELETE."""
+        """To delete all that match is a DELETE."""
         self.successResultOf(PostRow.deleteAll(["author = ?", "ann"]))
         self.assertEqual(self.cursor.statements, [("DELETE FROM posts WHERE author = ?", ["ann"])])

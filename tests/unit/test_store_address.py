@@ -31,12 +31,12 @@ class AddressTests(SynchronousTestCase):
         )
 
     def test_the_password_of_the_file_wins(self) -> None:
-        """Over the one in the URL, as it is."""
+        """The password of the file wins over the one in the URL, and is taken as it is."""
         address = parse_address("mysql://feedd:url@db/feed", "fi%6Ce")
         self.assertEqual(address, SERVER._replace(password="fi%6Ce"))
 
     def test_what_cannot_be_used(self) -> None:
-        """Is said, without the password."""
+        """A URL that cannot be used is named as the mistake, without the password."""
         for url in (
             "sqlite:",
             "sqlite::memory:",
@@ -56,5 +56,5 @@ class AddressTests(SynchronousTestCase):
             self.assertNotIn("geheim", str(error))
 
     def test_the_password_is_not_shown(self) -> None:
-        """Not even in a traceback."""
+        """An address does not show its password, not even in a traceback."""
         self.assertEqual(repr(SERVER._replace(password="geheim")), "<feedd at db:3306/feed>")

@@ -20,14 +20,14 @@ class TLSTests(SynchronousTestCase):
     """How a server is talked to."""
 
     def test_a_ca_that_is_not_there(self) -> None:
-        """Is a mistake of the configuration."""
+        """A CA that is not there is a mistake of the configuration."""
         error = self.assertRaises(
             BadConfig, MariaDB, SERVER._replace(tls=True, ca="/nowhere/ca.pem"), 1.0
         )
         self.assertIn("/nowhere/ca.pem", str(error))
 
     def test_a_ca_that_is_none(self) -> None:
-        """Too."""
+        """A file that holds no CA is one too."""
         path = self.mktemp()
         Path(path).write_text("not a certificate")
         self.assertRaises(BadConfig, MariaDB, SERVER._replace(tls=True, ca=path), 1.0)

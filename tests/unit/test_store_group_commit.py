@@ -59,13 +59,13 @@ class GroupCommitTests(SynchronousTestCase):
         return found
 
     def test_at_once(self) -> None:
-        """Who finds nothing under way waits for nobody."""
+        """An item that finds nothing under way waits for no other."""
         (answer,) = self.add("a")
         self.assertEqual((self.threads.turn(), self.successResultOf(answer)), (1, "A"))
 
     def test_those_who_wait_go_together(self) -> None:
         """
-        What comes while a transaction is under way goes into the next, and each gets its own
+        Items that come while a transaction is under way go into the next, and each gets its own
         result, in their order.
         """
         told: list[str] = []
@@ -90,8 +90,8 @@ class GroupCommitTests(SynchronousTestCase):
 
     def test_one_that_hangs(self) -> None:
         """
-        Is waited for by the others for a moment only, whoever comes after them; there are so many
-        at once, and no more.
+        Others wait for a transaction that hangs for a moment only, whatever comes after them; there
+        are so many at once, and no more.
         """
         self.add("a b")
         for under_way in (1, 2, 3, 3):
@@ -104,7 +104,7 @@ class GroupCommitTests(SynchronousTestCase):
         self.assertEqual(self.database.committed, [["a"], ["b", "c"], ["c"], ["c", "c"]])
 
     def test_one_of_two_ends(self) -> None:
-        """The other one still counts."""
+        """When one of two slow ones ends, the other one still counts."""
         self.add("a b")
         self.clock.advance(SLOW_SECONDS)
         (_, done) = self.threads.work.pop(0)
@@ -115,7 +115,7 @@ class GroupCommitTests(SynchronousTestCase):
         self.assertEqual(len(self.threads.work), 2)
 
     def test_too_many(self) -> None:
-        """What the queue does not accept is refused, and not written."""
+        """An item that the queue does not accept is refused, and not written."""
         self.group = self.make_group(0)
         self.assertEqual((self.answers(*self.add("a")), self.threads.turn()), (["Unavailable"], 0))
 
@@ -128,7 +128,7 @@ class GroupCommitTests(SynchronousTestCase):
         self.assertEqual(tried, attempts)
 
     def test_one_that_is_refused(self) -> None:
-        """Has it for itself: neither its neighbour nor what comes later fails."""
+        """A refusal belongs to one item: neither its neighbour nor what comes later fails."""
         for error, attempts in (
             (Wrong(), "- ab a b"),
             (Race(), "- ab a b b b"),
@@ -141,7 +141,7 @@ class GroupCommitTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(Wrong, Race)), 2)
 
     def test_one_for_whom_nobody_waits(self) -> None:
-        """Is not written; its neighbours are."""
+        """An item that nobody waits for is not written; its neighbours are."""
         answers = self.add("- a b")
         answers[2].addErrback(lambda failure: failure.type.__name__)
         answers[2].cancel()
@@ -159,12 +159,16 @@ class GroupCommitTests(SynchronousTestCase):
         return commit
 
     def test_a_race_at_the_commit(self) -> None:
-        """Is one that was rolled back for certain."""
+        """
+        A race that is lost at the COMMIT was rolled back for certain: each is tried by itself.
+        """
         self.database.on_commit = self.failing_together(Race())
         self.check_apart(["A", "B"])
 
     def test_a_commit_that_failed(self) -> None:
-        """Nobody is tried again, whatever the error: it may have happened."""
+        """
+        After a COMMIT that failed none is tried again, whatever the error: it may have happened.
+        """
         for error, expected in (
             (Lost(), "Unavailable"),
             (Wrong(), "Wrong"),
@@ -176,7 +180,10 @@ class GroupCommitTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(Wrong)), 2)
 
     def test_the_database_is_away(self) -> None:
-        """All of a transaction are told so, and nobody is tried again; the next is tried."""
+        """
+        All of a transaction are told that the database is away, and none is tried again; the next
+        is tried.
+        """
         self.refused = {"a": Lost()}
         answers = self.add("- a b")
         self.threads.turn()

@@ -17,7 +17,7 @@ class WindowTests(SynchronousTestCase):
         self.assertTrue(all(above < upto for above, upto in spans))
 
     def test_rising(self) -> None:
-        """From the first id above to the highest, each once."""
+        """Windows go from the first id above to the highest, and name each once."""
         self.assertEqual(list(rising(5, 5)), [])
         self.assertEqual(list(rising(7, 5)), [])
         self.assertEqual(list(rising(5, 6)), [(5, 6)])
@@ -30,7 +30,7 @@ class WindowTests(SynchronousTestCase):
         self.assertLess(len(spans), 10)
 
     def test_falling(self) -> None:
-        """From the id below down to 1, each once."""
+        """Windows go from the id below down to 1, and name each once."""
         self.assertEqual(list(falling(1)), [])
         self.assertEqual(list(falling(0)), [])
         self.assertEqual(list(falling(2)), [(0, 1)])
@@ -40,6 +40,6 @@ class WindowTests(SynchronousTestCase):
         self.assertLess(len(spans), 10)
 
     def test_pieces(self) -> None:
-        """A list in pieces, the last one shorter."""
+        """A list is cut into pieces, the last one shorter."""
         self.assertEqual(list(split([1, 2, 3, 4, 5], 2)), [[1, 2], [3, 4], [5]])
         self.assertEqual(list(split([], 2)), [])

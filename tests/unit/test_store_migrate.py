@@ -9,6 +9,8 @@ class StatementTests(SynchronousTestCase):
     """`statements`."""
 
     def test_a_file_of_statements(self) -> None:
-        """Each ends with a semicolon at a line's end; comments and empty lines are nothing."""
+        """
+        A statement ends with a semicolon at a line's end; comments and empty lines are nothing.
+        """
         text = "-- a; comment;\nCREATE a (\n  b  -- c\n);\n\n-- more\nCREATE ';x';\n"
         self.assertEqual(list(statements(text)), ["CREATE a (\n  b  -- c\n)", "CREATE ';x'"])

@@ -29,13 +29,15 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_answered(self) -> None:
-        """Who asked is told, and no time limit is left."""
+        """A caller is answered, and no time limit is left."""
         job = self.accept()
         self.queue.end(job, 7)
         self.assertEqual(self.successResultOf(job.answer), 7)
 
     def test_so_many(self) -> None:
-        """More are refused and counted, until one has ended; who is never refused, is not."""
+        """
+        More are refused and counted, until one has ended; a query without a bound is not refused.
+        """
         jobs = [self.accept(), self.accept(), self.accept(bounded=False)]
         self.assertRaises(Unavailable, self.accept)
         for job in jobs[:2]:
@@ -47,8 +49,8 @@ class QueueTests(SynchronousTestCase):
 
     def test_too_late(self) -> None:
         """
-        Who has waited long enough is refused, and their query is not to be done; its end changes
-        nothing.
+        A caller who has waited long enough is refused, and the query is not to be done; its end
+        changes nothing.
         """
         job = self.accept()
         job.check_wanted()
@@ -59,7 +61,7 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(self.counters["store_slow"], 1)
 
     def test_who_has_gone(self) -> None:
-        """What they wanted to read is not read; what they wanted to write is written."""
+        """When a caller has gone, a query that reads is dropped; one that writes is done."""
         for cancellable in (False, True):
             self.queue = self.make(cancellable)
             job = self.accept()
@@ -71,7 +73,7 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(self.counters["store_slow"], 0)
 
     def test_finish(self) -> None:
-        """Nothing is accepted any more, and what was is waited for."""
+        """Nothing is accepted any more, and what was accepted is waited for."""
         job = self.accept()
         finishing = Deferred.fromCoroutine(self.queue.finish(20.0))
         self.assertRaises(Unavailable, self.accept)
@@ -84,7 +86,7 @@ class QueueTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.queue.finish(20.0)))
 
     def test_finish_in_time(self) -> None:
-        """What does not come to its end is dropped; that it ends later disturbs nobody."""
+        """A query that does not come to its end is dropped; it may end later."""
         job = self.accept(bounded=False)
         finishing = Deferred.fromCoroutine(self.queue.finish(3.0))
         self.clock.advance(3.0)

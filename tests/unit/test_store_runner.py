@@ -29,7 +29,7 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_result(self) -> None:
-        """Is what the work returned, in a transaction."""
+        """The result is what the work returned, in a transaction."""
         answer = self.runner.run(lambda txn: txn.execute("a"))
         self.assertNoResult(answer)
         self.threads.turn()
@@ -37,7 +37,7 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(self.database.committed, [["a"]])
 
     def test_too_many(self) -> None:
-        """Fail at once, but for those that are not bounded."""
+        """Too many fail at once, except those that have no bound."""
         answers = [self.runner.run(lambda txn: 1) for _ in range(3)]
         self.failureResultOf(answers.pop(), Unavailable)
         answers.append(self.runner.run(lambda txn: 1, bounded=False))
@@ -58,7 +58,7 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(self.database.committed, [])
 
     def test_a_mistake_of_ours(self) -> None:
-        """Is logged; a database that is away is not."""
+        """A mistake of ours is logged; a database that is away is not."""
         wrong, lost = (self.runner.run(raising(error)) for error in (Wrong(), Lost()))
         self.threads.turn()
         self.failureResultOf(wrong, Wrong)
@@ -66,7 +66,7 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(Wrong)), 1)
 
     def test_finish(self) -> None:
-        """Waits for what was accepted, then closes the connections."""
+        """To finish waits for what was accepted, then closes the connections."""
         answer = self.runner.run(lambda txn: 7)
         finishing = Deferred.fromCoroutine(self.runner.finish())
         self.failureResultOf(self.runner.run(lambda txn: 8), Unavailable)

@@ -38,17 +38,20 @@ class TransactionsTests(SynchronousTestCase):
         return work
 
     def test_committed(self) -> None:
-        """It is written once, and the result is what the work returned."""
+        """Work is done once and committed, and the result is what it returned."""
         self.assertEqual(self.transactions.run(self.writing(), wanted), 7)
         self.assertEqual((self.database.attempts, self.database.committed), ([["a"]], [["a"]]))
 
     def test_a_lost_race(self) -> None:
-        """Is run again, as a whole."""
+        """After a lost race the work is done again, as a whole."""
         self.assertEqual(self.transactions.run(self.writing(Again(), Race()), wanted), 7)
         self.assertEqual((len(self.database.attempts), self.database.committed), (3, [["a"]]))
 
     def test_a_race_that_is_always_lost(self) -> None:
-        """Is given up after three tries: unavailable, or what the driver says."""
+        """
+        A race that is always lost is given up after three tries: unavailable, or what the driver
+        says.
+        """
         for error, expected in ((Again(), Unavailable), (Race(), Race)):
             self.database.attempts.clear()
             work = self.writing(*[error] * TRIES)
@@ -56,7 +59,7 @@ class TransactionsTests(SynchronousTestCase):
             self.assertEqual(len(self.database.attempts), TRIES)
 
     def test_what_is_not_run_again(self) -> None:
-        """Whatever else is raised; nothing is committed."""
+        """After any other error nothing is done again, and nothing is committed."""
         for error, expected in (
             (Lost(), Unavailable),
             (Taken(), Duplicate),
@@ -69,13 +72,13 @@ class TransactionsTests(SynchronousTestCase):
         self.assertEqual(self.database.dropped, 0)
 
     def test_a_rollback_that_fails(self) -> None:
-        """Its connection is not used again."""
+        """A connection whose rollback fails is not used again."""
         self.database.on_rollback = raising(Lost())
         self.assertRaises(NotFound, self.transactions.run, self.writing(NotFound()), wanted)
         self.assertEqual(self.database.dropped, 1)
 
     def test_nobody_waits(self) -> None:
-        """It is not begun; or not gone on with; or not committed."""
+        """Work that nobody waits for is not begun, not gone on with, and not committed."""
         for waits in range(3):
             checks = iter([wanted] * waits + [raising(Unavailable("database", "gone"))])
             work = self.writing()
@@ -85,7 +88,7 @@ class TransactionsTests(SynchronousTestCase):
         self.assertEqual((self.database.attempts, self.database.committed), ([[], ["a"]], []))
 
     def test_too_late(self) -> None:
-        """It is not committed when its event has had an id for too long; another one may be."""
+        """A transaction whose event has had an id for too long is not committed; another one is."""
 
         def numbered(txn: Transaction) -> None:
             txn.numbering()

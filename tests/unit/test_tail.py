@@ -12,8 +12,8 @@ class HangTests(TailCase):
 
     def test_an_open_transaction(self) -> None:
         """
-        What an event was written in may hang with the database for longer than it may be open, and
-        is not lost.
+        A transaction may hang with the database for longer than it may be open, and its event is
+        not lost.
         """
         clock, store, offered = self.clock, self.store, list[int]()
         log = RecentLog(lambda event: offered.append(event.id), 100, 5.0, Counters())
@@ -44,33 +44,33 @@ class TailTests(TailCase):
         self.log.seen = {4}
         self.start()
         self.assertEqual(self.log.notes, [3, 5, 9, ("read", 0.0, 0.0, 9)])
-        self.assertEqual(self.store.asked("events"), [[3, 5, 9]])
+        self.assertEqual(self.store.calls_of("events"), [[3, 5, 9]])
         self.assertEqual(self.tail.trouble, "")
 
     def test_it_reads_above_what_is_settled(self) -> None:
-        """And fetches no row that the log knows."""
+        """A tick reads above what is settled, and fetches no row that the log knows."""
         self.store.rows = {3, 5}
         self.start()
         self.log.settled = 4
         self.clock.advance(1)
-        self.assertEqual(self.store.asked("ids"), [0, 4])
-        self.assertEqual(self.store.asked("events"), [[3, 5]])
+        self.assertEqual(self.store.calls_of("ids"), [0, 4])
+        self.assertEqual(self.store.calls_of("events"), [[3, 5]])
 
     def test_an_empty_log(self) -> None:
-        """Has been read up to 0; one without news, up to what is settled."""
+        """An empty log has been read up to 0; one without news, up to what is settled."""
         self.start()
         self.log.settled = 7
         self.clock.advance(1)
         self.assertEqual(self.log.notes, [("read", 0.0, 0.0, 0), ("read", 1.0, 1.0, 7)])
 
     def test_rows_without_an_event(self) -> None:
-        """Are reported as missing, so that nobody asks for them again."""
+        """Rows without an event are reported as missing, so that they are not asked for again."""
         self.store.rows = {1, 2, 3}
         self.store.unreadable = {1, 3}
         self.start()
         self.clock.advance(1)
         self.assertEqual(self.log.notes[:3], [2, ("missing", [1, 3]), ("read", 0.0, 0.0, 3)])
-        self.assertEqual(self.store.asked("events"), [[1, 2, 3]])
+        self.assertEqual(self.store.calls_of("events"), [[1, 2, 3]])
 
     def test_when_it_was_read(self) -> None:
         """
@@ -113,7 +113,7 @@ class TailTests(TailCase):
         self.store.rows = set(range(1, 2 * BATCH + 11))
         self.store.reading = lambda: self.clock.advance(0.01)
         self.start()
-        self.assertEqual(self.store.asked("ids"), [0, BATCH, 2 * BATCH])
+        self.assertEqual(self.store.calls_of("ids"), [0, BATCH, 2 * BATCH])
         reads = [note for note in self.log.notes if isinstance(note, tuple)]
         self.assertEqual(
             [(started, upto) for _, started, _, upto in reads],
@@ -123,14 +123,14 @@ class TailTests(TailCase):
             sorted({ended for _, _, ended, _ in reads}), [ended for _, _, ended, _ in reads]
         )
         self.assertEqual(self.log.seen, self.store.rows)
-        self.assertLessEqual(max(len(ids) for ids in self.store.asked("events")), CHUNK)
+        self.assertLessEqual(max(len(ids) for ids in self.store.calls_of("events")), CHUNK)
 
     def test_nothing_is_said_of_rows_that_were_not_offered(self) -> None:
         """When a part fails, the reads up to there count, and no further one."""
         self.store.rows = set(range(1, BATCH + 11))
 
         def break_down() -> None:
-            if len(self.store.asked("ids")) == 2:
+            if len(self.store.calls_of("ids")) == 2:
                 self.store.error = Unavailable("database", "gone")
 
         self.store.reading = break_down
@@ -143,8 +143,8 @@ class TailTests(TailCase):
 
     def test_an_outage(self) -> None:
         """
-        Is known with its reason, counted each time, logged once, and over with the first tick that
-        goes well.
+        An outage is known with its reason, counted each time, logged once, and over with the first
+        tick that goes well.
         """
         self.assertTrue(self.tail.trouble)
         self.store.error = Unavailable("database", "gone away")
@@ -157,7 +157,7 @@ class TailTests(TailCase):
         self.assertEqual(self.tail.trouble, "")
 
     def test_a_mistake_of_ours_does_not_end_it(self) -> None:
-        """It is logged once, with its traceback, and the next tick tries again."""
+        """A mistake of ours is logged once, with its traceback, and the next tick tries again."""
         self.store.error = ZeroDivisionError()
         self.start()
         self.clock.advance(1)
@@ -180,4 +180,4 @@ class TailTests(TailCase):
         self.store.held = None
         held.pop(0).callback(None)
         self.clock.advance(1)
-        self.assertEqual((self.store.asked("events"), self.owner.ids), ([[1, 2]], [2]))
+        self.assertEqual((self.store.calls_of("events"), self.owner.ids), ([[1, 2]], [2]))

@@ -8,34 +8,31 @@ class SaveTests(TailCase):
     """Every five seconds."""
 
     def test_what_is_settled_is_saved(self) -> None:
-        """Every five seconds, with the epoch that it belongs to."""
+        """The watermark is saved every five seconds, with the epoch that it belongs to."""
         self.log.settled = 3
         self.start()
         self.clock.pump([1.0] * 4)
-        self.assertEqual(self.store.asked("save"), [])
+        self.assertEqual(self.store.calls_of("save"), [])
         self.clock.advance(1.0)
-        self.assertEqual(self.store.asked("save"), [("k1", 3)])
+        self.assertEqual(self.store.calls_of("save"), [("k1", 3)])
         self.log.settled = 8
         self.clock.pump([1.0] * 5)
-        self.assertEqual(self.store.asked("save"), [("k1", 3), ("k1", 8)])
+        self.assertEqual(self.store.calls_of("save"), [("k1", 3), ("k1", 8)])
         self.assertEqual(self.owner.others, 0)
 
     def test_a_save_that_fails_is_repeated(self) -> None:
-        """With the next tick."""
+        """A save that fails is repeated with the next tick."""
         self.start()
         self.clock.pump([1.0] * 4)
         self.store.reading = lambda: setattr(self.store, "error", Unavailable("database", "gone"))
         self.clock.advance(1.0)
         self.store.reading, self.store.error = lambda: None, None
         self.clock.advance(1.0)
-        self.assertEqual(self.store.asked("save"), [("k1", 0), ("k1", 0)])
+        self.assertEqual(self.store.calls_of("save"), [("k1", 0), ("k1", 0)])
         self.assertEqual(self.tail.trouble, "")
 
     def test_another_database(self) -> None:
-        """
-        It is told that its database is of another epoch, and stops when it is told to; no second
-        word of it is said.
-        """
+        """Its owner is told, once, that the database is of another epoch, and may stop it then."""
         self.start()
         self.store.epoch = "k2"
         self.clock.pump([1.0] * 4)
@@ -43,4 +40,6 @@ class SaveTests(TailCase):
         self.clock.advance(1.0)
         self.assertEqual(self.owner.others, 1)
         self.successResultOf(self.tail.stopService())
-        self.assertEqual((self.owner.others, self.store.asked("save")), (1, [("k1", 0), ("k1", 0)]))
+        self.assertEqual(
+            (self.owner.others, self.store.calls_of("save")), (1, [("k1", 0), ("k1", 0)])
+        )

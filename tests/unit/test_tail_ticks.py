@@ -9,15 +9,15 @@ class TickTests(TailCase):
     """The pace, pokes and stops."""
 
     def test_the_pace(self) -> None:
-        """A tick a second; four while the broker is away."""
+        """It ticks once a second, and four times while the broker is away."""
         self.start()
         self.clock.pump([0.5, 0.49])
-        self.assertEqual(len(self.store.asked("ids")), 1)
+        self.assertEqual(len(self.store.calls_of("ids")), 1)
         self.owner.away = True
         self.clock.advance(0.01)
-        self.assertEqual(len(self.store.asked("ids")), 2)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
         self.clock.pump([0.25] * 4)
-        self.assertEqual(len(self.store.asked("ids")), 6)
+        self.assertEqual(len(self.store.calls_of("ids")), 6)
 
     def test_ticks_do_not_overlap(self) -> None:
         """
@@ -30,24 +30,25 @@ class TickTests(TailCase):
         self.store.held = None
         held.pop(0).callback(None)
         self.clock.advance(0.99)
-        self.assertEqual(len(self.store.asked("ids")), 1)
+        self.assertEqual(len(self.store.calls_of("ids")), 1)
         self.clock.advance(0.01)
-        self.assertEqual(len(self.store.asked("ids")), 2)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
 
     def test_a_poke(self) -> None:
-        """Is a tick at once, and the next one comes a second later."""
+        """A poke is a tick at once, and the next one comes a second later."""
         self.start()
         self.clock.advance(0.6)
         self.tail.poke()
-        self.assertEqual(len(self.store.asked("ids")), 2)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
         self.clock.advance(0.6)
-        self.assertEqual(len(self.store.asked("ids")), 2)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
         self.clock.advance(0.4)
-        self.assertEqual(len(self.store.asked("ids")), 3)
+        self.assertEqual(len(self.store.calls_of("ids")), 3)
 
     def test_pokes_while_a_tick_runs(self) -> None:
         """
-        Are one more tick after it, since what they are about may have come too late for this one.
+        Pokes while a tick runs are one more tick after it: their reason may have come too late for
+        this one.
         """
         held = self.hold()
         self.start()
@@ -56,19 +57,19 @@ class TickTests(TailCase):
         self.assertEqual(len(held), 1)
         self.store.held = None
         held.pop(0).callback(None)
-        self.assertEqual(len(self.store.asked("ids")), 2)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
 
     def test_a_poke_before_or_after(self) -> None:
-        """Is nothing."""
+        """A poke before the start or after the stop does nothing."""
         self.tail.poke()
         self.start()
         self.tail.stopService()
         self.tail.poke()
-        self.assertEqual(len(self.store.asked("ids")), 1)
+        self.assertEqual(len(self.store.calls_of("ids")), 1)
 
     def test_stopping_waits_for_the_tick(self) -> None:
-        """It ends well, what is settled is saved, and nothing is begun any more."""
+        """A tick that runs ends well, what is settled is saved, and nothing is begun any more."""
         self.store.rows = {1}
         held = self.hold()
         self.start()
@@ -85,14 +86,16 @@ class TickTests(TailCase):
         self.assertEqual(self.store.calls, [("ids", 0), ("events", [1]), ("save", ("k1", 1))])
 
     def test_stopping_while_the_database_is_away(self) -> None:
-        """Is no failure: the next process reads a little more."""
+        """
+        To stop while the database is away is no failure: the next process reads a little more.
+        """
         self.start()
         self.log.settled = 5
         self.store.error = Unavailable("database", "gone")
         self.successResultOf(self.tail.stopService())
 
     def test_stopping_on_a_long_way(self) -> None:
-        """Does not wait for the end of the log."""
+        """To stop does not wait for the end of a long log."""
         self.store.rows = set(range(1, 3 * BATCH))
         held = self.hold()
         self.start()
@@ -100,12 +103,12 @@ class TickTests(TailCase):
         self.store.held = None
         held.pop(0).callback(None)
         self.successResultOf(stopped)
-        self.assertEqual(self.store.asked("ids"), [0])
+        self.assertEqual(self.store.calls_of("ids"), [0])
 
     def test_it_can_be_started_again(self) -> None:
-        """After a stop."""
+        """It ticks again when it is started after a stop."""
         self.start()
         self.tail.stopService()
         self.tail.startService()
         self.clock.advance(1)
-        self.assertEqual(len(self.store.asked("ids")), 3)
+        self.assertEqual(len(self.store.calls_of("ids")), 3)

@@ -54,7 +54,7 @@ class MarkerRow(DBObject):  # type: ignore[misc]
 
 
 class MetaRow(DBObject):  # type: ignore[misc]
-    """What is known of the database as a whole: name, value."""
+    """A fact of the database as a whole: name, value."""
 
     TABLENAME = "meta"
 
@@ -179,7 +179,7 @@ def register(dialect: Dialect, run: Callable[[Callable[[Cursor], Any]], Deferred
 
 
 class _Pool:
-    """What twistar asks of its pool."""
+    """As much of a pool as twistar uses."""
 
     def __init__(
         self, dialect: Dialect, run: Callable[[Callable[[Cursor], Any]], Deferred[Any]]

@@ -8,6 +8,7 @@ Everything here blocks; a daemon calls it in a thread.
 import secrets
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -59,28 +60,18 @@ def version(dialect: Dialect, connection: Connection) -> int:
 
 
 def _upgrade(dialect: Dialect, connection: Connection) -> tuple[int, int]:
+    run = partial(_row, dialect, connection)
     with dialect.migration_lock(connection):
         before = now = version(dialect, connection)
         for number, text in _numbered(dialect):
             if number <= before:
                 continue
             for statement in statements(text):
-                _row(dialect, connection, statement)
-            _row(
-                dialect,
-                connection,
-                "REPLACE INTO meta (name, value) VALUES ('schema', ?)",
-                str(number),
-            )
+                run(statement)
+            run("REPLACE INTO meta (name, value) VALUES ('schema', ?)", str(number))
             now = number
         for name, value in (("epoch", _new_epoch()), ("settled", "0"), ("pruned", "0")):
-            _row(
-                dialect,
-                connection,
-                f"{dialect.insert_ignore} INTO meta (name, value) VALUES (?, ?)",
-                name,
-                value,
-            )
+            run(f"{dialect.insert_ignore} INTO meta (name, value) VALUES (?, ?)", name, value)
     return before, now
 
 

@@ -1,4 +1,4 @@
-"""What a query sees: the transaction that it runs in."""
+"""The transaction that a query runs in."""
 
 import time
 from collections.abc import Callable, Sequence
