@@ -25,7 +25,7 @@ class DatabaseClock:
         The start and the end, on this clock, of a read that `ended` after all earlier ones, in
         seconds.
 
-        The start is the earlier one of two that are possible: less is then taken for settled.
+        When in doubt it began earlier, so that less is taken for settled.
         """
         before = self._seconds
         self._seconds += min(ended - self._answered_at, self._most_seconds)

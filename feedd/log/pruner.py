@@ -1,6 +1,4 @@
-"""
-When old events are deleted: in small batches with pauses, so that no reader and no writer waits.
-"""
+"""Deletes old events in small batches with pauses, so that no reader and no writer waits."""
 
 from collections.abc import Awaitable
 from typing import Any, ClassVar, Protocol

@@ -70,8 +70,8 @@ class Owner(Protocol):
 
 class Tail(Service):
     """
-    Ticks. Each reads the ids above the settled one, fetches the rows that the log has not seen,
-    offers them in order, and tells the log how far it has read.
+    Reads the log in ticks. A tick reads the ids above the settled one, fetches the rows that the
+    recent log has not seen, offers them in order, and tells it how far it has read.
 
     Ticks never overlap. One that fails is counted (``tail_failed``), and the next one tries again.
 

@@ -1,8 +1,8 @@
 """
 The store: `feedd.feed.ports.Store` on MariaDB, MySQL or SQLite.
 
-Here stand which query answers which question, and its bounds. The queries are in ``tables/``, how
-they run is in ``running/``.
+A method says which query answers it, and within which bounds. The queries are in ``tables/``, and
+``running/`` runs them.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence

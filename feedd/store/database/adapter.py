@@ -47,18 +47,6 @@ class FriendshipRow(DBObject):  # type: ignore[misc]
     TABLENAME = "friendships"
 
 
-class MarkerRow(DBObject):  # type: ignore[misc]
-    """How far a viewer has read: viewer, post, updated_at."""
-
-    TABLENAME = "markers"
-
-
-class MetaRow(DBObject):  # type: ignore[misc]
-    """A fact of the database as a whole: name, value."""
-
-    TABLENAME = "meta"
-
-
 class Cursor(adbapi.Transaction):
     """
     A transaction whose statements have ``?`` for each value, whatever the driver's own form is.
