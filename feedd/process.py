@@ -45,14 +45,15 @@ from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.watchdog import Watchdog
 from feedd.store.database.dialects import make_dialect
 from feedd.store.sql import SQLStore
-from feedd.web.api.poll import PollEndpoint
+from feedd.web.api.poll import PollDocuments, PollEndpoint
 from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Folder
 from feedd.web.fast.channel import FastSite
-from feedd.web.fast.polls import FastPolls
+from feedd.web.fast.connection import Shared
 from feedd.web.fast.request import PollParser
 from feedd.web.gate import Gate
 from feedd.web.origin import Origins
+from feedd.web.responses import Spelling
 from feedd.web.server.listening import listening
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
@@ -145,7 +146,10 @@ class Turns:
 
     answers_a_turn = ANSWERS_A_TURN
 
+    random = staticmethod(random.random)
+
     def __init__(self, reactor: Any, outbox: Outbox) -> None:
+        self.deadlines = Deadlines(self.seconds())
         self._reactor = reactor
         self._outbox = outbox
 
@@ -192,8 +196,10 @@ class Process:
             config, reactor, self.counters, self._deliver, self._broker_changed
         )
         self.outbox = Outbox()
-        ports = Ports(self.store, self.broker, self.friends)
+        self.authenticator = make_authenticator(config, reactor, self.counters)
+        ports = Ports(self.store, self.broker, self.friends, self.authenticator)
         turns = Turns(reactor, self.outbox)
+        self.deadlines = turns.deadlines
         self.feed = Feed(ports, config.poll, turns, self.counters, secrets.token_hex(3))
         self.tail = self._make_tail()
         self.pruner = make_pruner(config, reactor, self.store, self.counters)
@@ -285,30 +291,28 @@ def make_announcement(config: Config) -> Callable[[str], None]:
 
 def make_site(process: Process) -> FeedSite:
     """The HTTP side of a process; its timers become a part of the process's service."""
-    config, reactor = process.config, process.reactor
-    authenticator = make_authenticator(config, reactor, process.counters)
+    config, reactor, deadlines = process.config, process.reactor, process.deadlines
     origins = Origins(config.http.allowed_origins)
-    gate = Gate(authenticator, origins, make_backend_key(config).allows)
-    deadlines = Deadlines(time.monotonic())
+    gate = Gate(process.authenticator, origins, make_backend_key(config).allows)
     process.tick(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic()))
     process.tick(1.0, process.feed.expire)
-    poll = make_poll(process, gate, deadlines)
+    documents = PollDocuments(process.degraded)
+    poll = PollEndpoint(gate, process.feed.polling, documents)
     tree: Any = make_tree(process, gate, poll)
     site = (tree, reactor, config.http, deadlines, process.counters)
     if not config.http.fast_lane:
         return FeedSite(*site)
-    polls = FastPolls(poll, authenticator, PollParser(origins), reactor.seconds)
-    batch_reader = make_batch_reader(reactor, process.feed.hub)
-    return FastSite(polls, batch_reader, process.outbox, *site)
-
-
-def make_poll(process: Process, gate: Gate, deadlines: Deadlines) -> PollEndpoint:
-    """The endpoint of ``/feed/poll``."""
-    feed = process.feed
-    hold_seconds = process.config.poll.hold_seconds
-    return PollEndpoint(
-        gate, feed.reading, feed.hub, deadlines, process.degraded, hold_seconds, random.random
+    shared = Shared(
+        PollParser(origins),
+        process.feed.polling,
+        documents,
+        Spelling(reactor.seconds),
+        reactor.seconds,
+        make_batch_reader(reactor, process.feed.hub),
+        process.outbox,
+        deadlines,
     )
+    return FastSite(shared, *site)
 
 
 def make_tree(process: Process, gate: Gate, poll: PollEndpoint) -> Folder:

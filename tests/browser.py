@@ -6,12 +6,10 @@ when the test says so.
 from collections.abc import Callable, Mapping
 from functools import partial
 from io import BytesIO
-from math import inf
 from typing import Any
 
 import msgspec
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -20,21 +18,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.feed.feed import Feed, Ports
-from feedd.feed.ports import Credentials, Identity, Known, Opening, Unauthorized
+from feedd.feed.ports import Opening
 from feedd.feed.settings import HTTP, Poll
 from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
-from feedd.web.api.poll import PollEndpoint
+from feedd.web.api.poll import PollDocuments, PollEndpoint
 from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Folder
 from feedd.web.fast.channel import FastSite
-from feedd.web.fast.polls import FastPolls
+from feedd.web.fast.connection import Shared
 from feedd.web.fast.request import PollParser
 from feedd.web.gate import Gate
 from feedd.web.origin import Origins
+from feedd.web.responses import Spelling
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
+from tests.auth import NameAuth
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
 from tests.wire import Reply, parse_reply, spell
 
@@ -59,47 +59,17 @@ URLS = {
 """Every URL, and a method that it has."""
 
 
-class NameAuth:
-    """
-    An authenticator that believes any name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the
-    cookie ``user=NAME``, which is ambient.
-
-    :ivar waits: when it is not None, each answer waits until it fires.
-    """
-
-    def __init__(self) -> None:
-        self.waits: Deferred[None] | None = None
-
-    async def identify(self, credentials: Credentials) -> Identity:
-        if self.waits is not None:
-            await self.waits
-        identity = self._named(credentials)
-        if identity is None:
-            raise Unauthorized("nobody is logged in")
-        return identity
-
-    def _named(self, credentials: Credentials) -> Identity | None:
-        bearer = (credentials.authorization or b"").removeprefix(b"Bearer ")
-        name = bearer or credentials.token or credentials.name
-        if name:
-            return Identity(name.decode(), False)
-        if credentials.cookie:
-            return Identity(credentials.cookie.rpartition(b"user=")[2].decode(), True)
-        return None
-
-    def known(self, credentials: Credentials) -> Known | None:
-        """The same, at once; while answers wait, nobody is known."""
-        identity = self._named(credentials) if self.waits is None else None
-        return Known(identity, inf) if identity else None
-
-
 class Turns(MemoryTurns):
     """The turns of a clock, whose answers are sent by an outbox; no listener may fail."""
 
-    def __init__(self, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, clock: Clock, outbox: Outbox, jitter: float) -> None:
         super().__init__()
         self._clock = clock
         self._outbox = outbox
+        self._jitter = jitter
+
+    def random(self) -> float:
+        return self._jitter
 
     def seconds(self) -> float:
         return float(self._clock.seconds())
@@ -134,23 +104,17 @@ class House:
         self.store, self.broker = MemoryStore(), MemoryBroker()
         self.friends = MemoryFriends(self.store)
         self.troubles = {"database": "", "broker": "", "cache": ""}
-        self.deadlines, self.idle = Deadlines(self.clock.seconds()), Deadlines(self.clock.seconds())
+        self.idle = Deadlines(self.clock.seconds())
         self._outbox = Outbox()
+        self._turns = Turns(self.clock, self._outbox, jitter)
+        self.deadlines = self._turns.deadlines
         self.feed = self._make_feed(max_pending, max_subscriptions)
         self.hub, self.log = self.feed.hub, self.feed.log
         self.reading, self.posting = self.feed.reading, self.feed.posting
         self.origins = Origins([SITE])
         key = KEY["Authorization"].encode()
         gate = Gate(self.authenticator, self.origins, lambda header: header == key)
-        self._poll = PollEndpoint(
-            gate,
-            self.reading,
-            self.hub,
-            self.deadlines,
-            lambda: bool(self.troubles["broker"]),
-            50.0,
-            lambda: jitter,
-        )
+        self._documents = PollDocuments(lambda: bool(self.troubles["broker"]))
         self._settings: Any = (self._make_tree(gate), self.clock, http, self.idle, self.counters)
         self.site = FeedSite(*self._settings)
 
@@ -161,15 +125,16 @@ class House:
             max_subscriptions=max_subscriptions,
             recent_events=100,
         )
-        ports = Ports(self.store, self.broker, self.friends)
-        return Feed(ports, settings, Turns(self.clock, self._outbox), self.counters, "i")
+        ports = Ports(self.store, self.broker, self.friends, self.authenticator)
+        return Feed(ports, settings, self._turns, self.counters, "i")
 
     def _make_tree(self, gate: Gate) -> Folder:
         parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
+        poll = PollEndpoint(gate, self.feed.polling, self._documents)
         return make_root(
-            gate, self.reading, self.posting, self.store, self.hub, self._poll, status, files
+            gate, self.reading, self.posting, self.store, self.hub, poll, status, files
         )
 
     def fast_site(self, parser: Any = None, batch_reader: BatchReader | None = None) -> FastSite:
@@ -178,9 +143,17 @@ class House:
 
         :param parser: a `PollParser` or its like.
         """
-        parser = parser or PollParser(self.origins)
-        polls = FastPolls(self._poll, self.authenticator, parser, self.clock.seconds)
-        return FastSite(polls, batch_reader, self._outbox, *self._settings)
+        shared = Shared(
+            parser or PollParser(self.origins),
+            self.feed.polling,
+            self._documents,
+            Spelling(self.clock.seconds),
+            self.clock.seconds,
+            batch_reader,
+            self._outbox,
+            self.idle,
+        )
+        return FastSite(shared, *self._settings)
 
     def open(self) -> None:
         """Reach the database."""

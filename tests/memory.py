@@ -24,6 +24,7 @@ from feedd.feed.ports import (
     Stored,
     Unavailable,
 )
+from feedd.reactor.deadlines import Deadlines
 
 
 async def at_once() -> None:
@@ -331,6 +332,7 @@ class MemoryTurns:
     The surroundings of a feed without a reactor: a test says when the next turn comes.
 
     :ivar now: the time.
+    :ivar deadlines: a wheel that nobody turns.
     :ivar errors: what the listeners raised.
     """
 
@@ -338,11 +340,15 @@ class MemoryTurns:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.deadlines = Deadlines(0.0)
         self.errors: list[Exception] = []
         self._next: list[Callable[[], None]] = []
 
     def seconds(self) -> float:
         return self.now
+
+    def random(self) -> float:
+        return 0.5
 
     def soon(self, call: Callable[[], None]) -> None:
         self._next.append(call)

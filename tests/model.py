@@ -17,7 +17,14 @@ from feedd.core.event import FRIEND_KINDS, Event
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening, Unavailable
 from feedd.feed.settings import Poll
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns, Transaction
+from tests.auth import NameAuth
+from tests.memory import (
+    MemoryBroker,
+    MemoryFriends,
+    MemoryStore,
+    MemoryTurns,
+    Transaction,
+)
 from tests.unit import core
 
 RECENT = 6
@@ -191,7 +198,7 @@ class Process:
         self.polls: list[Expiring] = []
         self._tasks: list[Deferred[Any]] = []
         settings = Poll(linger_seconds=LINGER, max_pending=MAX_PENDING, recent_events=RECENT)
-        ports = Ports(world.store, self.broker, world.friends)
+        ports = Ports(world.store, self.broker, world.friends, NameAuth())
         self.feed = Feed(ports, settings, self._turns, Counters(), name)
         self.hub, self.log, self.reading = self.feed.hub, self.feed.log, self.feed.reading
         self._open()

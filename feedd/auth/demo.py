@@ -7,7 +7,7 @@ import math
 
 from feedd.auth.credentials import cookie_value
 from feedd.core.event import is_user
-from feedd.feed.ports import Credentials, Identity, Known, Unauthorized
+from feedd.feed.ports import Credentials, Identity, Unauthorized
 
 COOKIE = "feedd_user"
 
@@ -28,12 +28,4 @@ class DemoAuth:
         user = name.decode("ascii", "replace")
         if not is_user(user):
             raise Unauthorized("not a user: 1-64 characters of A-Z a-z 0-9 _ -")
-        return Identity(user, ambient=not credentials.name)
-
-    def known(self, credentials: Credentials) -> Known | None:
-        """The same; nobody has to be asked."""
-        name = credentials.name or cookie_value(credentials.cookie, COOKIE)
-        user = name.decode("ascii", "replace") if name else ""
-        return (
-            Known(Identity(user, ambient=not credentials.name), math.inf) if is_user(user) else None
-        )
+        return Identity(user, ambient=not credentials.name, until=math.inf)

@@ -22,7 +22,7 @@ from twisted.web.iweb import IAgent
 
 from feedd.core.counters import Counters
 from feedd.core.event import is_user
-from feedd.feed.ports import Credentials, Identity, Known, Unauthorized, Unavailable
+from feedd.feed.ports import Credentials, Identity, Unauthorized, Unavailable
 from feedd.feed.settings import Auth
 
 MAX_BODY_BYTES = 16_384
@@ -85,19 +85,10 @@ class SiteAuth:
         if expires <= self._now():
             self._known.pop(key, None)
             user = await self._asked(key, credentials.cookie)
+            expires = self._known.get(key, (None, 0.0))[1]
         if user is None:
             raise Unauthorized("the site knows nobody by these cookies")
-        return Identity(user, ambient=True)
-
-    def known(self, credentials: Credentials) -> Known | None:
-        """Whom the site has named for these cookies a moment ago."""
-        key = hashlib.blake2b(credentials.cookie or b"", digest_size=32).digest()
-        user, expires = self._known.get(key, (None, 0.0))
-        return (
-            Known(Identity(user, ambient=True), expires)
-            if user is not None and expires > self._now()
-            else None
-        )
+        return Identity(user, ambient=True, until=expires)
 
     async def _asked(self, key: bytes, cookie: bytes) -> str | None:
         """What the site says; one request for all who offer the same cookies at the same time."""

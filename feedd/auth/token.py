@@ -15,7 +15,7 @@ from jwt.exceptions import InvalidSubjectError
 
 from feedd.auth.credentials import bearer, cookie_value
 from feedd.core.event import is_user
-from feedd.feed.ports import Credentials, Identity, Known, Unauthorized
+from feedd.feed.ports import Credentials, Identity, Unauthorized
 
 MIN_SECRET_BYTES = 32
 """RFC 7518 section 3.2: as long as the hash's output."""
@@ -74,20 +74,6 @@ class TokenAuth:
         token, ambient = self._offered(credentials)
         if not token:
             raise Unauthorized("no token")
-        return Identity(self._user(token), ambient)
-
-    def known(self, credentials: Credentials) -> Known | None:
-        """The user of a token that has been verified before and has not expired."""
-        token, ambient = self._offered(credentials)
-        user, expires = self._verified.get(token or b"", ("", 0.0))
-        return Known(Identity(user, ambient), expires) if expires > self._now() else None
-
-    def _offered(self, credentials: Credentials) -> tuple[bytes | None, bool]:
-        """The token, and whether it is in a cookie."""
-        token = bearer(credentials.authorization) or credentials.token
-        return (token, False) if token else (cookie_value(credentials.cookie, self._cookie), True)
-
-    def _user(self, token: bytes) -> str:
         known = self._verified.get(token)
         if known is None:
             known = self._verify(token)
@@ -96,7 +82,12 @@ class TokenAuth:
         if expires <= self._now():
             self._verified.pop(token, None)
             raise Unauthorized("the token has expired")
-        return user
+        return Identity(user, ambient, expires)
+
+    def _offered(self, credentials: Credentials) -> tuple[bytes | None, bool]:
+        """The token, and whether it is in a cookie."""
+        token = bearer(credentials.authorization) or credentials.token
+        return (token, False) if token else (cookie_value(credentials.cookie, self._cookie), True)
 
     def _remember(self, token: bytes, known: tuple[str, float]) -> None:
         if len(self._verified) >= self._remembered:

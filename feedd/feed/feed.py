@@ -1,6 +1,6 @@
 """
-One feed: the recent log, the hub, reading and posting, wired once for the daemon and for every
-test.
+One feed: the recent log, the hub, reading, posting and polling, wired once for the daemon and for
+every test.
 """
 
 from collections.abc import Callable, Collection, Coroutine
@@ -10,7 +10,9 @@ from feedd.core.counters import Counters
 from feedd.core.event import FRIEND_KINDS, Event
 from feedd.core.hub import Hub, HubLimits
 from feedd.core.recent import RecentLog
-from feedd.feed.ports import Broker, Friends, Opening, Store
+from feedd.feed import polling
+from feedd.feed.polling import Polling
+from feedd.feed.ports import Authenticator, Broker, Friends, Opening, Store
 from feedd.feed.posting import Posting
 from feedd.feed.reading import Reading
 from feedd.feed.settings import Poll
@@ -22,9 +24,10 @@ class Ports(NamedTuple):
     store: Store
     broker: Broker
     friends: Friends
+    authenticator: Authenticator
 
 
-class Surroundings(Protocol):
+class Surroundings(polling.Surroundings, Protocol):
     """The process that a feed runs in, as far as the feed needs it."""
 
     @property
@@ -60,8 +63,9 @@ class Feed:
     :param instance: the prefix of this process's handles, see `feedd.core.hub.Hub`.
     :ivar log: the only way in for events.
     :ivar hub: the subscriptions.
-    :ivar reading: pages and polls.
+    :ivar reading: pages, and the events that polls missed.
     :ivar posting: posts and friend changes.
+    :ivar polling: polls.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class Feed:
         counters: Counters,
         instance: str,
     ) -> None:
-        store, broker, friends = ports
+        store, broker, friends, authenticator = ports
         self._friends = friends
         self._linger_seconds = settings.linger_seconds
         self._surroundings = surroundings
@@ -83,6 +87,9 @@ class Feed:
         )
         self.reading = Reading(self.log, self.hub, store, friends)
         self.posting = Posting(store, self.log, broker)
+        self.polling = Polling(
+            self.reading, self.hub, authenticator, surroundings, settings.hold_seconds
+        )
 
     def open(self, opening: Opening) -> None:
         """Begin with what the database holds; also when it is another one than before."""

@@ -44,6 +44,10 @@ class Unauthorized(Exception):
     """
 
 
+class Forbidden(Exception):
+    """A cookie alone is no proof that the site itself is asking."""
+
+
 class Stored(NamedTuple):
     """
     A post that is in the log.
@@ -242,34 +246,25 @@ class Credentials(NamedTuple):
 
 class Identity(NamedTuple):
     """
-    Who is asking. `ambient`: proven only by a cookie, which a foreign page's script tag would send
-    too.
+    The user who asks.
+
+    :ivar ambient: only a cookie proves it, which a foreign page's script tag would send too.
+    :ivar until: the same credentials prove the same up to here, without being checked again;
+        seconds since 1970, or infinity. It is in the past when they have to be checked each time.
     """
 
     user: str
     ambient: bool
-
-
-class Known(NamedTuple):
-    """
-    Who is asking, and until when that holds without another look: seconds since 1970, or infinity.
-    """
-
-    identity: Identity
     until: float
 
 
 class Authenticator(Protocol):
-    """Who is asking."""
+    """What tells which user asks."""
 
     async def identify(self, credentials: Credentials) -> Identity:
         """
-        The user behind `credentials`. Raises `Unauthorized`, or `Unavailable` when the site cannot
-        be asked.
-        """
+        The user behind `credentials`. It waits only when somebody else has to be asked.
 
-    def known(self, credentials: Credentials) -> Known | None:
-        """
-        What `identify` would answer, if that can be said at once and without looking closely; else
-        None.
+        :raises Unauthorized: when they prove nobody.
+        :raises Unavailable: when the site cannot be asked.
         """

@@ -6,8 +6,22 @@ upgrade that changes one of them fails in `tests.unit.test_insides`, and is mend
 """
 
 import select
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
+
+
+def go_on(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """
+    Run the rest of a coroutine that was started with ``send(None)`` and waits for a `Deferred`.
+
+    A `Deferred` that is awaited yields itself as long as it has no result, whatever is sent to it;
+    so the coroutine is asked once more, and then waits as if it had been started here.
+    """
+    return Deferred.fromCoroutine(coroutine)
 
 
 def is_between_requests(channel: Any) -> bool:

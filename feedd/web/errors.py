@@ -6,7 +6,7 @@ import msgspec
 
 from feedd.core.cursor import BadCursor
 from feedd.core.event import safe_json
-from feedd.feed.ports import NotFound, NotYours, Unauthorized, Unavailable
+from feedd.feed.ports import Forbidden, NotFound, NotYours, Unauthorized, Unavailable
 
 
 class BadArgument(Exception):
@@ -26,10 +26,6 @@ class BadBody(Exception):
 
 class TooLarge(Exception):
     """The body is longer than it may be."""
-
-
-class Forbidden(Exception):
-    """A cookie alone is no proof that the site itself is asking."""
 
 
 class NoSuchMethod(Exception):

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from feedd.feed.access import Page, check_page
 from feedd.feed.ports import Authenticator, Credentials, Unauthorized
 from feedd.web import arguments
-from feedd.web.errors import Forbidden
 from feedd.web.origin import Origins
 from feedd.web.server.request import FeedRequest
 
@@ -30,16 +30,12 @@ class Gate:
         """
         The user who asks.
 
-        :raises Forbidden: when only a cookie says so, and the request could be a foreign page's
-            doing: a script tag (JSONP) or a form. A plain GET of JSON is unreadable to a foreign
-            page, by CORS.
+        :raises Forbidden: when only a cookie says so, and that is not enough; see `check_page`.
         :raises Unauthorized: when nobody is logged in.
         :raises Unavailable: when that cannot be found out now.
         """
         identity = await self._authenticator.identify(credentials_of(request))
-        could_be_foreign = request.callback is not None or request.method not in (b"GET", b"HEAD")
-        if identity.ambient and could_be_foreign:
-            check_page(self.is_own_page(request))
+        check_page(identity, self.page_of(request))
         return identity.user
 
     def check_backend(self, request: FeedRequest) -> None:
@@ -51,12 +47,15 @@ class Gate:
         if not self._backend(_first(request.requestHeaders.getRawHeaders(b"authorization"))):
             raise Unauthorized("this takes the backend key: Authorization: Bearer <key>")
 
-    def is_own_page(self, request: FeedRequest) -> bool:
-        """Whether a page of the site asks, see `Origins.is_own`."""
+    def page_of(self, request: FeedRequest) -> Page:
+        """The page that a request may come from."""
+        if request.callback is None and request.method in (b"GET", b"HEAD"):
+            return Page(may_be_foreign=False, is_own=False)
         header = request.header
-        return self._origins.is_own(
+        is_own = self._origins.is_own(
             header("sec-fetch-site"), header("origin"), header("referer"), header("host")
         )
+        return Page(may_be_foreign=True, is_own=is_own)
 
     def allowed_origin(self, request: FeedRequest) -> bytes | None:
         """The origin of the page that asks, if it may read the response; see `Origins.allows`."""
@@ -77,19 +76,6 @@ def credentials_of(request: FeedRequest) -> Credentials:
         name=arguments.one(given, "as"),
         cookie=b"; ".join(headers.getRawHeaders(b"cookie") or []) or None,
     )
-
-
-def check_page(own: bool) -> None:
-    """
-    Let only a page of the site pass, when a cookie is all that says who asks.
-
-    :raises Forbidden: for any other.
-    """
-    if not own:
-        raise Forbidden(
-            "a cookie alone does not open this to a foreign page; send a token, or allow "
-            "the page's origin"
-        )
 
 
 def _first(values: Sequence[bytes] | None) -> bytes | None:

@@ -13,6 +13,7 @@ from feedd.core.hub import Hub, HubLimits
 from feedd.core.subscription import Subscription
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.settings import Poll
+from tests.auth import NameAuth
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
 
 T = TypeVar("T")
@@ -152,10 +153,10 @@ class CoreCase(SynchronousTestCase):
             max_subscriptions=self.max_subscriptions,
             recent_events=self.recent_events,
         )
-        ports = Ports(self.store, self.broker, self.friends)
-        turns = MemoryTurns()
-        self.reported = turns.errors
-        self.feed = Feed(ports, settings, turns, Counters(), "h")
+        ports = Ports(self.store, self.broker, self.friends, NameAuth())
+        self.turns = MemoryTurns()
+        self.reported = self.turns.errors
+        self.feed = Feed(ports, settings, self.turns, Counters(), "h")
         self.log, self.hub = self.feed.log, self.feed.hub
         self.reading, self.posting = self.feed.reading, self.feed.posting
 

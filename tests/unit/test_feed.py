@@ -9,6 +9,7 @@ from feedd.core.counters import Counters
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening
 from feedd.feed.settings import Poll
+from tests.auth import NameAuth
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
 from tests.unit.core import Heard, change, post
 
@@ -39,7 +40,7 @@ class FeedCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.store, self.turns = MemoryStore(), Turns()
         self.friends = MemoryFriends(self.store)
-        ports = Ports(self.store, MemoryBroker(), self.friends)
+        ports = Ports(self.store, MemoryBroker(), self.friends, NameAuth())
         self.feed = Feed(ports, Poll(linger_seconds=9.0), self.turns, Counters(), "h")
         self.feed.open(Opening("k1", 0, []))
         self.answered: list[int] = []

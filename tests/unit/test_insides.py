@@ -3,8 +3,11 @@
 import itertools
 import os
 import select
+from collections.abc import Coroutine
+from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -256,6 +259,46 @@ class Pipe:
     def logPrefix(self) -> str:
         """For the log."""
         return "a pipe"
+
+
+class GoOnTests(SynchronousTestCase):
+    """`go_on`."""
+
+    def started(self, waits: Deferred[int]) -> Coroutine[Any, Any, int]:
+        """A coroutine that waits, two calls deep."""
+
+        async def inner() -> int:
+            return await waits
+
+        async def outer() -> int:
+            return await inner() + 1
+
+        coroutine = outer()
+        coroutine.send(None)
+        return coroutine
+
+    def test_result(self) -> None:
+        """It goes on when what it waits for is there, and not before."""
+        waits: Deferred[int] = Deferred()
+        rest = insides.go_on(self.started(waits))
+        self.assertNoResult(rest)
+        waits.callback(1)
+        self.assertEqual(self.successResultOf(rest), 2)
+
+    def test_failure(self) -> None:
+        """What goes wrong is raised where it waits."""
+        waits: Deferred[int] = Deferred()
+        rest = insides.go_on(self.started(waits))
+        waits.errback(ZeroDivisionError())
+        self.failureResultOf(rest, ZeroDivisionError)
+
+    def test_cancel(self) -> None:
+        """What it waits for is cancelled with it."""
+        waits: Deferred[int] = Deferred()
+        rest = insides.go_on(self.started(waits))
+        rest.cancel()
+        self.failureResultOf(rest, CancelledError)
+        self.assertTrue(waits.called)
 
 
 class EpollTests(SynchronousTestCase):

@@ -103,13 +103,21 @@ class LookTests(FastTestCase):
             except CancelledError:
                 raise Unavailable("site", "away") from None
 
-        self.house.authenticator.identify = identify
-        self.house.authenticator.known = lambda credentials: None
+        self.house.authenticator.instead = identify
         browser = self.socket()
         browser.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
         browser.wire.lost = True
         browser.lose()
         self.assertEqual(browser.wire.tries, 0)
+
+    def test_cancelled_by_somebody_else(self) -> None:
+        """A look that is cancelled though its client is there is our mistake, and answered."""
+        waits: Deferred[None] = Deferred()
+        self.house.authenticator.waits = waits
+        self.web.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
+        waits.cancel()
+        self.assertEqual(self.web.reply().error, (500, "internal"))
+        self.assertEqual(len(self.flushLoggedErrors(CancelledError)), 1)
 
     def test_our_mistake(self) -> None:
         """What nobody expected is logged once, and answered with 500."""
@@ -139,8 +147,7 @@ class LookTests(FastTestCase):
         async def identify(credentials: object) -> None:
             raise Unavailable("site", "away", 7)
 
-        self.house.authenticator.identify = identify
-        self.house.authenticator.known = lambda credentials: None
+        self.house.authenticator.instead = identify
         self.web.ask("GET", "/feed/poll?as=bob&cursor=k1.0")
         reply = self.web.reply()
         self.assertEqual((reply.status, reply.headers["Retry-After"]), (503, "7"))

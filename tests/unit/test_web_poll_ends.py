@@ -2,7 +2,6 @@
 
 from twisted.internet.defer import Deferred
 
-from feedd.web.api.poll import Poll, PollEndpoint, RequestSink
 from tests.browser import LINGER_SECONDS
 from tests.memory import at_once
 from tests.polls import PollTestCase
@@ -118,20 +117,3 @@ class TwiceTests(PollTestCase):
         )
         event = self.post("alice")
         self.assertEqual(self.ids(browser.reply()), [event])
-
-    def test_over(self) -> None:
-        """After its end neither an event nor the deadline nor the client's end means anything."""
-        endpoint: PollEndpoint = self.house.site.resource.children[b"feed"].children[b"poll"]
-        found = self.house.reading.hot("bob", self.cursor())
-        assert found is not None and found.subscription is not None
-        pace = Deferred[None]()
-        self.house.store.pace = lambda: pace
-        self.web.ask("POST", "/feed/posts?as=bob", b'{"body":{}}')
-        poll = Poll(endpoint, RequestSink(self.web.channel.requests[0]), found.subscription)
-        for _ in range(2):
-            poll.lost()
-            poll.answer([], "")
-            poll.expire()
-        self.assertEqual(self.web.replies(), [])
-        pace.callback(None)
-        self.assertEqual(self.web.reply().status, 201)

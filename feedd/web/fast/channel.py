@@ -12,12 +12,9 @@ from typing import Any
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from feedd.reactor.batch_reader import BatchReader
-from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.insides import is_between_requests
 from feedd.web.fast.connection import FastConnection, Shared
-from feedd.web.fast.polls import FastPolls
-from feedd.web.server.channel import IDLE_SECONDS, FeedChannel
+from feedd.web.server.channel import FeedChannel
 from feedd.web.server.site import FeedSite
 
 
@@ -75,23 +72,7 @@ class FastSite(FeedSite):
 
     protocol = FastChannel
 
-    def __init__(
-        self,
-        polls: FastPolls,
-        batch_reader: BatchReader | None,
-        outbox: Outbox,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        """The parameters are those of `FeedSite`, and see `Shared`."""
-        super().__init__(*args, **kwargs)
-        self.shared = Shared(
-            polls.parser,
-            polls,
-            polls.spelling,
-            polls.now,
-            batch_reader,
-            outbox,
-            self.deadlines,
-            IDLE_SECONDS,
-        )
+    def __init__(self, shared: Shared, *args: Any) -> None:
+        """The parameters behind `shared` are those of `FeedSite`."""
+        super().__init__(*args)
+        self.shared = shared

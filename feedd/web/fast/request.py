@@ -9,6 +9,8 @@ twisted.web.
 import re
 from typing import NamedTuple
 
+from feedd.feed.access import Page
+from feedd.feed.polling import PollQuery
 from feedd.feed.ports import Credentials
 from feedd.web import arguments
 from feedd.web.origin import Origins
@@ -39,34 +41,31 @@ class Head(NamedTuple):
     What the header lines of a request say.
 
     :ivar lines: these lines, from the version to the empty line.
-    :ivar own: whether a page of the site asks, see `feedd.web.origin`.
+    :ivar plain: the page that a plain GET may come from,
+    :ivar script: and a script tag's.
     """
 
     lines: bytes
     authorization: bytes | None
     cookie: bytes | None
-    own: bool
+    plain: Page
+    script: Page
 
 
 class PollRequest(NamedTuple):
     """
     A poll as the fast way takes it.
 
-    :ivar before: the request up to the cursor,
-    :ivar cursor: the cursor, "" to begin now,
-    :ivar behind: and the request from there on.
+    :ivar query: what it asks; it is always willing to wait.
     :ivar callback: the JSONP function's name, or None.
-    :ivar wait_seconds: how long the client is willing to wait; never 0.
-    :ivar own: whether a page of the site asks.
+    :ivar before: the bytes of the request up to the cursor,
+    :ivar behind: and from there on.
     """
 
-    before: bytes
-    cursor: str
-    behind: bytes
+    query: PollQuery
     callback: bytes | None
-    wait_seconds: float
-    credentials: Credentials
-    own: bool
+    before: bytes
+    behind: bytes
 
 
 class PollParser:
@@ -118,9 +117,9 @@ class PollParser:
         credentials = Credentials(
             head.authorization, given.get(b"token"), given.get(b"as"), head.cookie
         )
-        return PollRequest(
-            data[:at], cursor.decode("ascii"), behind, callback, float(wait), credentials, head.own
-        )
+        page = head.plain if callback is None else head.script
+        asked = PollQuery(credentials, page, cursor.decode("ascii"), float(wait))
+        return PollRequest(asked, callback, data[:at], behind)
 
     def _head(self, lines: bytes) -> Head | None:
         """
@@ -153,8 +152,14 @@ class PollParser:
         site, referer, host = (
             _text(found.get(name)) for name in (b"sec-fetch-site", b"referer", b"host")
         )
-        own = self._origins.is_own(site, None, referer, host)
-        return Head(lines, found.get(b"authorization"), found.get(b"cookie"), own)
+        is_own = self._origins.is_own(site, None, referer, host)
+        return Head(
+            lines,
+            found.get(b"authorization"),
+            found.get(b"cookie"),
+            plain=Page(may_be_foreign=False, is_own=is_own),
+            script=Page(may_be_foreign=True, is_own=is_own),
+        )
 
 
 def _arguments(query: bytes) -> dict[bytes, bytes] | None:

@@ -1,15 +1,17 @@
-"""Who is known without a closer look: never anybody whom a closer look would not let in."""
+"""How long it holds what credentials prove."""
 
 import os
+from math import inf
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.auth.demo import DemoAuth
 from feedd.auth.token import TokenAuth, make_token
-from feedd.feed.ports import Authenticator, Credentials, Identity, Known, Unauthorized
+from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized
 from feedd.feed.settings import Auth
 from tests.unit.test_auth_http import SiteCase
 
@@ -53,16 +55,16 @@ def offers(draw: st.DrawFn) -> Credentials:
 def identified(
     case: SynchronousTestCase, authenticator: Authenticator, credentials: Credentials
 ) -> Identity | None:
-    """Who it is at a closer look; None for nobody."""
+    """The user of these credentials; None for nobody."""
     asked = Deferred.fromCoroutine(authenticator.identify(credentials))
     asked.addErrback(lambda failure: failure.trap(Unauthorized) and None)
     found: Identity | None = case.successResultOf(asked)
     return found
 
 
-def who(known: Known | None) -> Identity | None:
-    """Who is known, for ever or for a while."""
-    return known.identity if known is not None else None
+def auth_at(now: float) -> TokenAuth:
+    """An authenticator that has seen no token yet."""
+    return TokenAuth(SECRET, "feedd_token", lambda: now)
 
 
 class TokenTests(SynchronousTestCase):
@@ -74,27 +76,33 @@ class TokenTests(SynchronousTestCase):
         st.integers(1, 4),
     )
     def test_same(self, asked: list[tuple[Credentials, int]], remembered: int) -> None:
-        """At any time, known is who would be identified, or nobody is."""
+        """
+        Until the time that was said the same credentials prove the same, whatever is asked in
+        between, and as to an authenticator that remembers nothing; after it they prove nobody.
+        """
         now = 0
         authenticator = TokenAuth(SECRET, "feedd_token", lambda: now, remembered)
+        proven: dict[Credentials, Identity | None] = {}
         for credentials, seconds in asked:
             now += seconds
-            known = who(authenticator.known(credentials))
+            before = proven.get(credentials)
             found = identified(self, authenticator, credentials)
-            self.assertIn(known, (None, found))
-            self.assertEqual(who(authenticator.known(credentials)), found)
+            self.assertEqual(found, identified(self, auth_at(now), credentials))
+            if before is not None:
+                self.assertEqual(found, before if now < before.until else None)
+            proven[credentials] = found
 
     def test_expired(self) -> None:
-        """Of a token that has expired since nobody is known, to the second."""
-        now = 0.0
-        authenticator = TokenAuth(SECRET, "feedd_token", lambda: now)
+        """A token proves nobody from the second on at which it expires."""
+        clock = Clock()
+        authenticator = TokenAuth(SECRET, "feedd_token", clock.seconds)
         credentials = Credentials(token=TOKENS[0])
-        self.assertIsNone(authenticator.known(credentials))
-        self.assertEqual(identified(self, authenticator, credentials), Identity("alice", False))
-        now = 4.9
-        self.assertEqual(authenticator.known(credentials), Known(Identity("alice", False), 5.0))
-        now = 5.0
-        self.assertIsNone(authenticator.known(credentials))
+        for seconds in (0, 4.9):
+            clock.advance(seconds)
+            found = identified(self, authenticator, credentials)
+            self.assertEqual(found, Identity("alice", False, 5.0))
+        clock.advance(0.1)
+        self.assertIsNone(identified(self, authenticator, credentials))
 
 
 class DemoTests(SynchronousTestCase):
@@ -103,36 +111,29 @@ class DemoTests(SynchronousTestCase):
     @PROFILE
     @given(st.lists(st.sampled_from(WORDS), min_size=4, max_size=4))
     def test_same(self, words: list[bytes | None]) -> None:
-        """Known is who would be identified."""
-        credentials, authenticator = Credentials(*words), DemoAuth()
-        self.assertEqual(
-            who(authenticator.known(credentials)), identified(self, authenticator, credentials)
-        )
+        """What is proven holds for ever."""
+        found = identified(self, DemoAuth(), Credentials(*words))
+        self.assertEqual(found and found.until, found and inf)
 
 
 class SiteTests(SiteCase):
-    """Whom the site has named."""
+    """Users whom the site has named."""
 
     settings = Auth(mode="http", url="http://site.example.org/whoami", cache_seconds=5)
 
     def test_while_remembered(self) -> None:
-        """They are known while the answer is remembered, and the site is not asked."""
+        """The answer holds while it is remembered, and the site is not asked."""
         credentials = Credentials(cookie=b"session=alice")
-        self.assertIsNone(self.auth.known(credentials))
         self.user(b"alice")
         self.clock.advance(4.9)
-        self.assertEqual(self.auth.known(credentials), Known(Identity("alice", True), 5.0))
+        found = identified(self, self.auth, credentials)
+        self.assertEqual((found, len(self.site.requests)), (Identity("alice", True, 5.0), 1))
         self.clock.advance(0.1)
-        self.assertIsNone(self.auth.known(credentials))
-        self.assertEqual(len(self.site.requests), 1)
+        found = self.successResultOf(self.begin(b"alice"))
+        self.assertEqual((found, len(self.site.requests)), (Identity("alice", True, 10.0), 2))
 
     def test_not_remembered(self) -> None:
-        """Where nothing is remembered nobody is known."""
+        """An answer that is not remembered holds for no time."""
         auth = self.made(Auth(mode="http", url="http://site.example.org/whoami", cache_seconds=0))
-        self.user(b"alice", auth)
-        self.assertIsNone(auth.known(Credentials(cookie=b"session=alice")))
-
-    def test_refused(self) -> None:
-        """A remembered no is nobody."""
-        self.refused(b"1")
-        self.assertIsNone(self.auth.known(Credentials(cookie=b"session=1")))
+        found = self.successResultOf(self.begin(b"alice", auth))
+        self.assertEqual(found, Identity("alice", True, 0.0))

@@ -1,0 +1,215 @@
+"""
+One poll, whichever way it comes: who asks, whether its subscription is hot, and how long it waits.
+
+The ways of the web only read a `PollQuery`, let `Polling` find the answer, and write it, or let the
+poll wait.
+"""
+
+from typing import NamedTuple, Protocol
+
+from feedd.core.event import Event
+from feedd.core.hub import Hub
+from feedd.core.subscription import Subscription
+from feedd.feed.access import Page, check_page
+from feedd.feed.ports import Authenticator, Credentials
+from feedd.feed.reading import Reading, Reply
+
+
+class PollQuery(NamedTuple):
+    """
+    What a poll asks.
+
+    :ivar cursor: None, or "", to begin now.
+    :ivar wait_seconds: how long its client is willing to wait; 0 for an answer at once.
+    """
+
+    credentials: Credentials
+    page: Page
+    cursor: str | None
+    wait_seconds: float
+
+
+class Found(NamedTuple):
+    """
+    What was found for a poll.
+
+    :ivar waits: the poll has to wait on the reply's subscription; else the reply is its answer.
+    :ivar until: until then the same credentials need not be checked, see `Identity`.
+    """
+
+    reply: Reply
+    waits: bool
+    until: float
+
+
+class Sink(Protocol):
+    """Whoever is answered when a poll has waited."""
+
+    def send(self, events: list[Event], cursor: str) -> None:
+        """Answer with these events, or none, and the cursor after them; the client may be gone."""
+
+
+class Deadlines(Protocol):
+    """The wheel of the polls' deadlines, see `feedd.reactor.deadlines`."""
+
+    def set(self, item: "Poll", seconds: float) -> None:
+        """Let `item` expire in `seconds`, and not when it was to before."""
+
+    def forget(self, item: "Poll") -> None:
+        """Let go of `item`."""
+
+
+class Surroundings(Protocol):
+    """The process that polls wait in, as far as they need it."""
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """The wheel on which they wait."""
+
+    def random(self) -> float:
+        """A number from 0 to 1."""
+
+
+class Polling:
+    """
+    Finds the answers of polls, and lets polls wait.
+
+    :ivar hold_seconds: how long a poll is held at most, give or take a twentieth.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        hub: Hub,
+        authenticator: Authenticator,
+        surroundings: Surroundings,
+        hold_seconds: float,
+    ) -> None:
+        self.reading = reading
+        self.hub = hub
+        self.deadlines = surroundings.deadlines
+        self.hold_seconds = hold_seconds
+        self._authenticator = authenticator
+        self._random = surroundings.random
+
+    async def find(self, query: PollQuery) -> Found:
+        """
+        The answer to a poll, from its subscription, from memory or from the database.
+
+        It does not wait as long as the authenticator does not and the subscription is hot.
+
+        :raises Unauthorized: when nobody is logged in.
+        :raises Forbidden: when only a cookie says who asks, and that is not enough.
+        :raises BadCursor: when the cursor is none.
+        :raises Unavailable: when that cannot be found out now.
+        """
+        identity = await self._authenticator.identify(query.credentials)
+        check_page(identity, query.page)
+        cursor = query.cursor or None
+        reply = self.reading.hot(identity.user, cursor) if cursor is not None else None
+        if reply is None:
+            reply = await self.reading.cold(identity.user, cursor)
+        waits = bool(
+            query.wait_seconds > 0
+            and reply.subscription is not None
+            and not reply.events
+            and not reply.gap
+        )
+        return Found(reply, waits, identity.until)
+
+    def hold(self, wait_seconds: float) -> float:
+        """
+        How long to hold a poll whose client is willing to wait so long.
+
+        Polls that began together, after a restart for example, must not end together.
+        """
+        held = wait_seconds if wait_seconds < self.hold_seconds else self.hold_seconds
+        return held * (0.95 + 0.1 * self._random())
+
+
+class Poll:
+    """
+    A poll that waits on a subscription and is answered once, or whose client asks for just the same
+    again: then it is the same object, and stays on the wheel of the deadlines.
+
+    :param wait_seconds: how long its client is willing to wait.
+    :param until: as in `Found`.
+    :ivar waits: whether it waits now.
+    :ivar due: see `feedd.reactor.deadlines.Item`,
+    :ivar slot: and this.
+    """
+
+    __slots__ = (
+        "_polling",
+        "_sink",
+        "_until",
+        "due",
+        "slot",
+        "subscription",
+        "wait_seconds",
+        "waits",
+    )
+
+    def __init__(
+        self,
+        polling: Polling,
+        sink: Sink,
+        subscription: Subscription,
+        wait_seconds: float,
+        until: float = 0.0,
+    ) -> None:
+        self.due = 0
+        self.slot = 0
+        self.subscription = subscription
+        self.wait_seconds = wait_seconds
+        self.waits = False
+        self._polling = polling
+        self._sink = sink
+        self._until = until
+
+    def park(self) -> None:
+        """Wait from now on; whoever waits on the subscription is answered with nothing."""
+        polling = self._polling
+        self.waits = True
+        polling.deadlines.set(self, polling.hold(self.wait_seconds))
+        polling.hub.park(self.subscription, self.answer)
+
+    def park_again(self, now: float) -> bool:
+        """
+        Wait once more, and return whether it does.
+
+        It does not when who asks has to be found out again, when there is something to say at once,
+        and when somebody else waits on the subscription.
+
+        :param now: seconds since 1970.
+        """
+        polling = self._polling
+        if now >= self._until or not polling.hub.park_again(self.subscription, self.answer):
+            return False
+        self.waits = True
+        polling.deadlines.set(self, polling.hold(self.wait_seconds))
+        return True
+
+    def answer(self, events: list[Event], cursor: str) -> None:
+        """Send the events, or none: the listener that the hub calls."""
+        if self.waits:
+            self.waits = False
+            self.due = 0
+            self._sink.send(events, cursor)
+
+    def expire(self) -> None:
+        """The time is over: answer with what there is, which is nothing as a rule."""
+        if self.waits:
+            polling = self._polling
+            polling.hub.leave(self.subscription)
+            self.answer(*polling.reading.take(self.subscription))
+
+    def end(self) -> None:
+        """
+        Wait no more, and never again: the client is gone, or asks for something else. The
+        subscription is kept for a while.
+        """
+        self._polling.deadlines.forget(self)
+        if self.waits:
+            self.waits = False
+            self._polling.hub.leave(self.subscription)

@@ -1,0 +1,199 @@
+"""One poll, whichever way it comes."""
+
+from typing import Any
+
+from feedd.core.event import Event
+from feedd.core.subscription import Subscription
+from feedd.feed.access import Page
+from feedd.feed.polling import Found, Poll, PollQuery
+from feedd.feed.ports import Credentials, Forbidden, Unauthorized
+from tests.unit.core import CoreCase, ids
+
+PLAIN = Page(may_be_foreign=False, is_own=False)
+BOB = Credentials(name=b"bob")
+
+
+class Sink:
+    """Takes note of its answers."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[list[int], str]] = []
+
+    def send(self, events: list[Event], cursor: str) -> None:
+        """An answer."""
+        self.answers.append((ids(events), cursor))
+
+
+class PollingCase(CoreCase):
+    """A feed that is open; bob hears alice."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.friendships.add(("bob", "alice"))
+        self.start()
+        self.polling = self.feed.polling
+
+    def find(self, cursor: str | None, wait_seconds: float = 50.0, **given: Any) -> Found:
+        """What is found for a poll of bob; it must be there at once."""
+        query = PollQuery(BOB, PLAIN, cursor, wait_seconds)._replace(**given)
+        return self.now(self.polling.find(query))
+
+    def parked(self, until: float = 0.0) -> tuple[Poll, Sink]:
+        """A poll of bob that waits, on a subscription of its own."""
+        sink = Sink()
+        poll = Poll(self.polling, sink, self.subscription(), 50.0, until)
+        poll.park()
+        return poll, sink
+
+    def subscription(self) -> Subscription:
+        """A new subscription of bob, at the end of the log."""
+        subscription = self.find(None).reply.subscription
+        assert subscription is not None
+        return subscription
+
+    def offer(self) -> int:
+        """A post of alice is let through; returns its event's id."""
+        (event,) = self.commit("alice")
+        self.log.offer(event)
+        return event.id
+
+
+class FindTests(PollingCase):
+    """`Polling.find`."""
+
+    def test_begin(self) -> None:
+        """Without a cursor, or with an empty one, a poll begins now and waits."""
+        self.offer()
+        for cursor in (None, ""):
+            found = self.find(cursor)
+            self.assertEqual((found.waits, found.reply.events), (True, []))
+
+    def test_hot(self) -> None:
+        """The last cursor of a subscription finds it again, and what is pending on it."""
+        first = self.find(None).reply
+        again = self.find(first.cursor)
+        self.assertIs(again.reply.subscription, first.subscription)
+        self.assertTrue(again.waits)
+        event = self.offer()
+        found = self.find(first.cursor)
+        self.assertEqual((ids(found.reply.events), found.waits), ([event], False))
+
+    def test_not_willing(self) -> None:
+        """A poll that is not willing to wait is answered, if with nothing."""
+        self.assertFalse(self.find(None, 0).waits)
+
+    def test_gap(self) -> None:
+        """Nor does one wait whose cursor is of another database."""
+        found = self.find("zz.0")
+        self.assertEqual((found.reply.gap, found.waits), (True, False))
+
+    def test_until(self) -> None:
+        """How long it is known who asks is the authenticator's business."""
+        self.assertEqual(self.find(None).until, float("inf"))
+
+    def test_nobody(self) -> None:
+        """A poll of nobody is refused."""
+        with self.assertRaises(Unauthorized):
+            self.find(None, credentials=Credentials())
+
+    def test_cookie(self) -> None:
+        """A cookie alone is not enough when a foreign page may be asking."""
+        cookie = Credentials(cookie=b"user=bob")
+        for may_be_foreign, is_own in ((False, False), (True, True)):
+            page = Page(may_be_foreign, is_own)
+            self.assertTrue(self.find(None, credentials=cookie, page=page).waits)
+        foreign = Page(may_be_foreign=True, is_own=False)
+        self.assertTrue(self.find(None, page=foreign).waits)
+        with self.assertRaises(Forbidden):
+            self.find(None, credentials=cookie, page=foreign)
+
+
+class ParkTests(PollingCase):
+    """A poll that waits."""
+
+    def test_event(self) -> None:
+        """An event answers it, once."""
+        poll, sink = self.parked()
+        self.assertEqual((poll.waits, self.hub.parked), (True, 1))
+        event = self.offer()
+        self.flush()
+        self.assertEqual(sink.answers, [([event], f"k1.0.{event}~{poll.subscription.handle}")])
+        self.assertEqual((poll.waits, self.hub.parked), (False, 0))
+
+    def test_deadline(self) -> None:
+        """At its deadline it is answered with nothing, and the cursor has moved with the log."""
+        poll, sink = self.parked()
+        self.log.note_read(0, 0, 7)
+        poll.expire()
+        self.assertEqual(sink.answers, [([], f"k1.7~{poll.subscription.handle}")])
+
+    def test_over(self) -> None:
+        """After its end neither an event nor the deadline nor another end means anything."""
+        poll, sink = self.parked()
+        for _ in range(2):
+            poll.end()
+            poll.answer([], "")
+            poll.expire()
+        self.assertEqual((sink.answers, self.hub.parked), ([], 0))
+
+    def test_ended_subscription(self) -> None:
+        """One whose subscription has ended meanwhile is answered at once."""
+        subscription, sink = self.subscription(), Sink()
+        self.hub.close(subscription)
+        Poll(self.polling, sink, subscription, 50.0).park()
+        self.assertEqual(sink.answers, [([], subscription.issued)])
+
+    def test_deadlines(self) -> None:
+        """The wheel holds it while it waits, and lets go of it at its end."""
+        poll, _ = self.parked()
+        self.assertEqual(list(self.turns.deadlines), [poll])
+        poll.end()
+        self.assertEqual(self.turns.deadlines.held, 0)
+
+
+class AgainTests(PollingCase):
+    """A poll that is asked again."""
+
+    def test_again(self) -> None:
+        """It waits again as often as it is asked, and is answered."""
+        poll, sink = self.parked(until=10.0)
+        for number in range(1, 4):
+            self.offer()
+            self.flush()
+            self.assertEqual(len(sink.answers), number)
+            self.assertTrue(poll.park_again(9.9))
+
+    def test_who_asks(self) -> None:
+        """Not when it has to be found out again who asks."""
+        poll, _ = self.parked(until=10.0)
+        self.offer()
+        self.flush()
+        self.assertFalse(poll.park_again(10.0))
+
+    def test_something_to_say(self) -> None:
+        """Nor when something is pending, or the subscription has ended."""
+        poll, _ = self.parked(until=10.0)
+        self.offer()
+        self.flush()
+        self.offer()
+        self.assertFalse(poll.park_again(0.0))
+        self.now(self.polling.find(PollQuery(BOB, PLAIN, poll.subscription.issued, 0.0)))
+        self.hub.close(poll.subscription)
+        self.assertFalse(poll.park_again(0.0))
+
+    def test_somebody_else(self) -> None:
+        """Nor when another poll waits on the subscription."""
+        poll, _ = self.parked(until=10.0)
+        self.offer()
+        self.flush()
+        Poll(self.polling, Sink(), poll.subscription, 50.0).park()
+        self.assertFalse(poll.park_again(0.0))
+
+
+class HoldTests(PollingCase):
+    """`Polling.hold`."""
+
+    def test_hold(self) -> None:
+        """As long as the client is willing to wait, and no longer than the process holds a poll."""
+        for seconds, held in ((1.0, 1.0), (50.0, 50.0), (86_400.0, 50.0)):
+            self.assertAlmostEqual(self.polling.hold(seconds), held)
