@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from feedd.amqp.authors import Following
-from feedd.amqp.protocol.client import Complain
 from feedd.amqp.protocol.frames import unpack_properties
 from feedd.amqp.protocol.methods import BASIC
 from feedd.core.counters import Counters
 from feedd.core.event import Event, UnreadableEvent, foreign_message, is_user, parse_event
+from feedd.reactor.complaints import Complain
 
 DEFAULT_EXCHANGE = b""
 

@@ -20,7 +20,7 @@ from feedd.amqp.protocol.client import Client
 from feedd.amqp.protocol.frames import Unpackable
 from feedd.amqp.topology import NOT_FOUND, Topology
 from feedd.core.event import Event
-from feedd.reactor.complaints import Complaints
+from feedd.reactor.complaints import Complain
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 16_777_216
@@ -33,7 +33,7 @@ class Publisher(Listener):
     """Publishes on a channel of its own, over one connection."""
 
     def __init__(
-        self, client: Client, exchanges: Exchanges, topology: Topology, complain: Complaints
+        self, client: Client, exchanges: Exchanges, topology: Topology, complain: Complain
     ) -> None:
         self._client = client
         self._exchanges = exchanges

@@ -18,7 +18,7 @@ from feedd.amqp.publisher import Publisher
 from feedd.amqp.topology import Topology
 from feedd.core.event import Event
 from feedd.feed.settings import Broker
-from feedd.reactor.complaints import Complaints
+from feedd.reactor.complaints import Complain
 
 LEAVE_SECONDS = 10.0
 """How long unbinding may take before the connection is closed anyway."""
@@ -33,7 +33,7 @@ class Session(Listener):
         following: Following,
         as_it_is: Remembered,
         settings: Broker,
-        complain: Complaints,
+        complain: Complain,
     ) -> None:
         self.client = client
         self._clock: IReactorTime = client.clock

@@ -16,7 +16,8 @@ from txamqp.client import ChannelClosed
 
 from feedd.amqp.exchanges import Remembered
 from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
-from feedd.amqp.protocol.client import Client, Complain
+from feedd.amqp.protocol.client import Client
+from feedd.reactor.complaints import Complain
 
 BATCH = 100
 MAX_DECLARED = 100_000

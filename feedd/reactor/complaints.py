@@ -1,10 +1,9 @@
 """
-Things that were thrown away: every one is counted, one a minute of each sort is logged.
-
-This module knows counters and a log; it does not know AMQP.
+Complaints: what was thrown away or failed is always counted, and logged once a minute.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.logger import Logger
 
@@ -14,22 +13,35 @@ QUIET_SECONDS = 60.0
 MAX_TEXT = 200
 
 
+class Complain(Protocol):
+    """Takes a complaint."""
+
+    def __call__(self, counter: str, why: str, amount: int = 1) -> None:
+        """
+        Count `amount` more of `counter`, and log the reason from time to time.
+
+        :param counter: a name out of a fixed set.
+        :param why: may hold text of strangers, never a secret.
+        """
+
+
 class Complaints:
-    """Counts under the name given, and logs the first of a minute under each name."""
+    """
+    A `Complain` that logs the first complaint of each minute under each counter.
+
+    A peer that sends nothing but garbage would otherwise fill the log.
+    """
 
     _log = Logger()
 
     def __init__(self, counters: Counters, seconds: Callable[[], float]) -> None:
-        """`seconds` is a clock that only moves forward."""
+        """:param seconds: a clock that only moves forward."""
         self._counters = counters
         self._seconds = seconds
         self._logged: dict[str, float] = {}
 
     def __call__(self, counter: str, why: str, amount: int = 1) -> None:
-        """
-        Count `amount` more of `counter`, a name out of a fixed set; `why` may hold strangers' text,
-        never a secret.
-        """
+        """Count always; log the first `MAX_TEXT` characters of `why` once a minute."""
         self._counters.add(counter, amount)
         now = self._seconds()
         last = self._logged.get(counter)

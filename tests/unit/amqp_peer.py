@@ -125,12 +125,15 @@ class Peer:
             LOGIN,
             self.clock,  # type: ignore[arg-type]
             lambda *message: self.delivered.append(message),
-            lambda counter, why: self.complaints.append((counter, why)),
+            self.complain,
             **{"heartbeat_seconds": 0, **settings},
         )
         self.wire = Wire(self.clock)
         self.wire.protocol = self.client
         self.client.makeConnection(self.wire)
+
+    def complain(self, counter: str, why: str, amount: int = 1) -> None:
+        self.complaints.append((counter, why))
 
     def sent(self) -> list[Any]:
         """The frames sent since the last call."""

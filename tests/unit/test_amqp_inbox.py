@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.amqp.authors import Following
@@ -121,29 +120,3 @@ class ShardInboxTests(InboxTestCase):
         for key in (b"", b"a b", b"\xff"):
             self.take(PAYLOAD, b"feed.1", key)
         self.assertCounted(amqp_unreadable=3)
-
-
-class ComplaintsTests(SynchronousTestCase):
-    """`Complaints`."""
-
-    def test_logged_once_a_minute(self) -> None:
-        """Each sort is logged once a minute and counted always."""
-        now, counters = [0.0], Counters()
-        complain = Complaints(counters, lambda: now[0])
-        logged: list[str] = []
-        self.watch_log(logged)
-        for second, name in ((0, "a"), (1, "a"), (2, "b"), (59, "a"), (60, "a")):
-            now[0] = second
-            complain(name, "x" * 1000)
-        self.assertEqual(logged, ["a", "b", "a"])
-        self.assertEqual(counters.snapshot(), {"a": 4, "b": 1})
-
-    def watch_log(self, logged: list[str]) -> None:
-        """Note the counters that are logged."""
-
-        def observe(event: Any) -> None:
-            if event.get("log_namespace", "").startswith("feedd.reactor.complaints"):
-                logged.append(event["counter"])
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)

@@ -45,7 +45,7 @@ def parse(text: str) -> None:
     )
 
 
-COUNTING = {"add", "complain", "_complain", "_dropped", "_count"}
+COUNTING = {"add", "complain", "_complain", "_count"}
 """The functions whose first argument names a counter."""
 
 

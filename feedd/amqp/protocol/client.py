@@ -26,12 +26,10 @@ from feedd.amqp.protocol.frames import HEARTBEAT, PROTOCOL_HEADER
 from feedd.amqp.protocol.heartbeat import Heartbeat, negotiate
 from feedd.amqp.protocol.login import Login
 from feedd.amqp.protocol.methods import SPEC
+from feedd.reactor.complaints import Complain
 
 FRAME_MAX = 131_072
 CHANNEL_MAX = 2_047
-
-Complain = Callable[[str, str], None]
-"""``(counter, why)``: count it, and log it now and then."""
 
 
 class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types

@@ -21,6 +21,7 @@ from feedd.amqp.protocol.methods import (
     FRAME_METHOD,
     METHODS,
 )
+from feedd.reactor.complaints import Complain
 
 MAX_BODY = 1_048_576
 """A longer body is read and thrown away."""
@@ -33,9 +34,6 @@ Received = Callable[[int, Any, tuple[Any, ...]], None]
 ``(channel, method, arguments)`` of one method; the content of a method other than basic.deliver is
 left out.
 """
-
-Dropped = Callable[[str, str], None]
-"""``(counter, why)``: something was thrown away."""
 
 _FRAME = struct.Struct(">BHI")
 _DELIVER = struct.Struct(">BHIHH")
@@ -73,7 +71,7 @@ class Reader:
     """Cuts a stream of frames. None of its callables can stop it by raising."""
 
     def __init__(
-        self, delivered: Delivered, received: Received, dropped: Dropped, frame_max: int
+        self, delivered: Delivered, received: Received, complain: Complain, frame_max: int
     ) -> None:
         """
         `frame_max` bounds a whole frame, in bytes; it may be lowered when the connection is tuned.
@@ -82,7 +80,7 @@ class Reader:
         self.deliveries = 0
         self._delivered = delivered
         self._received = received
-        self._dropped = dropped
+        self._complain = complain
         self._rest = b""
         self._contents: dict[int, _Content] = {}
 
@@ -160,7 +158,7 @@ class Reader:
                     data[body + 7 : stop - 1],
                 )
             except Exception as error:
-                self._dropped("amqp_errors", f"a delivery failed: {error!r}")
+                self._complain("amqp_errors", f"a delivery failed: {error!r}")
             at = stop
         return at
 
@@ -180,7 +178,7 @@ class Reader:
         elif kind != FRAME_HEARTBEAT:
             content = self._contents.get(channel)
             if content is None:
-                self._dropped("amqp_stray_frames", "a content without a method")
+                self._complain("amqp_stray_frames", "a content without a method")
             elif kind == FRAME_HEADER and content.header is None:
                 self._take_header(channel, content, payload)
             elif kind == FRAME_BODY and content.header is not None:
@@ -192,11 +190,11 @@ class Reader:
         if self._contents.pop(channel, None) is not None:
             # channel.close may cut a content short; anything else in its place would be the
             # server's fault.
-            self._dropped("amqp_stray_frames", "a content was cut short")
+            self._complain("amqp_stray_frames", "a content was cut short")
         try:
             method, args = unpack_method(payload)
         except Unreadable as error:
-            self._dropped("amqp_unknown_methods", str(error))
+            self._complain("amqp_unknown_methods", str(error))
             return
         if method.content:
             self._contents[channel] = _Content(method, args)
@@ -209,7 +207,7 @@ class Reader:
         _, _, content.missing = _CONTENT.unpack_from(payload)
         content.header = payload[12:]
         if content.missing > MAX_BODY:
-            self._dropped("amqp_too_large", f"a body of {content.missing} bytes")
+            self._complain("amqp_too_large", f"a body of {content.missing} bytes")
             content.args = None
         if content.missing == 0:
             self._finish(channel, content)
@@ -238,4 +236,4 @@ class Reader:
         try:
             listener(*args)
         except Exception as error:
-            self._dropped("amqp_errors", f"{args[1]!r} failed: {error!r}")
+            self._complain("amqp_errors", f"{args[1]!r} failed: {error!r}")
