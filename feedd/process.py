@@ -40,38 +40,30 @@ from feedd.log.opening import Opener
 from feedd.log.pruner import DAY_SECONDS, Pruner
 from feedd.log.tail import Tail
 from feedd.reactor.batch_reader import BatchReader
-from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.watchdog import Watchdog
 from feedd.store.database.dialects import make_dialect
 from feedd.store.sql import SQLStore
-from feedd.web.api.poll import PollDocuments, PollEndpoint
+from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Folder
+from feedd.web.fanout import (
+    ANSWERS_A_TURN,
+    ANSWERS_AT_ONCE,
+    EVENTS_A_TURN,
+    EVENTS_MEANWHILE,
+    FanOut,
+)
 from feedd.web.fast.channel import FastSite
 from feedd.web.fast.connection import Shared
 from feedd.web.fast.request import PollParser
 from feedd.web.gate import Gate
 from feedd.web.origin import Origins
+from feedd.web.rendering import Renderer
 from feedd.web.responses import Spelling
 from feedd.web.server.listening import listening
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
-
-ANSWERS_A_TURN = 1000
-"""
-Parked viewers that are answered in one turn of the reactor: some 10 ms. A fan-out to more takes
-several turns, so that other events are not kept waiting.
-"""
-
-EVENTS_A_TURN = 250
-"""Polls that are read in one turn: some 2 ms; see `feedd.reactor.turn_limit`."""
-
-EVENTS_MEANWHILE = 25
-"""
-Polls that are read in one turn during a fan-out: the next polls of viewers who have been answered
-wait, so that those who have not are answered first.
-"""
 
 EPOLL = getattr(select, "epoll", None)
 """``select.epoll``; None where the system has none."""
@@ -140,18 +132,16 @@ def make_friends(
 
 
 class Turns:
-    """
-    The surroundings of a feed: the turns of the reactor, and the outbox that sends its answers.
-    """
+    """The surroundings of a feed: the turns of the reactor, and the fan-out of the web."""
 
     answers_a_turn = ANSWERS_A_TURN
-
+    answers_at_once = ANSWERS_AT_ONCE
     random = staticmethod(random.random)
 
-    def __init__(self, reactor: Any, outbox: Outbox) -> None:
+    def __init__(self, reactor: Any, fan_out: FanOut) -> None:
         self.deadlines = Deadlines(self.seconds())
+        self.deliver = fan_out.deliver
         self._reactor = reactor
-        self._outbox = outbox
 
     def seconds(self) -> float:
         """The time, of a clock that only goes forward."""
@@ -165,14 +155,6 @@ class Turns:
         """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
         started: Deferred[None] = Deferred.fromCoroutine(coroutine)
         started.addErrback(lambda failure: _log.failure(complaint, failure=failure))
-
-    def deliver(self, answer: Callable[[], bool]) -> bool:
-        """Send what the listeners write while `answer` calls them in one go."""
-        return self._outbox.during(answer)
-
-    def report(self, error: Exception) -> None:
-        """A listener has raised `error`."""
-        _log.error("a listener failed: {error!r}", error=error)
 
 
 class Process:
@@ -195,10 +177,10 @@ class Process:
         self.broker = make_broker(
             config, reactor, self.counters, self._deliver, self._broker_changed
         )
-        self.outbox = Outbox()
+        self.renderer = Renderer(Spelling(reactor.seconds), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
-        turns = Turns(reactor, self.outbox)
+        turns = Turns(reactor, FanOut(self.renderer))
         self.deadlines = turns.deadlines
         self.feed = Feed(ports, config.poll, turns, self.counters, secrets.token_hex(3))
         self.tail = self._make_tail()
@@ -296,8 +278,7 @@ def make_site(process: Process) -> FeedSite:
     gate = Gate(process.authenticator, origins, make_backend_key(config).allows)
     process.tick(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic()))
     process.tick(1.0, process.feed.expire)
-    documents = PollDocuments(process.degraded)
-    poll = PollEndpoint(gate, process.feed.polling, documents)
+    poll = PollEndpoint(gate, process.feed.polling, process.renderer)
     tree: Any = make_tree(process, gate, poll)
     site = (tree, reactor, config.http, deadlines, process.counters)
     if not config.http.fast_lane:
@@ -305,11 +286,9 @@ def make_site(process: Process) -> FeedSite:
     shared = Shared(
         PollParser(origins),
         process.feed.polling,
-        documents,
-        Spelling(reactor.seconds),
+        process.renderer,
         reactor.seconds,
         make_batch_reader(reactor, process.feed.hub),
-        process.outbox,
         deadlines,
     )
     return FastSite(shared, *site)

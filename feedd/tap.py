@@ -13,8 +13,9 @@ from twisted.python import usage
 
 from feedd.config import load_config
 from feedd.feed.settings import BadConfig, Config
-from feedd.process import EVENTS_A_TURN, build
+from feedd.process import build
 from feedd.reactor.turn_limit import limit_turns
+from feedd.web.fanout import EVENTS_A_TURN
 
 COLLECT_AFTER = 10_000
 """

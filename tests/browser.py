@@ -3,7 +3,7 @@ A browser and a whole process without sockets: real bytes go in, real bytes come
 when the test says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -17,20 +17,22 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
+from feedd.core.delivery import Delivery
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening
 from feedd.feed.settings import HTTP, Poll
 from feedd.reactor.batch_reader import BatchReader
-from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
-from feedd.web.api.poll import PollDocuments, PollEndpoint
+from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Folder
+from feedd.web.fanout import ANSWERS_AT_ONCE, FanOut
 from feedd.web.fast.channel import FastSite
 from feedd.web.fast.connection import Shared
 from feedd.web.fast.request import PollParser
 from feedd.web.gate import Gate
 from feedd.web.origin import Origins
+from feedd.web.rendering import Renderer
 from feedd.web.responses import Spelling
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
@@ -60,12 +62,14 @@ URLS = {
 
 
 class Turns(MemoryTurns):
-    """The turns of a clock, whose answers are sent by an outbox; no listener may fail."""
+    """The turns of a clock, whose answers go to the listeners of the web."""
 
-    def __init__(self, clock: Clock, outbox: Outbox, jitter: float) -> None:
+    answers_at_once = ANSWERS_AT_ONCE
+
+    def __init__(self, clock: Clock, fan_out: FanOut, jitter: float) -> None:
         super().__init__()
         self._clock = clock
-        self._outbox = outbox
+        self._fan_out = fan_out
         self._jitter = jitter
 
     def random(self) -> float:
@@ -77,11 +81,8 @@ class Turns(MemoryTurns):
     def soon(self, call: Callable[[], None]) -> None:
         self._clock.callLater(0, call)
 
-    def deliver(self, answer: Callable[[], bool]) -> bool:
-        return self._outbox.during(answer)
-
-    def report(self, error: Exception) -> None:
-        raise AssertionError("a listener failed") from error
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        self._fan_out.deliver(deliveries)
 
 
 class House:
@@ -105,8 +106,10 @@ class House:
         self.friends = MemoryFriends(self.store)
         self.troubles = {"database": "", "broker": "", "cache": ""}
         self.idle = Deadlines(self.clock.seconds())
-        self._outbox = Outbox()
-        self._turns = Turns(self.clock, self._outbox, jitter)
+        self._renderer = Renderer(
+            Spelling(self.clock.seconds), lambda: bool(self.troubles["broker"])
+        )
+        self._turns = Turns(self.clock, FanOut(self._renderer), jitter)
         self.deadlines = self._turns.deadlines
         self.feed = self._make_feed(max_pending, max_subscriptions)
         self.hub, self.log = self.feed.hub, self.feed.log
@@ -114,7 +117,6 @@ class House:
         self.origins = Origins([SITE])
         key = KEY["Authorization"].encode()
         gate = Gate(self.authenticator, self.origins, lambda header: header == key)
-        self._documents = PollDocuments(lambda: bool(self.troubles["broker"]))
         self._settings: Any = (self._make_tree(gate), self.clock, http, self.idle, self.counters)
         self.site = FeedSite(*self._settings)
 
@@ -132,7 +134,7 @@ class House:
         parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
         status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
-        poll = PollEndpoint(gate, self.feed.polling, self._documents)
+        poll = PollEndpoint(gate, self.feed.polling, self._renderer)
         return make_root(
             gate, self.reading, self.posting, self.store, self.hub, poll, status, files
         )
@@ -146,11 +148,9 @@ class House:
         shared = Shared(
             parser or PollParser(self.origins),
             self.feed.polling,
-            self._documents,
-            Spelling(self.clock.seconds),
+            self._renderer,
             self.clock.seconds,
             batch_reader,
-            self._outbox,
             self.idle,
         )
         return FastSite(shared, *self._settings)

@@ -53,8 +53,7 @@ class Poll:
     def expire(self) -> None:
         """Its deadline has come."""
         if self._parked is not None and self.answer is None:
-            self.process.hub.leave(self._parked)
-            self._listen(*self.process.reading.take(self._parked))
+            self.process.hub.answer(self._parked, self.process.reading.take(self._parked))
 
     def lost(self) -> None:
         """Its connection has gone, and the process notices."""

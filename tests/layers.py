@@ -58,7 +58,7 @@ VENDORS = {
 _PURE = """
 __future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools
 json math msgspec operator re
-string struct tomllib types typing
+string struct tomllib types typing weakref
 """
 PURE = frozenset(_PURE.split())
 MAX_FILE_LINES = 400

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from feedd.core.delivery import Delivery
 from feedd.core.event import BODY_KINDS, Event, safe_json, stored_event, without_body
 from feedd.feed.ports import (
     Friendship,
@@ -336,7 +337,7 @@ class MemoryTurns:
     :ivar errors: what the listeners raised.
     """
 
-    answers_a_turn = 1_000_000
+    answers_a_turn = answers_at_once = 1_000_000
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -371,8 +372,20 @@ class MemoryTurns:
     def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
         Deferred.fromCoroutine(coroutine)
 
-    def deliver(self, answer: Callable[[], bool]) -> bool:
-        return answer()
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        self.errors += deliver(deliveries)
 
-    def report(self, error: Exception) -> None:
-        self.errors.append(error)
+
+def deliver(deliveries: Sequence[Delivery]) -> list[Exception]:
+    """
+    Answer listeners that are callables, which take the events and the cursor after them. Returns
+    what they raised.
+    """
+    errors = []
+    for events, text, listeners in deliveries:
+        for listener, handle in listeners:
+            try:
+                listener(events, f"{text}~{handle}")
+            except Exception as error:
+                errors.append(error)
+    return errors

@@ -2,13 +2,15 @@
 The subscriptions of a process, and the way of an event from its dispatch to the listeners.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
 from feedd.core.audience import Audiences, Follower, Viewer
+from feedd.core.delivery import Delivery, group
 from feedd.core.event import FRIEND_KINDS, Event
-from feedd.core.subscription import Listener, Positions, Subscription
+from feedd.core.position import Positions
+from feedd.core.subscription import Listener, Subscription
 
 
 class HubFull(Exception):
@@ -27,8 +29,8 @@ class HubOwner(Protocol):
     def recall(self, since: int, author: str) -> list[Event] | None:
         """The events of `author` after event `since`; None when that is too long ago."""
 
-    def report(self, error: Exception) -> None:
-        """Take note that a listener has raised `error`; the others are answered all the same."""
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Answer the listeners of `deliveries`, who do not wait any more."""
 
 
 class HubLimits(NamedTuple):
@@ -68,6 +70,7 @@ class Hub:
         self._limits = limits
         self._opened = 0
         self._now = now
+        self._positions = Positions()
         self._viewers: dict[str, Viewer] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._ready: dict[Subscription, None] = {}  # a set that keeps its order
@@ -197,10 +200,19 @@ class Hub:
         Answer the listener that waits, if any, with no events and the same cursor. The subscription
         stays for a while, see `expire`.
         """
+        self.answer(subscription, [])
+
+    def answer(self, subscription: Subscription, events: list[Event]) -> None:
+        """Answer the listener that waits, if any, with events that `take` has returned."""
         listener = subscription.unpark()
         if listener is not None:
             subscription.idle_since = self._now
-            self._call(listener, [], subscription.issued)
+            text = subscription.position.text
+            self._owner.deliver([Delivery(events, text, [(listener, subscription.handle)])])
+
+    def take(self, subscription: Subscription, epoch: str, settled: int) -> list[Event]:
+        """What is pending on `subscription`, see `Subscription.take`."""
+        return subscription.take(self._positions, epoch, settled)
 
     def leave(self, subscription: Subscription) -> None:
         """
@@ -273,28 +285,38 @@ class Hub:
         if event.kind in FRIEND_KINDS:
             self._change_friends(event)
 
-    def flush(self, epoch: str, settled: int, limit: int = 1_000_000) -> bool:
+    def flush(
+        self, epoch: str, settled: int, limit: int = 1_000_000, at_once: int = 1_000_000
+    ) -> Generator[list[Delivery]]:
         """
-        Answer those who are parked and have something pending, `limit` of them at most; `settled`
-        is the log's.
+        Deliveries for those who are parked and have something pending, `limit` of them at most and
+        `at_once` at a time: each slice is taken when it is asked for.
 
-        Returns whether there are more; then `wake` is not called again, and the caller comes back
-        soon.
+        When there are more then (`is_busy`), `HubOwner.wake` is not called again, and the caller
+        comes back soon.
+
+        :param settled: the watermark of the log.
         """
         changed, self._changed = self._changed, set()
         if changed:
             self._owner.friends_changed(changed)
-        after: Positions = {}
-        now = self._now
-        for subscription in self._next_ready(limit):
-            listener = subscription.listener
+        ready = iter(self._next_ready(limit))
+        try:
+            while subscriptions := list(islice(ready, at_once)):
+                yield group(self._waiting(subscriptions), self._positions, epoch, settled)
+        finally:  # what is left when the caller has failed comes with the next flush
+            self._ready = dict.fromkeys(ready) | self._ready
+
+    def _waiting(self, subscriptions: Iterable[Subscription]) -> list[Subscription]:
+        """Those of `subscriptions` that have a listener to answer; who overflowed is ended."""
+        now, waiting = self._now, []
+        for subscription in subscriptions:
             if subscription.overflowed:
                 self.close(subscription)
-            elif listener is not None and subscription.pending:
-                subscription.listener = None
+            elif subscription.listener is not None and subscription.pending:
                 subscription.idle_since = now
-                self._call(listener, *subscription.take(epoch, settled, after))
-        return bool(self._ready)
+                waiting.append(subscription)
+        return waiting
 
     def _next_ready(self, limit: int) -> Iterable[Subscription]:
         ready = self._ready
@@ -314,12 +336,6 @@ class Hub:
         if self._is_quiet():
             self._owner.wake()
         self._ready[subscription] = None
-
-    def _call(self, listener: Listener, events: list[Event], cursor: str) -> None:
-        try:
-            listener(events, cursor)
-        except Exception as error:
-            self._owner.report(error)
 
     def _change_friends(self, event: Event) -> None:
         if self._is_quiet():

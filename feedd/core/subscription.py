@@ -3,38 +3,16 @@ A subscription is one chain of polls of a viewer: what they have, what is pendin
 listener that waits.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
-from feedd.core.cursor import MAX_IDS, Cursor
 from feedd.core.event import BODY_KINDS, Event, without_body
+from feedd.core.position import Position, Positions
 
-Listener = Callable[[list[Event], str], None]
-"""Called once with the events, in their order, and the cursor after them."""
-
-
-class Position(NamedTuple):
-    """
-    Where one event takes a viewer.
-
-    :ivar had: the ids above the watermark that they had before; kept, so that nothing else gets its
-        identity.
-    :ivar have: those that they have now.
-    :ivar text: their cursor without its handle.
-    :ivar events: the event.
-    """
-
-    had: tuple[int, ...]
-    have: tuple[int, ...]
-    text: str
-    events: list[Event]
-
-
-Positions = dict[tuple[int | tuple[int, ...], int, int], Position]
+Listener = Any
 """
-By the ids that a viewer had, the watermark and the event's id; and by the identity of these ids as
-well: who has moved together before has the same object, and two hundred numbers need not be looked
-at for each viewer.
+Whoever waits on a subscription. The core only keeps it, and hands it out with a
+`feedd.core.delivery.Delivery`; how it is answered is known to those who deliver.
 """
 
 
@@ -45,24 +23,22 @@ class Subscription:
     :ivar viewer: the user who polls.
     :ivar handle: its short name in a cursor.
     :ivar open: True until the hub closes it; then nothing becomes pending any more.
-    :ivar issued: the last cursor that was given out, "" before the first.
     :ivar overflowed: more was pending than may be; only a cold poll can go on.
     :ivar pending: the events that wait for an answer: none, one (the usual case, which costs no
         dict), or several by id.
+    :ivar position: where its viewer stands.
     :ivar listener: waits for the next event; set it by `park` and `unpark`.
     :ivar idle_since: when the last listener ceased to wait, in seconds of the hub's clock.
     """
 
     __slots__ = (
-        "_have",
-        "_settled",
         "handle",
         "idle_since",
-        "issued",
         "listener",
         "open",
         "overflowed",
         "pending",
+        "position",
         "viewer",
     )
 
@@ -70,13 +46,18 @@ class Subscription:
         self.viewer = viewer
         self.handle = handle
         self.open = True
-        self.issued = ""
         self.overflowed = False
         self.pending: Event | dict[int, Event] | None = None
         self.listener: Listener | None = None
         self.idle_since = now
-        self._settled = 0
-        self._have: tuple[int, ...] = ()
+        self.position = Position(0)
+
+    @property
+    def issued(self) -> str:
+        """The last cursor that was given out, "" before the first."""
+        # Made when it is asked for: kept, it would be 70 bytes for each who is parked.
+        text = self.position.text
+        return f"{text}~{self.handle}" if text else ""
 
     def start(self, settled: int, ids: Iterable[int], events: Iterable[Event]) -> None:
         """
@@ -88,9 +69,8 @@ class Subscription:
         :param events: those that they missed, in any order; one that is pending as well counts
             once.
         """
-        self._settled = settled
-        self._have = tuple(sorted(ids))
-        had = frozenset(self._have)
+        self.position = Position(settled, tuple(sorted(ids)))
+        had = frozenset(self.position.ids)
         merged = {event.id: event for event in events} | by_id(self.pending)
         self.pending = {
             id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)
@@ -112,9 +92,10 @@ class Subscription:
         id = event.id
         if self.pending and event.kind == "delete" and event.post is not None:
             self._delete(event)
-        have = self._have
+        position = self.position
+        ids = position.ids
         # A new event has the highest id, as a rule, and then the ids need not be searched.
-        if self.overflowed or 0 < id <= self._settled or (have and id <= have[-1] and id in have):
+        if self.overflowed or 0 < id <= position.settled or (ids and id <= ids[-1] and id in ids):
             return False
         if self.pending is None:
             self.pending = event
@@ -143,34 +124,18 @@ class Subscription:
             id: event for id, event in by_id(self.pending).items() if event.author != author
         } or None
 
-    def take(
-        self, epoch: str, settled: int, after: "Positions | None" = None
-    ) -> tuple[list[Event], str]:
+    def take(self, positions: Positions, epoch: str, settled: int) -> list[Event]:
         """
-        All that is pending, by id (foreign messages first, as they came), and the cursor after it,
-        which is now `issued`.
+        All that is pending, by id (foreign messages first, as they came); the cursor after it is
+        then `issued`.
 
-        :param after: where others went from where they stood; a fan-out moves most of its viewers
-            from one place to another, which is then computed, and kept, once.
+        :param settled: the watermark of the log.
         """
-        pending, self.pending = self.pending, None
-        if settled < self._settled:
-            settled = self._settled
-        self._settled = settled
-        if after is None or not isinstance(pending, Event):
-            events = sorted(by_id(pending).values(), key=_order)
-            self._have, text = _position(epoch, settled, self._have, events)
-        else:
-            place = after.get((id(self._have), settled, pending.id)) or _share(
-                after, epoch, settled, self._have, pending
-            )
-            self._have, text, events = place.have, place.text, place.events
-            if (
-                events[0] is not pending
-            ):  # it may have lost its body for one viewer, and not for the other
-                events = [pending]
-        self.issued = cursor = f"{text}~{self.handle}"
-        return events, cursor
+        events = in_order(self.pending)
+        self.pending = None
+        ids = [event.id for event in events]
+        self.position = positions.after(self.position, epoch, settled, ids)
+        return events
 
     def park(self, listener: Listener) -> None:
         """Let `listener` wait for the next event."""
@@ -182,29 +147,9 @@ class Subscription:
         return listener
 
 
-def _share(
-    after: Positions, epoch: str, settled: int, had: tuple[int, ...], event: Event
-) -> Position:
-    """The place of all who had these ids."""
-    place = after.get((had, settled, event.id))
-    if place is None:
-        have, text = _position(epoch, settled, had, [event])
-        place = after[had, settled, event.id] = Position(had, have, text, [event])
-    after[id(had), settled, event.id] = place._replace(had=had)
-    return place
-
-
-def _position(
-    epoch: str, settled: int, had: tuple[int, ...], events: list[Event]
-) -> tuple[tuple[int, ...], str]:
-    """
-    What a viewer has above `settled` after `events`, and the text of their cursor without its
-    handle.
-    """
-    have = tuple(sorted({id for id in (*had, *(event.id for event in events)) if id > settled}))[
-        -MAX_IDS:
-    ]
-    return have, Cursor(epoch, settled, have).text()
+def in_order(pending: Event | dict[int, Event] | None) -> list[Event]:
+    """The pending events in the order in which they are told."""
+    return sorted(by_id(pending).values(), key=_order)
 
 
 def by_id(pending: Event | dict[int, Event] | None) -> dict[int, Event]:

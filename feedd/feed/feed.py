@@ -3,10 +3,12 @@ One feed: the recent log, the hub, reading, posting and polling, wired once for 
 every test.
 """
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple, Protocol
 
 from feedd.core.counters import Counters
+from feedd.core.delivery import Delivery
 from feedd.core.event import FRIEND_KINDS, Event
 from feedd.core.hub import Hub, HubLimits
 from feedd.core.recent import RecentLog
@@ -32,7 +34,11 @@ class Surroundings(polling.Surroundings, Protocol):
 
     @property
     def answers_a_turn(self) -> int:
-        """The number of parked viewers that one `Feed.flush` answers at most."""
+        """The number of parked viewers that one `Feed.flush` answers at most,"""
+
+    @property
+    def answers_at_once(self) -> int:
+        """and that one call of `deliver` does."""
 
     def seconds(self) -> float:
         """The time, of a clock that only goes forward."""
@@ -43,14 +49,11 @@ class Surroundings(polling.Surroundings, Protocol):
     def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
         """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
 
-    def deliver(self, answer: Callable[[], bool]) -> bool:
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """
-        Call `answer`, which calls the listeners of a flush, and return its result when what they
-        have written has been sent.
+        Answer the listeners of `deliveries`, who do not wait any more. One that cannot be answered
+        does not keep the others from it.
         """
-
-    def report(self, error: Exception) -> None:
-        """A listener has raised `error`."""
 
 
 class Feed:
@@ -111,11 +114,16 @@ class Feed:
         Answer those who are parked and have something pending; those beyond
         `Surroundings.answers_a_turn` in the next turns.
         """
-        more = True  # also when it fails
+        around = self._surroundings
+        slices = self.hub.flush(
+            self.log.epoch, self.log.settled, around.answers_a_turn, around.answers_at_once
+        )
         try:
-            more = self._surroundings.deliver(self._answer)
+            with closing(slices):
+                for deliveries in slices:
+                    around.deliver(deliveries)
         finally:
-            if more:
+            if self.hub.is_busy:  # also when it fails
                 self.wake()  # after a look at the sockets
 
     def expire(self) -> None:
@@ -136,9 +144,6 @@ class Feed:
         """The events of `author` after event `since`; None when memory does not reach back."""
         return self.log.after(since, (), (author,))
 
-    def report(self, error: Exception) -> None:
-        """A listener has raised `error`."""
-        self._surroundings.report(error)
-
-    def _answer(self) -> bool:
-        return self.hub.flush(self.log.epoch, self.log.settled, self._surroundings.answers_a_turn)
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Answer the listeners of `deliveries`."""
+        self._surroundings.deliver(deliveries)

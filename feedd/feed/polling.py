@@ -7,9 +7,8 @@ poll wait.
 
 from typing import NamedTuple, Protocol
 
-from feedd.core.event import Event
 from feedd.core.hub import Hub
-from feedd.core.subscription import Subscription
+from feedd.core.subscription import Listener, Subscription
 from feedd.feed.access import Page, check_page
 from feedd.feed.ports import Authenticator, Credentials
 from feedd.feed.reading import Reading, Reply
@@ -40,13 +39,6 @@ class Found(NamedTuple):
     reply: Reply
     waits: bool
     until: float
-
-
-class Sink(Protocol):
-    """Whoever is answered when a poll has waited."""
-
-    def send(self, events: list[Event], cursor: str) -> None:
-        """Answer with these events, or none, and the cursor after them; the client may be gone."""
 
 
 class Deadlines(Protocol):
@@ -132,28 +124,29 @@ class Poll:
     A poll that waits on a subscription and is answered once, or whose client asks for just the same
     again: then it is the same object, and stays on the wheel of the deadlines.
 
+    Whoever answers its listener takes the deadline back: `due` is 0 then, or `end` is called.
+
+    :param listener: whoever is answered.
     :param wait_seconds: how long its client is willing to wait.
     :param until: as in `Found`.
-    :ivar waits: whether it waits now.
     :ivar due: see `feedd.reactor.deadlines.Item`,
     :ivar slot: and this.
     """
 
     __slots__ = (
+        "_listener",
         "_polling",
-        "_sink",
         "_until",
+        "_wait_seconds",
         "due",
         "slot",
         "subscription",
-        "wait_seconds",
-        "waits",
     )
 
     def __init__(
         self,
         polling: Polling,
-        sink: Sink,
+        listener: Listener,
         subscription: Subscription,
         wait_seconds: float,
         until: float = 0.0,
@@ -161,18 +154,21 @@ class Poll:
         self.due = 0
         self.slot = 0
         self.subscription = subscription
-        self.wait_seconds = wait_seconds
-        self.waits = False
+        self._listener = listener
         self._polling = polling
-        self._sink = sink
         self._until = until
+        self._wait_seconds = wait_seconds
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits now."""
+        return self.subscription.listener is self._listener
 
     def park(self) -> None:
         """Wait from now on; whoever waits on the subscription is answered with nothing."""
         polling = self._polling
-        self.waits = True
-        polling.deadlines.set(self, polling.hold(self.wait_seconds))
-        polling.hub.park(self.subscription, self.answer)
+        polling.deadlines.set(self, polling.hold(self._wait_seconds))
+        polling.hub.park(self.subscription, self._listener)
 
     def park_again(self, now: float) -> bool:
         """
@@ -184,25 +180,16 @@ class Poll:
         :param now: seconds since 1970.
         """
         polling = self._polling
-        if now >= self._until or not polling.hub.park_again(self.subscription, self.answer):
+        if now >= self._until or not polling.hub.park_again(self.subscription, self._listener):
             return False
-        self.waits = True
-        polling.deadlines.set(self, polling.hold(self.wait_seconds))
+        polling.deadlines.set(self, polling.hold(self._wait_seconds))
         return True
-
-    def answer(self, events: list[Event], cursor: str) -> None:
-        """Send the events, or none: the listener that the hub calls."""
-        if self.waits:
-            self.waits = False
-            self.due = 0
-            self._sink.send(events, cursor)
 
     def expire(self) -> None:
         """The time is over: answer with what there is, which is nothing as a rule."""
         if self.waits:
-            polling = self._polling
-            polling.hub.leave(self.subscription)
-            self.answer(*polling.reading.take(self.subscription))
+            subscription, polling = self.subscription, self._polling
+            polling.hub.answer(subscription, polling.reading.take(subscription))
 
     def end(self) -> None:
         """
@@ -211,5 +198,4 @@ class Poll:
         """
         self._polling.deadlines.forget(self)
         if self.waits:
-            self.waits = False
             self._polling.hub.leave(self.subscription)

@@ -112,7 +112,7 @@ class Reading:
         if not subscription.pending:
             return Reply([], cursor, subscription)
         self._hub.leave(subscription)  # it is polled, though it never parks
-        return Reply(*self.take(subscription), subscription)
+        return self._taken(subscription)
 
     async def cold(self, viewer: str, text: str | None) -> Reply:
         """
@@ -168,7 +168,7 @@ class Reading:
                 return self._some(subscription, cursor, history, settled)
             missed = self._heard(viewer, history)
         subscription.start(cursor.settled, cursor.ids, missed)
-        return Reply(*self.take(subscription), subscription)
+        return self._taken(subscription)
 
     def _in_memory(self, cursor: Cursor, authors: Collection[str]) -> list[Event] | None:
         """
@@ -202,14 +202,17 @@ class Reading:
             if self._hub.hears(viewer, event.author)
         ]
 
-    def take(self, subscription: Subscription) -> tuple[list[Event], str]:
+    def take(self, subscription: Subscription) -> list[Event]:
         """
-        The pending events, and the cursor after them; of an overflowed subscription no events, and
-        its last cursor.
+        The pending events, none of an overflowed subscription; the cursor after them is then
+        `Subscription.issued`.
         """
         if subscription.overflowed:
-            return [], subscription.issued
-        return subscription.take(self._log.epoch, self._log.settled)
+            return []
+        return self._hub.take(subscription, self._log.epoch, self._log.settled)
+
+    def _taken(self, subscription: Subscription) -> Reply:
+        return Reply(self.take(subscription), subscription.issued, subscription)
 
     def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         """
@@ -218,7 +221,7 @@ class Reading:
         settled = self._log.settled
         known = self._log.after(settled, (), authors) or []
         subscription.start_now(settled, [event.id for event in known])
-        return Reply(*self.take(subscription), subscription)
+        return self._taken(subscription)
 
     def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
         return self._begin_now(subscription, authors)._replace(gap=True)

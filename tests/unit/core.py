@@ -8,13 +8,14 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
+from feedd.core.delivery import Delivery
 from feedd.core.event import Event, make_event
 from feedd.core.hub import Hub, HubLimits
 from feedd.core.subscription import Subscription
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.settings import Poll
 from tests.auth import NameAuth
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns, deliver
 
 T = TypeVar("T")
 
@@ -108,18 +109,23 @@ class HubCase(SynchronousTestCase):
     def friends_changed(self, viewers: Collection[str]) -> None:
         self.forgotten.append(viewers)
 
-    def report(self, error: Exception) -> None:
-        self.reported.append(error)
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        self.reported += deliver(deliveries)
 
-    def flush(self, settled: int = 0) -> None:
-        self.hub.flush("k1", settled)
+    # What tests do.
+
+    def flush(self, settled: int = 0, limit: int = 1000, at_once: int = 1000) -> bool:
+        """Answer so many at most; returns whether there are more."""
+        for deliveries in self.hub.flush("k1", settled, limit, at_once):
+            self.deliver(deliveries)
+        return self.hub.is_busy
 
     def subscribe(self, viewer: str, *friends: str, settled: int = 0) -> Subscription:
         """A subscription that stands at `settled` and is not parked."""
         subscription = self.hub.open(viewer)
         self.hub.set_friends(viewer, friends, {})
         subscription.start(settled, (), ())
-        subscription.take("k1", settled)
+        self.hub.take(subscription, "k1", settled)
         return subscription
 
     def park(self, viewer: str, *friends: str, settled: int = 0) -> tuple[Subscription, Heard]:

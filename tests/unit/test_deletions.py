@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event, stored_event, without_body
+from feedd.core.position import Positions
 from feedd.core.recent import RecentLog
 from feedd.core.subscription import Subscription
 from tests.unit.core import CoreCase, Heard, ids, post
@@ -117,7 +118,7 @@ class PendingTests(SynchronousTestCase):
         self.subscription = Subscription("al", "h1")
 
     def take(self) -> list[tuple[int, object]]:
-        return told(self.subscription.take("k1", 0)[0])
+        return told(self.subscription.take(Positions(), "k1", 0))
 
     def push(self, *events: Event) -> None:
         for event in events:

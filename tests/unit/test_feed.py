@@ -1,11 +1,12 @@
 """A feed: it answers in turns, and begins anew with another database."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
+from feedd.core.delivery import Delivery
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening
 from feedd.feed.settings import Poll
@@ -16,22 +17,23 @@ from tests.unit.core import Heard, change, post
 
 class Turns(MemoryTurns):
     """
-    Turns of three answers each.
+    Turns of three answers each, two at once.
 
-    :ivar fails: the next delivery fails before anybody is answered.
+    :ivar fails: the next delivery fails.
     """
 
     answers_a_turn = 3
+    answers_at_once = 2
 
     def __init__(self) -> None:
         super().__init__()
         self.fails = False
 
-    def deliver(self, answer: Callable[[], bool]) -> bool:
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
         if self.fails:
             self.fails = False
             raise ZeroDivisionError
-        return answer()
+        super().deliver(deliveries)
 
 
 class FeedCase(SynchronousTestCase):
@@ -88,12 +90,12 @@ class FlushTests(FeedCase):
         self.assertEqual((self.turn(), self.turns.asked), ([3], 0))
 
     def test_failure(self) -> None:
-        """What could not be delivered is delivered in the next turn."""
-        self.park(1, 2)
+        """A delivery that fails takes no other with it: they come in the next turn."""
+        self.park(1, 2, 3, 4)
         self.turns.fails = True
         self.feed.log.offer(post(1))
         self.assertRaises(ZeroDivisionError, self.turn)
-        self.assertEqual((self.turn(), self.turns.asked), ([1, 2], 0))
+        self.assertEqual((self.turn(), self.turns.asked), ([3, 4], 0))
 
     def test_a_listener_that_fails(self) -> None:
         """It is reported; the others are answered."""
@@ -122,10 +124,12 @@ class OpenTests(FeedCase):
     def test_other_database(self) -> None:
         """`close` answers everybody with nothing, and ends what stood on the old ids."""
         heard = Heard()
-        self.feed.hub.park(self.feed.hub.open("bob"), heard)
+        subscription = self.feed.hub.open("bob")
+        self.feed.reading.take(subscription)
+        self.feed.hub.park(subscription, heard)
         self.feed.close()
         self.assertEqual(
-            (heard.answers, len(self.feed.hub), self.feed.log.epoch), ([([], "")], 0, "")
+            (heard.answers, len(self.feed.hub), self.feed.log.epoch), ([([], "k1.0~h1")], 0, "")
         )
         self.feed.open(Opening("k2", 0, []))
         self.assertEqual(self.feed.log.epoch, "k2")

@@ -112,7 +112,7 @@ class DispatchTests(HubCase):
         self.assertEqual(heard.ids, [2])
 
     def test_closed_by_another_listener(self) -> None:
-        """A listener may end a subscription that the same flush would have answered."""
+        """A listener may end a subscription that the same flush would have answered after it."""
         _, heard = self.park("cy", "bob")
         first = self.subscribe("al", "bob")
         self.hub.park(first, lambda events, cursor: None)
@@ -120,7 +120,7 @@ class DispatchTests(HubCase):
         other, late = self.park("cy", "bob")
         self.hub.park(first, lambda events, cursor: self.hub.close(other))
         self.hub.dispatch(post(2))
-        self.flush()
+        self.flush(at_once=1)
         self.assertEqual((heard.ids, late.ids, self.reported), ([1, 2], [], []))
 
 
@@ -162,7 +162,7 @@ class FriendTests(HubCase):
         subscription = self.subscribe("al")
         self.recalled["bob"] = [post(3)]
         self.hub.dispatch(change(2, "friend", "al", "bob"))
-        self.assertEqual(ids(subscription.take("k1", 0)[0]), [2, 3])
+        self.assertEqual(ids(self.hub.take(subscription, "k1", 0)), [2, 3])
 
     def test_friendship_from_long_ago(self) -> None:
         """
@@ -248,7 +248,8 @@ class FriendTests(HubCase):
         self.hub.dispatch(change(2, "friend", "al", "bob"))
         self.hub.set_friends("al", [], {"bob": change(5, "unfriend", "al", "bob")})
         subscription.start(0, (), [])
-        self.assertEqual((ids(subscription.take("k1", 0)[0]), self.broker.followed), ([2], {"al"}))
+        self.assertEqual(ids(self.hub.take(subscription, "k1", 0)), [2])
+        self.assertEqual(self.broker.followed, {"al"})
 
     def test_list_of_somebody_who_has_gone(self) -> None:
         """A list that comes when its viewer has gone has no effect."""

@@ -25,7 +25,7 @@ class FindTests(HubCase):
         subscription = self.subscribe("al", "bob")
         issued = subscription.issued
         self.hub.dispatch(post(1))
-        subscription.take("k1", 0)
+        self.hub.take(subscription, "k1", 0)
         self.assertIsNone(self.hub.find("h1", "al", issued))
 
     def test_handles(self) -> None:

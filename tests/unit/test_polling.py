@@ -2,26 +2,14 @@
 
 from typing import Any
 
-from feedd.core.event import Event
 from feedd.core.subscription import Subscription
 from feedd.feed.access import Page
 from feedd.feed.polling import Found, Poll, PollQuery
 from feedd.feed.ports import Credentials, Forbidden, Unauthorized
-from tests.unit.core import CoreCase, ids
+from tests.unit.core import CoreCase, Heard, ids
 
 PLAIN = Page(may_be_foreign=False, is_own=False)
 BOB = Credentials(name=b"bob")
-
-
-class Sink:
-    """Takes note of its answers."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[list[int], str]] = []
-
-    def send(self, events: list[Event], cursor: str) -> None:
-        """An answer."""
-        self.answers.append((ids(events), cursor))
 
 
 class PollingCase(CoreCase):
@@ -38,12 +26,12 @@ class PollingCase(CoreCase):
         query = PollQuery(BOB, PLAIN, cursor, wait_seconds)._replace(**given)
         return self.now(self.polling.find(query))
 
-    def parked(self, until: float = 0.0) -> tuple[Poll, Sink]:
+    def parked(self, until: float = 0.0) -> tuple[Poll, Heard]:
         """A poll of bob that waits, on a subscription of its own."""
-        sink = Sink()
-        poll = Poll(self.polling, sink, self.subscription(), 50.0, until)
+        heard = Heard()
+        poll = Poll(self.polling, heard, self.subscription(), 50.0, until)
         poll.park()
-        return poll, sink
+        return poll, heard
 
     def subscription(self) -> Subscription:
         """A new subscription of bob, at the end of the log."""
@@ -113,35 +101,34 @@ class ParkTests(PollingCase):
 
     def test_event(self) -> None:
         """An event answers it, once."""
-        poll, sink = self.parked()
+        poll, heard = self.parked()
         self.assertEqual((poll.waits, self.hub.parked), (True, 1))
         event = self.offer()
         self.flush()
-        self.assertEqual(sink.answers, [([event], f"k1.0.{event}~{poll.subscription.handle}")])
+        self.assertEqual(heard.answers, [([event], f"k1.0.{event}~{poll.subscription.handle}")])
         self.assertEqual((poll.waits, self.hub.parked), (False, 0))
 
     def test_deadline(self) -> None:
         """At its deadline it is answered with nothing, and the cursor has moved with the log."""
-        poll, sink = self.parked()
+        poll, heard = self.parked()
         self.log.note_read(0, 0, 7)
         poll.expire()
-        self.assertEqual(sink.answers, [([], f"k1.7~{poll.subscription.handle}")])
+        self.assertEqual(heard.answers, [([], f"k1.7~{poll.subscription.handle}")])
 
     def test_over(self) -> None:
-        """After its end neither an event nor the deadline nor another end means anything."""
-        poll, sink = self.parked()
+        """After its end neither the deadline nor another end means anything."""
+        poll, heard = self.parked()
         for _ in range(2):
             poll.end()
-            poll.answer([], "")
             poll.expire()
-        self.assertEqual((sink.answers, self.hub.parked), ([], 0))
+        self.assertEqual((heard.answers, self.hub.parked), ([], 0))
 
     def test_ended_subscription(self) -> None:
         """One whose subscription has ended meanwhile is answered at once."""
-        subscription, sink = self.subscription(), Sink()
+        subscription, heard = self.subscription(), Heard()
         self.hub.close(subscription)
-        Poll(self.polling, sink, subscription, 50.0).park()
-        self.assertEqual(sink.answers, [([], subscription.issued)])
+        Poll(self.polling, heard, subscription, 50.0).park()
+        self.assertEqual(heard.answers, [([], subscription.issued)])
 
     def test_deadlines(self) -> None:
         """The wheel holds it while it waits, and lets go of it at its end."""
@@ -156,11 +143,11 @@ class AgainTests(PollingCase):
 
     def test_again(self) -> None:
         """It waits again as often as it is asked, and is answered."""
-        poll, sink = self.parked(until=10.0)
+        poll, heard = self.parked(until=10.0)
         for number in range(1, 4):
             self.offer()
             self.flush()
-            self.assertEqual(len(sink.answers), number)
+            self.assertEqual(len(heard.answers), number)
             self.assertTrue(poll.park_again(9.9))
 
     def test_who_asks(self) -> None:
@@ -186,7 +173,7 @@ class AgainTests(PollingCase):
         poll, _ = self.parked(until=10.0)
         self.offer()
         self.flush()
-        Poll(self.polling, Sink(), poll.subscription, 50.0).park()
+        Poll(self.polling, Heard(), poll.subscription, 50.0).park()
         self.assertFalse(poll.park_again(0.0))
 
 

@@ -3,23 +3,33 @@ A process as it is wired: one event to many parked polls lets the reactor breath
 start says what to open.
 """
 
-from types import SimpleNamespace
-from typing import Any
-
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.feed.settings import Auth, Config
 from feedd.process import (
-    ANSWERS_A_TURN,
-    EVENTS_A_TURN,
-    EVENTS_MEANWHILE,
     Process,
     make_announcement,
     make_batch_reader,
 )
+from feedd.web.fanout import ANSWERS_A_TURN, EVENTS_A_TURN, EVENTS_MEANWHILE
+from feedd.web.rendering import Rendering
 from tests.unit.core import post
+
+
+class Waiter:
+    """A listener that notes its number when it is sent an answer."""
+
+    def __init__(self, number: int, answered: list[int]) -> None:
+        self._number = number
+        self._answered = answered
+
+    def work_out(self, rendering: Rendering, handle: str) -> tuple["Waiter", bytes]:
+        return self, rendering.document(handle)
+
+    def send_now(self, data: bytes) -> None:
+        self._answered.append(self._number)
 
 
 class FlushTests(SynchronousTestCase):
@@ -36,9 +46,7 @@ class FlushTests(SynchronousTestCase):
             subscription = self.process.feed.hub.open(f"v{index}")
             self.process.feed.hub.set_friends(f"v{index}", ["bob"], {})
             subscription.start(0, (), ())
-            self.process.feed.hub.park(
-                subscription, lambda events, cursor, index=index: self.answered.append(index)
-            )
+            self.process.feed.hub.park(subscription, Waiter(index, self.answered))
 
     def turn(self) -> int:
         """One turn of the reactor; returns how many were answered in it."""
@@ -76,24 +84,6 @@ class FlushTests(SynchronousTestCase):
         self.park(1)
         self.process.feed.log.offer(post(3))
         self.assertEqual(self.turn(), 1)
-
-    def test_sent(self) -> None:
-        """What was kept during a turn of the fan-out is sent at its end."""
-        sent: list[bytes] = []
-        sender: Any = SimpleNamespace(send_now=sent.append)
-        subscription = self.process.feed.hub.open("bob")
-        self.process.feed.hub.park(
-            subscription, lambda events, cursor: self.process.outbox.keep(sender, b"an answer")
-        )
-        self.process.feed.log.offer(post(1))
-        self.reactor.advance(0)
-        self.assertEqual((sent, self.process.outbox.is_open), ([b"an answer"], False))
-
-    def test_nothing_is_kept_after_a_failure(self) -> None:
-        """When a flush fails, what is written after it is sent at once again."""
-        with self.assertRaises(ZeroDivisionError):
-            self.process.outbox.during(lambda: bool(1 // 0))
-        self.assertFalse(self.process.outbox.is_open)
 
     def test_polls_meanwhile(self) -> None:
         """

@@ -206,7 +206,7 @@ class HotTests(ReadingCase):
         for _ in range(self.max_pending + 1):
             self.say()
         self.assertIsNone(self.reading.hot("al", cursor))
-        self.assertEqual(self.reading.take(subscription), ([], cursor))
+        self.assertEqual((self.reading.take(subscription), subscription.issued), ([], cursor))
 
 
 class BeginTests(ReadingCase):

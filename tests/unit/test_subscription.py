@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.cursor import MAX_IDS, parse_cursor
 from feedd.core.event import Event
+from feedd.core.position import Positions
 from feedd.core.subscription import Subscription
 from tests.unit.core import Heard, ids, post
 
@@ -13,6 +14,7 @@ class SubscriptionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.subscription = Subscription("al", "h1")
+        self.positions = Positions()
 
     def push(self, *numbers: int, limit: int = 10) -> None:
         """Posts with these ids."""
@@ -21,9 +23,7 @@ class SubscriptionTests(SynchronousTestCase):
 
     def take(self, settled: int = 0) -> list[int]:
         """The ids of an answer."""
-        events, cursor = self.subscription.take("k1", settled)
-        self.assertEqual(cursor, self.subscription.issued)
-        return ids(events)
+        return ids(self.subscription.take(self.positions, "k1", settled))
 
     def test_held(self) -> None:
         """

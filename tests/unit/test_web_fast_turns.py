@@ -44,21 +44,6 @@ class SendTests(FastCase):
         self.assertEqual((wire.tries, wire.writes), (1, False))
         self.assertEqual(self.ids(browser.reply()), [event])
 
-    def test_together(self) -> None:
-        """The answers of a fan-out are sent when all have been worked out."""
-        wires = []
-        for _ in range(2):
-            browser = self.socket()
-            wire = browser.wire
-            self.park_on(browser)
-            wires.append(wire)
-        outbox = self.house.site.shared.outbox  # type: ignore[attr-defined]
-        outbox.open()
-        self.house.hub.close_viewer("bob")
-        self.assertEqual([wire.tries for wire in wires], [0, 0])
-        outbox.close()
-        self.assertEqual([wire.tries for wire in wires], [1, 1])
-
     def test_not_at_all(self) -> None:
         """A socket that takes nothing keeps nobody waiting, and gets the answer when it can."""
         slow = self.socket(0)
@@ -246,6 +231,20 @@ class BehindTests(FastCase):
         self.assertEqual(self.web.replies(), [])
         self.house.clock.advance(0)
         self.assertEqual(self.web.reply().json["me"], "bob")
+
+    def test_order_of_two(self) -> None:
+        """What came behind two polls has its turn in the order of the answers, either way."""
+        for plain_first in (True, False):
+            browsers = [self.browse(), self.browse()]
+            for number, browser in enumerate(browsers):
+                plain = {"Origin": "https://www.example.org"} if plain_first != number else {}
+                path = "/feed/poll?as=bob&cursor=" + self.cursor()
+                browser.ask("GET", path, None, plain)
+                browser.ask("POST", f"/feed/posts?as=v{number}", b'{"body":{}}')
+            self.post("alice")
+            self.house.clock.advance(0)
+            first, second = [browser.replies()[1].json["post"] for browser in browsers]
+            self.assertLess(first, second)
 
     def test_poll_behind_what_waits(self) -> None:
         """A poll that arrives before what is behind has had its turn does not overtake it."""

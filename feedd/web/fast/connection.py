@@ -12,15 +12,13 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from feedd.core.event import Event
 from feedd.feed.polling import Found, Poll, Polling
 from feedd.reactor.batch_reader import BatchReader
-from feedd.reactor.batch_sender import Outbox
 from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.insides import go_on, is_paused_by_transport
-from feedd.web.api.poll import PollDocuments
 from feedd.web.endpoint import explained
 from feedd.web.errors import Refusal
+from feedd.web.fanout import Sender
 from feedd.web.fast.request import START, PollParser, PollRequest
 from feedd.web.fast.states import (
     ANSWER,
@@ -37,7 +35,7 @@ from feedd.web.fast.states import (
     WAITING,
     Step,
 )
-from feedd.web.responses import Spelling
+from feedd.web.rendering import Renderer, Rendering
 from feedd.web.server.channel import IDLE_SECONDS
 
 MAX_HELD_BYTES = 16_384
@@ -98,17 +96,14 @@ class Shared(NamedTuple):
 
     :ivar now: seconds since 1970.
     :ivar batch_reader: reads while polls come; None where there is no epoll: then the reactor does.
-    :ivar outbox: keeps the answers of a fan-out.
     :ivar idle: the wheel of the idle deadlines, that of their site.
     """
 
     parser: PollParser
     polling: Polling
-    documents: PollDocuments
-    spelling: Spelling
+    renderer: Renderer
     now: Callable[[], float]
     batch_reader: BatchReader | None
-    outbox: Outbox
     idle: Deadlines
 
 
@@ -185,10 +180,23 @@ class FastConnection:
         self._reader = TWISTED
         self._step(CLOSE)
 
-    def send(self, events: list[Event], cursor: str) -> None:
-        """Answer the poll that waits."""
+    def work_out(self, rendering: Rendering, handle: str) -> tuple[Sender, bytes]:
+        """The wait of the poll is over: what the hub's listeners do."""
         self.state = TRANSITIONS[self.state][ANSWER]
-        self._write(self._shared.documents.of(events, cursor))
+        if self._poll is not None:
+            self._poll.due = 0
+        self._shared.idle.set(self._channel, IDLE_SECONDS)
+        # As a rule nothing is behind the poll, and the channel alone is called once more.
+        sender = self if self._held else self._channel
+        return sender, rendering.response(handle, self._callback)
+
+    def send_now(self, response: bytes) -> None:
+        """Send at once; then go on with what has come behind the poll."""
+        self._channel.send_now(response)
+        if self._held:
+            held, self._held = self._held, b""
+            self._step(LEAVE)
+            self._channel.setLineMode(held)
 
     # How a poll comes to its answer.
 
@@ -259,15 +267,16 @@ class FastConnection:
             poll.park()
         else:
             self._step(LEAVE if poll is None else ANSWER, poll)
-            self._write(self._shared.documents.of_reply(reply))
+            renderer = self._shared.renderer
+            self._send(renderer.spelling.answer(renderer.document(reply), self._callback))
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with an error."""
         self._look = None
         self._step(LEAVE)
-        self._send(self._shared.spelling.refusal(refusal, self._callback))
+        self._send(self._shared.renderer.spelling.refusal(refusal, self._callback))
 
-    # Inside.
+    # From one state to the next.
 
     def _hold(self, data: bytes) -> None:
         """Keep what comes behind the poll until that is answered."""
@@ -276,25 +285,10 @@ class FastConnection:
         if len(self._held) > MAX_HELD_BYTES:
             self.choose_reader()
 
-    def _write(self, json: bytes) -> None:
-        """Answer with a document."""
-        self._send(self._shared.spelling.answer(json, self._callback))
-
     def _send(self, response: bytes) -> None:
-        """
-        Send `response`, with those of its fan-out or at once; then go on with what has come behind
-        the poll.
-        """
-        shared = self._shared
-        shared.idle.set(self._channel, IDLE_SECONDS)
-        if shared.outbox.is_open:
-            shared.outbox.keep(self._channel, response)
-        else:
-            self._channel.send_now(response)
-        if self._held:
-            held, self._held = self._held, b""
-            self._step(LEAVE)
-            self._channel.setLineMode(held)
+        """Answer at once, and be idle from now on."""
+        self._shared.idle.set(self._channel, IDLE_SECONDS)
+        self.send_now(response)
 
     def _step(self, step: Step, poll: Poll | None = None) -> None:
         """
@@ -312,12 +306,12 @@ class FastConnection:
             last.end()
         self.choose_reader()
 
+    # Who reads.
+
     def choose_reader(self) -> None:
         """
-        Let whoever is to read from the connection do so, and nobody else.
-
-        This is the only place that decides it: by the state, by what is held, and by whether the
-        transport takes what is sent. It is called when one of them has changed.
+        Decide who reads from the connection, and let them; call it when something has changed by
+        which this is decided: the state, what is held, whether the transport takes what is sent.
         """
         paused = is_paused_by_transport(self._channel)
         if self.state is PLAIN or self.state is CLOSED or paused:
