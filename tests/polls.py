@@ -1,8 +1,4 @@
-"""
-Polls of bob, who hears alice.
-
-This module knows the URL and the answer of a poll. It does not know what is tested.
-"""
+"""Polls of bob, who hears alice."""
 
 from tests.browser import Browser, WebTestCase
 from tests.wire import Reply

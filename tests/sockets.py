@@ -66,7 +66,7 @@ class Socket(FileDescriptor):
         return bool(self.inbox) or self.lost or self.is_rumoured
 
     def recv(self, most: int) -> bytes:
-        """What has come, as a socket that does not block does."""
+        """A piece of what has come, as from a socket that does not block."""
         if self.lost:
             raise ConnectionResetError
         if not self.inbox:
@@ -80,7 +80,7 @@ class Socket(FileDescriptor):
 
     @property
     def socket(self) -> "Socket":
-        """What is sent to at once."""
+        """The socket itself."""
         return self
 
     def send(self, data: bytes) -> int:
@@ -117,7 +117,7 @@ class Socket(FileDescriptor):
         return None
 
     def value(self) -> bytes:
-        """What has been sent."""
+        """The bytes that were sent."""
         return self._sent
 
     def clear(self) -> None:

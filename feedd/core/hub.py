@@ -211,7 +211,7 @@ class Hub:
             self._owner.deliver([Delivery(events, text, [(listener, subscription.handle)])])
 
     def take(self, subscription: Subscription, epoch: str, settled: int) -> list[Event]:
-        """What is pending on `subscription`, see `Subscription.take`."""
+        """Take all that is pending on `subscription`, see `Subscription.take`."""
         return subscription.take(self._positions, epoch, settled)
 
     def leave(self, subscription: Subscription) -> None:
@@ -308,7 +308,7 @@ class Hub:
             self._ready = dict.fromkeys(ready) | self._ready
 
     def _waiting(self, subscriptions: Iterable[Subscription]) -> list[Subscription]:
-        """Those of `subscriptions` that have a listener to answer; who overflowed is ended."""
+        """Those that have a listener to answer; those that have overflowed are ended."""
         now, waiting = self._now, []
         for subscription in subscriptions:
             if subscription.overflowed:

@@ -1,5 +1,5 @@
 """
-Positions: where viewers stand in the log.
+Positions of viewers in the log.
 
 Most viewers who hear an event stand at the same position and go on to the same next one. Equal
 positions are one object here, so that all who stand together are known by it, and what follows is
@@ -14,9 +14,9 @@ from feedd.core.cursor import MAX_IDS, Cursor
 
 class Position:
     """
-    What a viewer has. It does not change, and is compared by identity.
+    The part of the log that a viewer has. It does not change, and is compared by identity.
 
-    :ivar settled: every event with an id up to here,
+    :ivar settled: the viewer has every event with an id up to here,
     :ivar ids: and these above it, ascending.
     :ivar text: the cursor without its handle; "" where none has been given out.
     """

@@ -11,7 +11,7 @@ from feedd.core.position import Position, Positions
 
 Listener = Any
 """
-Whoever waits on a subscription. The core only keeps it, and hands it out with a
+An object that waits on a subscription. The core only keeps it, and hands it out with a
 `feedd.core.delivery.Delivery`; how it is answered is known to those who deliver.
 """
 

@@ -1,8 +1,8 @@
 """
-One poll, whichever way it comes: who asks, whether its subscription is hot, and how long it waits.
+A poll, whichever way it comes: the user who asks, the answer, and how long the poll waits for one.
 
-The ways of the web only read a `PollQuery`, let `Polling` find the answer, and write it, or let the
-poll wait.
+Each way of the web reads a `PollQuery`, lets `Polling` find the answer, and writes it, or lets the
+`Poll` wait.
 """
 
 from typing import NamedTuple, Protocol
@@ -16,7 +16,7 @@ from feedd.feed.reading import Reading, Reply
 
 class PollQuery(NamedTuple):
     """
-    What a poll asks.
+    The question of a poll.
 
     :ivar cursor: None, or "", to begin now.
     :ivar wait_seconds: how long its client is willing to wait; 0 for an answer at once.
@@ -30,7 +30,7 @@ class PollQuery(NamedTuple):
 
 class Found(NamedTuple):
     """
-    What was found for a poll.
+    The outcome of a poll.
 
     :ivar waits: the poll has to wait on the reply's subscription; else the reply is its answer.
     :ivar until: until then the same credentials need not be checked, see `Identity`.
@@ -124,9 +124,10 @@ class Poll:
     A poll that waits on a subscription and is answered once, or whose client asks for just the same
     again: then it is the same object, and stays on the wheel of the deadlines.
 
-    Whoever answers its listener takes the deadline back: `due` is 0 then, or `end` is called.
+    When its listener is answered, the listener takes the deadline back: it sets `due` to 0, or
+    calls `end`.
 
-    :param listener: whoever is answered.
+    :param listener: waits on the subscription.
     :param wait_seconds: how long its client is willing to wait.
     :param until: as in `Found`.
     :ivar due: see `feedd.reactor.deadlines.Item`,

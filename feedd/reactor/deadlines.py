@@ -18,8 +18,8 @@ class Item(Protocol):
     """
     Something with a deadline.
 
-    :ivar due: the slot of its deadline, 0 for none. Whoever sets it to 0 takes the deadline back;
-        the wheel may hold the item for a while, and it costs nothing to set it again.
+    :ivar due: the slot of its deadline, 0 for none. To set it to 0 takes the deadline back; the
+        wheel may hold the item for a while, and it costs nothing to set it again.
     :ivar slot: the slot of the wheel that holds it, 0 for none; not after `due`, if that is set.
     """
 
@@ -87,7 +87,7 @@ class Deadlines:
 
     @property
     def held(self) -> int:
-        """How many items the wheel holds, those among them whose deadline was taken back."""
+        """The number of items on the wheel, with those whose deadline was taken back."""
         return sum(map(len, self._slots.values()))
 
     def _come_by(self, item: Item) -> None:

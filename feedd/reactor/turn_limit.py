@@ -23,7 +23,7 @@ class LimitedEpoll:
         self._most = most
 
     def poll(self, timeout_seconds: float, maxevents: int) -> list[tuple[int, int]]:
-        """What is ready, or becomes so within `timeout_seconds`; -1 waits without an end."""
+        """The events that come within `timeout_seconds`; -1 waits without an end."""
         return self._poll(timeout_seconds, min(maxevents, self._most))
 
 

@@ -35,18 +35,18 @@ _log = Logger()
 
 
 class Sender(Protocol):
-    """What an answer is sent by."""
+    """The connection or request that an answer is sent on."""
 
     def send_now(self, data: bytes) -> None:
         """Send at once."""
 
 
 class Waiter(Protocol):
-    """A listener of the web: whoever waits in `feedd.feed.polling.Poll` is one."""
+    """A listener of the web: each that a `feedd.feed.polling.Poll` is made for is one."""
 
     def work_out(self, rendering: Rendering, handle: str) -> tuple[Sender, bytes]:
         """
-        Take note that the wait is over; returns the answer, and what it is to be sent by.
+        Take note that the wait is over; returns the answer, and the sender for it.
 
         :param handle: that of the cursor.
         """

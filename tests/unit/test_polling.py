@@ -1,4 +1,4 @@
-"""One poll, whichever way it comes."""
+"""Polls, whichever way they come."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class PollingCase(CoreCase):
         self.polling = self.feed.polling
 
     def find(self, cursor: str | None, wait_seconds: float = 50.0, **given: Any) -> Found:
-        """What is found for a poll of bob; it must be there at once."""
+        """The outcome of a poll of bob; it must be there at once."""
         query = PollQuery(BOB, PLAIN, cursor, wait_seconds)._replace(**given)
         return self.now(self.polling.find(query))
 
@@ -76,7 +76,7 @@ class FindTests(PollingCase):
         self.assertEqual((found.reply.gap, found.waits), (True, False))
 
     def test_until(self) -> None:
-        """How long it is known who asks is the authenticator's business."""
+        """The authenticator says how long its answer holds."""
         self.assertEqual(self.find(None).until, float("inf"))
 
     def test_nobody(self) -> None:

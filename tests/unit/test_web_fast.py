@@ -51,7 +51,7 @@ class AnswerTests(Fast, jsonp.AnswerTests):
 
 
 class EscapeTests(Fast, jsonp.EscapeTests):
-    """What users write."""
+    """Texts of users."""
 
 
 class PortionTests(Fast, channel.PortionTests):

@@ -18,7 +18,7 @@ class RepeatTests(FastTestCase):
 
     @property
     def taken(self) -> tuple[int, int]:
-        """How many polls took the fast way, and how many of them were repeats."""
+        """The number of polls that took the fast way, and of repeats among them."""
         return self.tally.taken, self.tally.repeated
 
     def answer(self, browser: Browser) -> str:

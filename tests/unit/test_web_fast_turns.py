@@ -22,7 +22,7 @@ class FastCase(FastTestCase):
 
     @property
     def taken(self) -> int:
-        """How many polls took the fast way."""
+        """The number of polls that took the fast way."""
         return self.tally.taken
 
     def park_on(self, browser: Browser, cursor: str | None = None) -> None:
@@ -132,7 +132,7 @@ class SendTests(FastCase):
 
 
 class BehindTests(FastCase):
-    """What comes behind a parked poll."""
+    """Requests behind a parked poll."""
 
     def test_order(self) -> None:
         """It is answered after the poll, in its order, in whatever pieces it came."""

@@ -35,7 +35,7 @@ class FastChannel(FeedChannel):
         self.fast = FastConnection(self, self.site.shared, self._sends_directly)
 
     def dataReceived(self, data: bytes) -> None:
-        """What the reactor has read."""
+        """Take what the reactor has read."""
         self.fast.dataReceived(data)
 
     def read_plainly(self, data: bytes) -> None:

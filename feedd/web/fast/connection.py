@@ -1,7 +1,7 @@
 """
-One connection on the fast way: what it waits for, and what it does with what comes.
+A connection on the fast way, from the poll that comes to the answer that is sent.
 
-`FastConnection` is a plain class that Twisted's protocol holds, so that all that is done for each
+`FastConnection` is a plain class, which Twisted's protocol holds: all that is done for each
 delivery and each next poll stands here.
 """
 
@@ -49,11 +49,11 @@ _log = Logger()
 
 class Reader(IntEnum):
     """
-    Who reads from a connection.
+    The readers that a connection may have.
 
     :cvar TWISTED: the reactor, while twisted.web does not pause it.
     :cvar BATCH: the batch reader.
-    :cvar NOBODY: nobody, as too much is held.
+    :cvar NOBODY: none, as too much is held.
     """
 
     TWISTED = 0
@@ -92,7 +92,7 @@ class Channel(Protocol):
 
 class Shared(NamedTuple):
     """
-    What the fast connections of a site share.
+    The parts that the fast connections of a site share.
 
     :ivar now: seconds since 1970.
     :ivar batch_reader: reads while polls come; None where there is no epoll: then the reactor does.
@@ -141,15 +141,15 @@ class FastConnection:
         self._poll: Poll | None = None
         self._before = self._behind = b""
         self._callback: bytes | None = None
-        # What is under way.
+        # The look that is under way, and the bytes that came behind the poll.
         self._look: Deferred[None] | None = None
         self._held = b""
-        # Who reads.
+        # The reader.
         self._can_batch = is_socket and shared.batch_reader is not None
         self._descriptor = -1
         self._reader = TWISTED
 
-    # What the connection brings.
+    # Called by the channel, the batch reader and the fan-out.
 
     def dataReceived(self, data: bytes) -> None:
         """Take what was read."""
@@ -181,7 +181,7 @@ class FastConnection:
         self._step(CLOSE)
 
     def work_out(self, rendering: Rendering, handle: str) -> tuple[Sender, bytes]:
-        """The wait of the poll is over: what the hub's listeners do."""
+        """Take note that the wait is over, see `feedd.web.fanout.Waiter`."""
         self.state = TRANSITIONS[self.state][ANSWER]
         if self._poll is not None:
             self._poll.due = 0
@@ -198,7 +198,7 @@ class FastConnection:
             self._step(LEAVE)
             self._channel.setLineMode(held)
 
-    # How a poll comes to its answer.
+    # From a poll to its answer.
 
     def _is_repeated(self, data: bytes) -> bool:
         """Park the last poll again if `data` is its request, with the cursor of its answer."""
@@ -306,7 +306,7 @@ class FastConnection:
             last.end()
         self.choose_reader()
 
-    # Who reads.
+    # The choice of the reader.
 
     def choose_reader(self) -> None:
         """

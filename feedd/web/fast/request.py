@@ -33,14 +33,14 @@ _FOR_TWISTED = frozenset(
     (b"connection", b"content-length", b"expect", b"origin", b"transfer-encoding", b"upgrade")
 )
 _KEPT_ALIVE = (b"connection", b"keep-alive")
-"""What HTTP/1.1 does anyway, and many clients say all the same."""
+"""The default of HTTP/1.1, which many clients send all the same."""
 
 
 class Head(NamedTuple):
     """
-    What the header lines of a request say.
+    The meaning of the header lines of a request.
 
-    :ivar lines: these lines, from the version to the empty line.
+    :ivar lines: the lines themselves, from the version to the empty line.
     :ivar plain: the page that a plain GET may come from,
     :ivar script: and a script tag's.
     """
@@ -83,7 +83,7 @@ class PollParser:
         self._heads: dict[bytes, Head | None] = {}
 
     def __len__(self) -> int:
-        """How many header lines are remembered."""
+        """The number of heads that are remembered."""
         return len(self._heads)
 
     def parse(self, data: bytes) -> PollRequest | None:
@@ -123,8 +123,8 @@ class PollParser:
 
     def _head(self, lines: bytes) -> Head | None:
         """
-        What `lines`, from the version to the empty line, say; None when that is for twisted.web to
-        find out.
+        The meaning of `lines`, which go from the version to the empty line; None when they are for
+        twisted.web.
         """
         try:
             return self._heads[lines]
