@@ -6,7 +6,7 @@ before and after. Exchanges are shards, so that messages arrive for authors whom
 (``miss``), and others for one who is heard (``hit``: parsed, kept in the recent log, dispatched to
 a subscription that nobody waits on, which holds it for its next poll). The settings let it hold
 them all, since throwing them away costs less, and a poll at the end sees that it did; that answer
-is not in the figure. ``reader``: the same without a network, bytes into `Reader` and `Inbox`.
+is not in the figure. ``reader``: the same without a network, bytes into `FrameReader` and `Inbox`.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from typing import Any
 
 from bench.load import LOOPBACK
 from bench.process import cpu_seconds
-from feedd.amqp.authors import Following
+from feedd.amqp.authors import FollowedAuthors
 from feedd.amqp.event_frames import pack_event
 from feedd.amqp.exchanges import Exchanges
 from feedd.amqp.inbox import Inbox
-from feedd.amqp.protocol.frame_reader import Reader
+from feedd.amqp.protocol.frame_reader import FrameReader
 from feedd.amqp.protocol.frames import PROTOCOL_HEADER, pack_method
 from feedd.amqp.protocol.methods import METHODS, SIGNATURES
 from feedd.core.counters import Counters
@@ -128,13 +128,13 @@ def over_network(messages: int, author: str, feedd: Feedd, first_id: int) -> flo
 
 def without_network(messages: int, author: str) -> float:
     """Microseconds of CPU for each message, read in pieces of 64 KiB by what feedd reads with."""
-    following = Following(Exchanges("feed.{shard}", 1), 60)
-    following.follow("alice")
+    authors = FollowedAuthors(Exchanges("feed.{shard}", 1), 60)
+    authors.follow("alice")
     counters, delivered = Counters(), []
     complain = Complaints(counters, time.monotonic)
     deliver: Callable[[Event], object] = delivered.append
-    inbox = Inbox(following, deliver, complain, counters, lambda: 0)
-    reader = Reader(inbox, lambda *args: None, complain, FRAME_MAX)
+    inbox = Inbox(authors, deliver, complain, counters, lambda: 0)
+    reader = FrameReader(inbox, lambda *args: None, complain, FRAME_MAX)
     reads = list(
         _pieces(
             b"".join(_delivery(message(FIRST_ID + number, author)) for number in range(messages))

@@ -50,7 +50,7 @@ VENDORS = {
     "sqlite3": "store.database.sqlite",
     "treq": "auth",
     "twistar": "store.database.adapter",
-    "txamqp": "amqp",
+    "txamqp": "amqp.protocol",
     "uhashring": "cache",
 }
 """The one folder, or module, in which the name of a library stands."""

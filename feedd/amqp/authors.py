@@ -1,9 +1,7 @@
 """
-Whom this process listens to, and therefore which exchanges it needs.
+The authors that this process follows, and the exchanges that it needs for them.
 
-An author that nobody listens to any more is kept for a while, because a viewer who polls comes
-back. This module knows authors, exchanges and times that it is told; it does not know a broker or a
-clock.
+An author whom nobody hears any more is kept for a while, because a viewer who polls comes back.
 """
 
 from collections import Counter
@@ -12,14 +10,14 @@ from itertools import takewhile
 from feedd.amqp.exchanges import Exchanges
 
 
-class Following:
+class FollowedAuthors:
     """
     The authors followed or lingering, and how many of them need each exchange.
 
     Its size is that of the hub's follower index, which is bounded there.
 
-    :ivar by_name: for the hot path: author by exchange, or by routing key when exchanges are
-        shards.
+    :ivar by_name: the author of each exchange, or of each routing key when exchanges are shards;
+        `Inbox` reads it for every message.
     """
 
     def __init__(self, exchanges: Exchanges, linger_seconds: float) -> None:
@@ -40,7 +38,7 @@ class Following:
         return exchange if self._needs[exchange] == 1 else None
 
     def unfollow(self, author: str, now: float) -> None:
-        """Let `author` linger, from `now` (seconds) on."""
+        """Let `author` linger from `now` on, in seconds of any clock."""
         if self._names(author)[0] in self.by_name:
             self._lingering.setdefault(author, now + self._linger_seconds)
 

@@ -1,7 +1,5 @@
 """
 The bell over RabbitMQ: the `Broker` port, on one connection that is kept up.
-
-This module wires the parts of this folder; it does not know the log, the hub or browsers.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,19 +9,18 @@ from twisted.application.service import Service
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
-from feedd.amqp.authors import Following
-from feedd.amqp.exchanges import Exchanges, Remembered
-from feedd.amqp.hosts import Door, make_doors, parse_address
+from feedd.amqp.authors import FollowedAuthors
+from feedd.amqp.exchanges import Exchanges
+from feedd.amqp.hosts import Host, make_hosts, parse_address
 from feedd.amqp.inbox import Inbox
 from feedd.amqp.link import Link
 from feedd.amqp.protocol.client import Client
-from feedd.amqp.session import Session
+from feedd.amqp.session import Session, Sessions
 from feedd.core.counters import Counters
 from feedd.core.event import Event
 from feedd.feed.settings import Broker
 from feedd.reactor.complaints import Complaints
 
-MAX_AS_IT_IS = 100_000
 MAX_BOUND_AGAIN = 10_000
 BIND_AGAIN_SECONDS = 5.0
 
@@ -49,15 +46,14 @@ class AMQPBroker(Service):
         now_ms: Callable[[], int],
         random: Callable[[], float],
         changed: Callable[[], None] = lambda: None,
-        doors: Sequence[Door] | None = None,
+        hosts: Sequence[Host] | None = None,
     ) -> None:
         """
-        `changed` is called when `up` flips.
-
+        :param changed: called when `up` changes.
         :param reactor: an `IReactorTime` that can connect.
         :param password: counts instead of the URL's, unless it is empty.
         :param random: a number from 0 to 1.
-        :param doors: where to connect instead of to the URL's hosts; for tests.
+        :param hosts: where to connect instead of to the URL's hosts; for tests.
         :raises BadConfig: when the URL or the exchange's name cannot be used.
         """
         address = parse_address(settings.url, password)
@@ -71,14 +67,14 @@ class AMQPBroker(Service):
         self._settings = settings
         self._changed = changed
         self._complain = Complaints(counters, self._clock.seconds)
-        self._following = Following(
+        self._authors = FollowedAuthors(
             Exchanges(settings.exchange, settings.shards), settings.linger_seconds
         )
-        self._as_it_is = Remembered(MAX_AS_IT_IS)
-        inbox = Inbox(self._following, deliver, self._complain, counters, now_ms)
+        self._sessions = Sessions(self._authors, settings.queue_length, self._complain)
+        inbox = Inbox(self._authors, deliver, self._complain, counters, now_ms)
         self._link = Link(
             self._clock,
-            make_doors(reactor, address, timeout) if doors is None else doors,
+            make_hosts(reactor, address, timeout) if hosts is None else hosts,
             lambda: Client(address.login, self._clock, inbox, self._complain, heartbeat, timeout),
             self._use,
             self._lost,
@@ -106,18 +102,18 @@ class AMQPBroker(Service):
         return "" if self._ready else self._link.trouble or "connecting"
 
     def follow(self, author: str) -> None:
-        """Start hearing `author`, soon. Again is as good as once."""
-        exchange = self._following.follow(author)
+        """Bind the exchange of `author` soon. Once is enough, again does no harm."""
+        exchange = self._authors.follow(author)
         if exchange is not None and self._session is not None:
             self._session.look_at(exchange)
 
     def unfollow(self, author: str) -> None:
-        """Stop hearing `author` when nobody has followed them again for ``linger_seconds``."""
-        self._following.unfollow(author, self._clock.seconds())
+        """Unbind the exchange of `author` when ``linger_seconds`` pass without `follow`."""
+        self._authors.unfollow(author, self._clock.seconds())
         self._schedule_expiry()
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Ring for these events; what cannot go out now is dropped and counted."""
+        """Publish these events; what cannot go out now is dropped and counted."""
         if self._session is None or not self._ready:
             self._complain("amqp_publish_dropped", "the broker is away", len(events))
             return
@@ -133,10 +129,10 @@ class AMQPBroker(Service):
         such as an INSERT by the site, so an exchange is bound again every `BIND_AGAIN_SECONDS` at
         most.
         """
-        exchange, now = self._following.exchanges.of(author), self._clock.seconds()
+        exchange, now = self._authors.exchanges.of(author), self._clock.seconds()
         if (
             self._session is None
-            or not self._following.needs(exchange)
+            or not self._authors.needs(exchange)
             or self._bound_again.get(exchange, -1e9) > now
         ):
             return
@@ -146,17 +142,17 @@ class AMQPBroker(Service):
         self._counters.add("amqp_bound_again")
         self._session.bind_again(exchange)
 
-    async def settled(self) -> None:
+    async def when_idle(self) -> None:
         """Return when the bindings are what they should be; at once when the broker is away."""
         if self._session is not None:
-            await self._session.settled()
+            await self._session.when_idle()
 
     def startService(self) -> None:
         super().startService()
         self._link.start()
 
     def stopService(self) -> Deferred[None]:
-        """Unbind, say farewell, hang up; fires when the connection has gone."""
+        """Unbind and close the connection; fires when it has gone."""
         super().stopService()
         if self._expiry is not None:
             self._expiry.cancel()
@@ -170,11 +166,9 @@ class AMQPBroker(Service):
         await self._link.stop()
 
     async def _use(self, client: Client) -> None:
-        session = self._session = Session(
-            client, self._following, self._as_it_is, self._settings, self._complain
-        )
+        session = self._session = await self._sessions.open(client)
         client.on_blocked = session.wake
-        await session.open()
+        await session.start(self._authors.needed())
         self._ready = True
         self._changed()
 
@@ -187,13 +181,13 @@ class AMQPBroker(Service):
             self._changed()
 
     def _schedule_expiry(self) -> None:
-        at = self._following.next_expiry()
+        at = self._authors.next_expiry()
         if at is not None and self._expiry is None:
             self._expiry = self._clock.callLater(max(0.0, at - self._clock.seconds()), self._expire)
 
     def _expire(self) -> None:
         self._expiry = None
-        for exchange in self._following.expire(self._clock.seconds()):
+        for exchange in self._authors.expire(self._clock.seconds()):
             if self._session is not None:
                 self._session.look_at(exchange)
         self._schedule_expiry()

@@ -1,10 +1,9 @@
 """
-The one message that is published a thousand times a second, packed in one go.
+Packs the frames that publish an event.
 
 What `feedd.amqp.protocol.frames` packs of any method, content and property, field by field, is here
-one template for an event: the same bytes at a tenth of the cost. This module knows an event and
-frames; it does not know channels or confirms. Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6,
-basic.publish.
+one template for an event: the same bytes at a tenth of the cost. Source: AMQP 0-9-1 sections 2.3.5
+and 4.2.6, basic.publish.
 """
 
 import struct

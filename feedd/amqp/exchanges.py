@@ -1,10 +1,9 @@
 """
-Which exchange carries an author, and which exchanges we know.
+The names of exchanges: the one that carries an author, and those that are remembered.
 
 The name is a template: ``{user}`` gives each author an exchange of their own; ``{shard}`` gives
 them one of `shards`, number crc32(author) modulo `shards`, for sites with more authors than a
-broker likes to have exchanges. A message on a shard says in its routing key whose it is. This
-module knows names; it does not know a broker.
+broker likes to have exchanges. The routing key of a message on a shard is its author.
 """
 
 from collections.abc import Iterator

@@ -33,7 +33,7 @@ class Address(NamedTuple):
     cacertfile: str
 
 
-class Door(NamedTuple):
+class Host(NamedTuple):
     """
     One host to try; `name` is its host and port, for people; `endpoint` an IStreamClientEndpoint.
     """
@@ -68,13 +68,13 @@ def parse_address(url: str, password: str = "") -> Address:
     )
 
 
-def make_doors(reactor: object, address: Address, timeout_seconds: float) -> Sequence[Door]:
+def make_hosts(reactor: object, address: Address, timeout_seconds: float) -> Sequence[Host]:
     """
     An endpoint for each host, in the URL's order; with TLS, the host's certificate is verified
     against its name.
     """
     return [
-        Door(f"{host}:{port}", _make_endpoint(reactor, address, host, port, timeout_seconds))
+        Host(f"{host}:{port}", _make_endpoint(reactor, address, host, port, timeout_seconds))
         for host, port in address.hosts
     ]
 

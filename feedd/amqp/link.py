@@ -17,11 +17,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from txamqp.client import Closed
 
-from feedd.amqp.hosts import Door
-from feedd.amqp.protocol.channel import describe
+from feedd.amqp.hosts import Host
 from feedd.amqp.protocol.client import Client
+from feedd.amqp.protocol.closed import Closed, describe
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
@@ -40,7 +39,7 @@ class Link:
     def __init__(
         self,
         clock: IReactorTime,
-        doors: Sequence[Door],
+        hosts: Sequence[Host],
         make_client: Callable[[], Client],
         use: Callable[[Client], Awaitable[None]],
         lost: Callable[[], None],
@@ -54,8 +53,8 @@ class Link:
         """
         self.trouble = "not started"
         self._clock: Any = clock
-        self._number_of_doors = len(doors)
-        self._doors = cycle(doors)
+        self._number_of_hosts = len(hosts)
+        self._hosts = cycle(hosts)
         self._factory = _ClientFactory(make_client)
         self._use = use
         self._lost = lost
@@ -85,7 +84,7 @@ class Link:
 
     async def _run(self) -> None:
         while not self._stopping:
-            self._note(await self._try(next(self._doors)))
+            self._note(await self._try(next(self._hosts)))
             await self._pause()
 
     def _note(self, trouble: str) -> None:
@@ -99,43 +98,43 @@ class Link:
             with suppress(CancelledError):
                 await deferLater(
                     self._clock,
-                    delay_seconds(self._failures, self._number_of_doors, self._random()),
+                    delay_seconds(self._failures, self._number_of_hosts, self._random()),
                 )
 
-    async def _try(self, door: Door) -> str:
+    async def _try(self, host: Host) -> str:
         """One connection, from its beginning to its end: why it ended."""
         try:
-            client = await door.endpoint.connect(self._factory)
+            client = await host.endpoint.connect(self._factory)
         except Exception as error:
-            return f"{door.name}: {describe(error)}"
+            return f"{host.name}: {describe(error)}"
         try:
             await client.open()
-            await self._hold(client, door)
+            await self._hold(client, host)
         except (Closed, TimeoutError, CancelledError) as error:
             client.fail(describe(error))
         except Exception as error:
             self._log.failure("the session with the broker failed")
             client.fail(repr(error))
         await client.disconnected.wait()
-        return f"{door.name}: {client.trouble}"
+        return f"{host.name}: {client.trouble}"
 
-    async def _hold(self, client: Client, door: Door) -> None:
+    async def _hold(self, client: Client, host: Host) -> None:
         try:
             await self._use(client)
             self._failures = 0
             self.trouble = ""
-            self._log.info("connected to the broker at {door}", door=door.name)
+            self._log.info("connected to the broker at {host}", host=host.name)
             await client.disconnected.wait()
         finally:
             self._lost()
 
 
-def delay_seconds(failures: int, doors: int, random: float) -> float:
+def delay_seconds(failures: int, hosts: int, random: float) -> float:
     """
     How long to wait after so many failures: hardly, while there are hosts untried; then longer with
     every round of them.
     """
-    rounds, untried = divmod(failures, doors)
+    rounds, untried = divmod(failures, hosts)
     span = (
         NEXT_HOST_SECONDS
         if untried

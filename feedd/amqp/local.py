@@ -1,7 +1,5 @@
 """
-The bell of a single process: what is published is heard by the same process.
-
-This module knows no network.
+The bell of a single process: what it publishes is delivered to itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,11 +23,11 @@ class LocalBroker:
         self._followed: set[str] = set()
 
     def follow(self, author: str) -> None:
-        """Hear `author` from now on."""
+        """Deliver the events of `author` from now on."""
         self._followed.add(author)
 
     def unfollow(self, author: str) -> None:
-        """Hear `author` no more."""
+        """Deliver the events of `author` no more."""
         self._followed.discard(author)
 
     def missed(self, author: str) -> None:

@@ -2,8 +2,7 @@
 Notices a consumer that has gone mute while its connection lives.
 
 Every few seconds the process sends a message to its own queue. When nothing at all has been
-delivered for a while, that one included, the connection is given up for a new one. This module
-knows one channel and how to count; it does not know messages.
+delivered for a while, that one included, the connection is given up for a new one.
 """
 
 from collections.abc import Callable
@@ -11,9 +10,8 @@ from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
-from txamqp.content import Content
 
-from feedd.amqp.protocol.channel import Channel
+from feedd.amqp.protocol.channel import Channel, Content
 from feedd.amqp.protocol.client import Client
 
 PROBE_SECONDS = 2.0

@@ -1,10 +1,9 @@
 """
-Rings the bell: publishes events, each on its author's exchange, and follows the broker's confirms.
+Publishes events, each on its author's exchange, and follows the broker's confirms.
 
 Publishing is best effort, because the log has every event and the tail of every process reads it:
-what cannot go out now is dropped and counted. This module knows events, a channel and how much may
-be under way; it does not know the log. Source: RabbitMQ, "Publisher Confirms": numbers count from 1
-on each channel, `multiple` means all up to here.
+what cannot go out now is dropped and counted. Source: RabbitMQ, "Publisher Confirms": numbers count
+from 1 on each channel, `multiple` means all up to here.
 """
 
 import re
@@ -15,8 +14,9 @@ from twisted.internet.defer import Deferred
 
 from feedd.amqp.event_frames import pack_event
 from feedd.amqp.exchanges import Exchanges
-from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
+from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
+from feedd.amqp.protocol.closed import describe, reply_code
 from feedd.amqp.protocol.frames import Unpackable
 from feedd.amqp.topology import NOT_FOUND, Topology
 from feedd.core.event import Event
@@ -29,7 +29,7 @@ MAX_BYTES = 16_777_216
 _EXCHANGE_IN = re.compile(rb"exchange '([^']+)'")
 
 
-class Publisher(Listener):
+class Publisher(ChannelObserver):
     """Publishes on a channel of its own, over one connection."""
 
     def __init__(
@@ -125,7 +125,7 @@ class Publisher(Listener):
             self._complain("amqp_publish_lost", "the connection was lost", count)
 
     def _send(self, channel: Channel, exchange: bytes, event: Event) -> None:
-        """All that is published in one turn of the reactor goes out in one write."""
+        """Pack `event` for the one write of this turn of the reactor."""
         try:
             packed = pack_event(channel.id, exchange, event, self._client.frame_max)
         except Unpackable as error:

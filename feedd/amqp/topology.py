@@ -4,7 +4,7 @@ Declares, binds and unbinds: makes the broker's exchanges and bindings what this
 Work goes out in batches, pipelined without answers, with one answered call behind each batch as a
 barrier. When the broker refuses something it closes the channel without a word on the rest; then
 the batch is repeated one by one, on a fresh channel after each refusal, so that it costs nobody
-else. This module knows exchanges and one queue; it does not know authors or messages.
+else.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from itertools import islice
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
-from txamqp.client import ChannelClosed
 
 from feedd.amqp.exchanges import Remembered
-from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
+from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
+from feedd.amqp.protocol.closed import ChannelClosed, describe, reply_code
 from feedd.reactor.complaints import Complain
 
 BATCH = 100
 MAX_DECLARED = 100_000
-MAX_ASKED = 2_000
+MAX_REQUESTED = 2_000
 """More would take longer than the tail does, which brings every event within a second or so."""
 
 NOT_FOUND = 404
@@ -36,10 +36,10 @@ BINDING_KEY = b"#"
 
 
 class _Task(NamedTuple):
-    """What one exchange lacks."""
+    """The work that one exchange needs. `requested`: `Topology.answered` is to be told."""
 
     exchange: bytes
-    asked: bool
+    requested: bool
     declare: bool
     bind: bool
     unbind: bool
@@ -50,7 +50,7 @@ class Topology:
     The exchanges and bindings of one connection.
 
     :ivar needs: whether an exchange is to be bound.
-    :ivar answered: told ``(exchange, there)`` for every exchange that `declare` was asked for.
+    :ivar answered: told ``(exchange, there)`` for every exchange that `declare` was called for.
     :ivar bound: the exchanges bound to our queue, as far as the broker has confirmed.
     """
 
@@ -63,8 +63,8 @@ class Topology:
         complain: Complain,
     ) -> None:
         """
-        `as_it_is` are the exchanges known to have other properties than ours; what is learnt is
-        added.
+        :param as_it_is: the exchanges known to have other properties than ours; what is learnt is
+            added.
         """
         self.needs = needs
         self.answered: Callable[[bytes, bool], None] = lambda exchange, there: None
@@ -76,14 +76,14 @@ class Topology:
         self._channel: Channel | None = None
         self._declared = Remembered(MAX_DECLARED)
         self._refused = Remembered(MAX_DECLARED)
-        self._asked: set[bytes] = set()
-        self._unsettled: dict[bytes, None] = {}
+        self._requested: set[bytes] = set()
+        self._todo: dict[bytes, None] = {}
         self._working: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
 
     def look_at(self, *exchanges: bytes) -> None:
         """Bind or unbind `exchanges`, soon, as `needs` then says."""
-        self._unsettled.update(dict.fromkeys(exchanges))
+        self._todo.update(dict.fromkeys(exchanges))
         self.wake()
 
     def declare(self, exchange: bytes) -> bool:
@@ -93,10 +93,10 @@ class Topology:
         """
         if exchange in self._declared:
             return True
-        if exchange in self._refused or len(self._asked) >= MAX_ASKED:
+        if exchange in self._refused or len(self._requested) >= MAX_REQUESTED:
             self.answered(exchange, False)
         else:
-            self._asked.add(exchange)
+            self._requested.add(exchange)
             self.look_at(exchange)
         return False
 
@@ -110,7 +110,7 @@ class Topology:
             self._declared.discard(name)
             self.bound.discard(name)
             if self.needs(name):
-                self._unsettled[name] = None
+                self._todo[name] = None
         self.wake()
 
     def unbind_all(self) -> Deferred[None]:
@@ -119,12 +119,12 @@ class Topology:
         everybody.
         """
         self.needs = lambda exchange: False
-        self._asked.clear()
-        self._unsettled = dict.fromkeys(self.bound)
+        self._requested.clear()
+        self._todo = dict.fromkeys(self.bound)
         self.wake()
-        return self.settled()
+        return self.when_idle()
 
-    def settled(self) -> Deferred[None]:
+    def when_idle(self) -> Deferred[None]:
         """
         Fires when nothing is left to do, or nothing can be done because the broker does not read or
         has gone.
@@ -144,7 +144,7 @@ class Topology:
             self._working.addBoth(self._rest)
 
     def _has_work(self) -> bool:
-        return bool(self._unsettled) and self._client.blocked is None and not self._client.closed
+        return bool(self._todo) and self._client.blocked is None and not self._client.closed
 
     def _rest(self, _: object) -> None:
         self._working = None
@@ -154,9 +154,9 @@ class Topology:
 
     async def _work(self) -> None:
         while self._has_work():
-            exchanges = list(islice(self._unsettled, BATCH))
+            exchanges = list(islice(self._todo, BATCH))
             for exchange in exchanges:
-                del self._unsettled[exchange]
+                del self._todo[exchange]
             tasks = [task for task in map(self._task_for, exchanges) if task is not None]
             try:
                 await self._do_together(tasks)
@@ -167,14 +167,18 @@ class Topology:
                 await self._barrier(await self._open_channel())
 
     def _task_for(self, exchange: bytes) -> _Task | None:
-        asked = exchange in self._asked
-        self._asked.discard(exchange)
+        requested = exchange in self._requested
+        self._requested.discard(exchange)
         bound, needed = exchange in self.bound, self.needs(exchange)
         bind, unbind = needed and not bound, bound and not needed
-        if not (asked or bind or unbind):
+        if not (requested or bind or unbind):
             return None
         return _Task(
-            exchange, asked, (asked or bind) and exchange not in self._declared, bind, unbind
+            exchange,
+            requested,
+            (requested or bind) and exchange not in self._declared,
+            bind,
+            unbind,
         )
 
     async def _do_together(self, tasks: list[_Task]) -> None:
@@ -182,8 +186,7 @@ class Topology:
             return
         channel = await self._open_channel()
         self._client.write(b"".join(self._pack(channel, task) for task in tasks))
-        # queue.unbind has no nowait: its answers come before the barrier's, and fail when that
-        # fails.
+        # queue.unbind has no nowait: its answers come before the barrier's, and fail with it.
         for task in tasks:
             if task.unbind:
                 self._unbind(channel, task.exchange).addErrback(lambda failure: None)
@@ -257,7 +260,7 @@ class Topology:
 
     async def _open_channel(self) -> Channel:
         if self._channel is None or self._channel.closed:
-            self._channel = await self._client.open_channel(Listener())
+            self._channel = await self._client.open_channel(ChannelObserver())
         return self._channel
 
     def _done(self, task: _Task) -> None:
@@ -267,7 +270,7 @@ class Topology:
             self.bound.add(task.exchange)
         if task.unbind:
             self.bound.discard(task.exchange)
-        if task.asked:
+        if task.requested:
             self.answered(task.exchange, True)
 
     def _give_up(self, task: _Task, error: ChannelClosed) -> None:
@@ -280,5 +283,5 @@ class Topology:
         if not task.unbind:
             self._refused.add(task.exchange)
             self._complain("amqp_refused", describe(error))
-        if task.asked:
+        if task.requested:
             self.answered(task.exchange, False)

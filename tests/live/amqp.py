@@ -87,7 +87,7 @@ class BrokerTestCase(TestCase):
     async def settle(self, broker: AMQPBroker) -> None:
         """Return when every follow and unfollow has taken effect, lingering over."""
         await self.pause(LINGER_SECONDS * 2)
-        await broker.settled()
+        await broker.when_idle()
 
     async def wait_for(self, events: int) -> None:
         """Return when so many events were heard."""

@@ -61,7 +61,7 @@ class TwoProcessTests(BrokerTestCase):
         stranger.close()
         broker.publish(posts(author))
         await self.until(lambda: self.counters["amqp_publish_lost"] == 1)
-        await broker.settled()
+        await broker.when_idle()
         broker.publish(posts(author, first=2))
         await self.wait_for(1)
         self.assertEqual((self.heard[0].id, broker.trouble), (2, ""))

@@ -25,7 +25,7 @@ class RepairTests(BrokerTestCase):
         self.addCleanup(stranger.close)
         stranger.channel.exchange_delete(f"{author}_feedExchange")
         broker.missed(author)
-        await broker.settled()
+        await broker.when_idle()
         stranger.publish(author, posts(author)[0].json)
         await self.wait_for(1)
         self.assertEqual(self.counters["amqp_bound_again"], 1)

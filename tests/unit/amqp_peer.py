@@ -14,7 +14,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRef
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from feedd.amqp.protocol.channel import Channel, Listener
+from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
 from feedd.amqp.protocol.login import Login
 
@@ -164,9 +164,9 @@ class Peer:
         self.sent()
         return opening
 
-    def channel(self, listener: Listener | None = None) -> Channel:
+    def channel(self, observer: ChannelObserver | None = None) -> Channel:
         """Open a channel."""
-        opening = Deferred.fromCoroutine(self.client.open_channel(listener or Listener()))
+        opening = Deferred.fromCoroutine(self.client.open_channel(observer or ChannelObserver()))
         (request,) = self.sent()
         self.say(request.channel_number, spec.Channel.OpenOk())
         opened: list[Channel] = []

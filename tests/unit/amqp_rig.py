@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.amqp.broker import AMQPBroker
-from feedd.amqp.hosts import Door
+from feedd.amqp.hosts import Host
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.feed.settings import Broker
@@ -38,7 +38,7 @@ class BrokerTestCase(SynchronousTestCase):
         self.broker = self.make_broker()
         self.addCleanup(self.stop)
 
-    def make_broker(self, doors: int = 1, **settings: Any) -> AMQPBroker:
+    def make_broker(self, hosts: int = 1, **settings: Any) -> AMQPBroker:
         return AMQPBroker(
             self.clock,
             Broker(url="amqp://u:s3cret@h", **{"heartbeat_seconds": 0, **settings}),
@@ -48,7 +48,7 @@ class BrokerTestCase(SynchronousTestCase):
             lambda: 5000,
             lambda: 1.0,
             lambda: self.flips.append(self.broker.up),
-            [Door(f"rabbit{number}", self.rabbit) for number in range(doors)],
+            [Host(f"rabbit{number}", self.rabbit) for number in range(hosts)],
         )
 
     def start(self, *authors: str, **settings: Any) -> None:

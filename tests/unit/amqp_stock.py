@@ -12,7 +12,7 @@ from txamqp.client import TwistedDelegate
 from txamqp.content import Content
 from txamqp.protocol import AMQClient
 
-from feedd.amqp.protocol.channel import Listener
+from feedd.amqp.protocol.channel import ChannelObserver
 from feedd.amqp.protocol.methods import SPEC
 from tests.unit.amqp_peer import Peer
 
@@ -58,8 +58,8 @@ class MendedTestCase(SynchronousTestCase):
         return self.successResultOf(deferred)
 
 
-class Recording(Listener):
-    """A listener that remembers."""
+class Recording(ChannelObserver):
+    """An observer that remembers."""
 
     def __init__(self) -> None:
         self.said: list[tuple[Any, ...]] = []

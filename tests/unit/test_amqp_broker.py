@@ -121,19 +121,19 @@ class FollowTests(BrokerTestCase):
         self.pass_time(2)
         self.assertEqual(self.rabbit.bindings, set())
 
-    def test_settled(self) -> None:
+    def test_when_idle(self) -> None:
         """
-        `settled` fires when what was followed is bound; at once when there is nothing to do, or
+        `when_idle` fires when what was followed is bound; at once when there is nothing to do, or
         nobody to do it.
         """
-        self.successResultOf(Deferred.fromCoroutine(self.broker.settled()))
+        self.successResultOf(Deferred.fromCoroutine(self.broker.when_idle()))
         self.start()
-        self.successResultOf(Deferred.fromCoroutine(self.broker.settled()))
+        self.successResultOf(Deferred.fromCoroutine(self.broker.when_idle()))
         self.broker.follow("alice")
-        settled = Deferred.fromCoroutine(self.broker.settled())
-        self.assertNoResult(settled)
+        idle = Deferred.fromCoroutine(self.broker.when_idle())
+        self.assertNoResult(idle)
         self.rabbit.run()
-        self.successResultOf(settled)
+        self.successResultOf(idle)
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange"})
 
     def test_while_connecting(self) -> None:
@@ -292,7 +292,7 @@ class AwayTests(BrokerTestCase):
     def test_several_hosts(self) -> None:
         """They are tried in turn, one soon after the other."""
         self.rabbit.refuse = True
-        self.start(doors=3)
+        self.start(hosts=3)
         troubles = [self.broker.trouble]
         for _ in range(2):
             self.clock.advance(0.1)

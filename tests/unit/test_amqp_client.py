@@ -5,9 +5,15 @@ from typing import Any
 from pika import frame, spec
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from txamqp.client import ChannelClosed, Closed, ConnectionClosed
 
-from feedd.amqp.protocol.channel import Channel, Listener, describe, reply_code
+from feedd.amqp.protocol.channel import Channel, ChannelObserver
+from feedd.amqp.protocol.closed import (
+    ChannelClosed,
+    Closed,
+    ConnectionClosed,
+    describe,
+    reply_code,
+)
 from feedd.amqp.protocol.heartbeat import Heartbeat, negotiate
 from tests.unit.amqp_peer import LOGIN, Peer, delivery
 
@@ -107,7 +113,7 @@ class EndTests(SynchronousTestCase):
 
     def test_farewell(self) -> None:
         """`close` takes leave, and hangs up when that is answered."""
-        closing = self.client.close(within=3)
+        closing = self.client.close(within_seconds=3)
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Connection.Close"])
         self.assertNoResult(closing)
         self.peer.say(0, spec.Connection.CloseOk())
@@ -116,7 +122,7 @@ class EndTests(SynchronousTestCase):
 
     def test_farewell_to_nobody(self) -> None:
         """It hangs up as well when nobody answers."""
-        closing = self.client.close(within=3)
+        closing = self.client.close(within_seconds=3)
         self.peer.clock.advance(3)
         self.successResultOf(closing)
         self.assertEqual(self.peer.wire.ended, "aborted")
@@ -138,9 +144,11 @@ class EndTests(SynchronousTestCase):
         self.peer.client.dataReceived(delivery(b"late") + b"garbage" * 10)
         self.assertEqual(self.peer.delivered, [])
         self.peer.clock.advance(0)
-        self.successResultOf(self.client.close(within=3))
+        self.successResultOf(self.client.close(within_seconds=3))
         self.assertEqual(self.client.trouble, "first")
-        self.failureResultOf(Deferred.fromCoroutine(self.client.open_channel(Listener())), Closed)
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.client.open_channel(ChannelObserver())), Closed
+        )
 
     def test_answer_to_nothing(self) -> None:
         """
@@ -183,7 +191,7 @@ class NumberTests(SynchronousTestCase):
         for _ in range(3):
             self.peer.channel()
         self.failureResultOf(
-            Deferred.fromCoroutine(self.peer.client.open_channel(Listener())), Closed
+            Deferred.fromCoroutine(self.peer.client.open_channel(ChannelObserver())), Closed
         )
 
     def test_not_before_the_broker_agrees(self) -> None:
@@ -198,7 +206,7 @@ class NumberTests(SynchronousTestCase):
         self.peer.say(1, spec.Channel.Close(404, "x", 0, 0))
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Channel.CloseOk"])
         self.failureResultOf(
-            Deferred.fromCoroutine(self.peer.client.open_channel(Listener())), Closed
+            Deferred.fromCoroutine(self.peer.client.open_channel(ChannelObserver())), Closed
         )
         self.peer.say(1, spec.Channel.CloseOk())
         self.assertEqual(self.peer.channel().id, 1)
@@ -210,7 +218,7 @@ class NumberTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Opening a channel may fail as any call."""
-        opening = Deferred.fromCoroutine(self.peer.client.open_channel(Listener()))
+        opening = Deferred.fromCoroutine(self.peer.client.open_channel(ChannelObserver()))
         self.close(self.peer.client.channels[1])
         self.failureResultOf(opening, ChannelClosed)
 

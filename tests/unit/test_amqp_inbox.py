@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.authors import Following
+from feedd.amqp.authors import FollowedAuthors
 from feedd.amqp.exchanges import Exchanges
 from feedd.amqp.inbox import Inbox
 from feedd.amqp.protocol.frames import pack_properties
@@ -26,10 +26,10 @@ class InboxTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.events: list[Event] = []
         self.counters = Counters()
-        following = Following(Exchanges(self.template, 4), 60)
-        following.follow("alice")
+        authors = FollowedAuthors(Exchanges(self.template, 4), 60)
+        authors.follow("alice")
         complain = Complaints(self.counters, lambda: 0.0)
-        self.inbox = Inbox(following, self.events.append, complain, self.counters, lambda: 5000)
+        self.inbox = Inbox(authors, self.events.append, complain, self.counters, lambda: 5000)
 
     def take(
         self, body: bytes, exchange: bytes = ALICE, key: bytes = b"alice", **properties: Any

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.hosts import Door
+from feedd.amqp.hosts import Host
 from feedd.amqp.link import Link, delay_seconds
 from feedd.amqp.protocol.client import Client
 from tests.unit.amqp_peer import LOGIN, FakeRabbit
@@ -25,10 +25,10 @@ class LinkTests(SynchronousTestCase):
 
     def make(self, use: Callable[[Client], Any]) -> Link:
         clock: Any = self.clock
-        doors = [Door("rabbit:1", self.rabbit)]
+        hosts = [Host("rabbit:1", self.rabbit)]
         return Link(
             clock,
-            doors,
+            hosts,
             lambda: Client(LOGIN, clock, print, print, 0),
             use,
             self.count_lost,
@@ -118,7 +118,7 @@ class LinkTests(SynchronousTestCase):
         clock: Any = self.clock
         self.link = Link(
             clock,
-            [Door("slow:1", Slow())],
+            [Host("slow:1", Slow())],
             lambda: self.used[0],
             self.use,
             self.count_lost,

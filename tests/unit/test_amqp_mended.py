@@ -9,7 +9,7 @@ from pika import spec
 from txamqp.client import Closed
 from txamqp.content import Content
 
-from feedd.amqp.protocol.channel import Listener
+from feedd.amqp.protocol.channel import ChannelObserver
 from feedd.amqp.protocol.frames import Unpackable
 from tests.unit.amqp_peer import delivery
 from tests.unit.amqp_stock import MendedTestCase, Recording, StockTestCase
@@ -109,12 +109,12 @@ class UnknownMendedTests(MendedTestCase):
 
     def test_told(self) -> None:
         """Confirms and cancels reach who listens on the channel."""
-        listener = Recording()
-        number = self.peer.channel(listener).id
+        observer = Recording()
+        number = self.peer.channel(observer).id
         self.peer.say(
             number, spec.Basic.Ack(1, False), spec.Basic.Nack(3, True), spec.Basic.Cancel("ctag1")
         )
-        self.assertEqual(listener.said, [(1, False, True), (3, True, False), (b"ctag1",)])
+        self.assertEqual(observer.said, [(1, False, True), (3, True, False), (b"ctag1",)])
 
     def test_nobody_to_tell(self) -> None:
         """A method that nothing is to be done for is counted, and the connection lives."""
@@ -122,10 +122,10 @@ class UnknownMendedTests(MendedTestCase):
         self.assertEqual(self.peer.complaints[0][0], "amqp_unknown_methods")
         self.assertEqual(self.peer.wire.ended, "")
 
-    def test_listener_that_raises(self) -> None:
+    def test_observer_that_raises(self) -> None:
         """An error of who listens is counted, and the connection lives."""
 
-        class Broken(Listener):
+        class Broken(ChannelObserver):
             def cancelled(self, consumer_tag: bytes) -> None:
                 raise AttributeError("oh")
 
@@ -138,16 +138,16 @@ class UnknownMendedTests(MendedTestCase):
         An error of who listens for the end of a channel is counted, and everybody else is told.
         """
 
-        class Broken(Listener):
+        class Broken(ChannelObserver):
             def failed(self, error: Exception) -> None:
                 raise ValueError(error)
 
-        listener = Recording()
+        observer = Recording()
         self.peer.channel(Broken())
-        self.peer.channel(listener)
+        self.peer.channel(observer)
         self.client.fail("x")
         self.assertEqual([counter for counter, _ in self.peer.complaints], ["amqp_errors"])
-        self.assertEqual([name for name, _ in listener.said], ["failed"])
+        self.assertEqual([name for name, _ in observer.said], ["failed"])
 
     def test_flow(self) -> None:
         """channel.flow is answered."""
@@ -174,24 +174,24 @@ class ChannelStockTests(StockTestCase):
 class ChannelMendedTests(MendedTestCase):
     def test_told_once(self) -> None:
         """Who listens is told with what code it was closed; the next channel is a new one."""
-        listener = Recording()
-        channel = self.peer.channel(listener)
+        observer = Recording()
+        channel = self.peer.channel(observer)
         self.peer.say(channel.id, spec.Channel.Close(404, "gone", 0, 0))
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Channel.CloseOk"])
         self.assertEqual(
-            [(name, error.args[0].reply_code) for name, error in listener.said], [("failed", 404)]
+            [(name, error.args[0].reply_code) for name, error in observer.said], [("failed", 404)]
         )
         self.failureResultOf(channel.queue_declare(), Closed)
         self.assertNotEqual(self.peer.channel().id, channel.id)
 
     def test_told_when_the_connection_goes(self) -> None:
         """So it is when the connection is lost, and calls that wait fail."""
-        listener = Recording()
-        waiting = self.peer.channel(listener).queue_declare()
+        observer = Recording()
+        waiting = self.peer.channel(observer).queue_declare()
         self.peer.wire.hang_up()
         self.peer.clock.advance(0)
         self.failureResultOf(waiting, Closed)
-        self.assertEqual([name for name, _ in listener.said], ["failed"])
+        self.assertEqual([name for name, _ in observer.said], ["failed"])
 
 
 class TableStockTests(StockTestCase):
@@ -265,8 +265,8 @@ class OrderMendedTests(MendedTestCase):
         """
         A call that is not answered in time closes its channel, whose late answers hurt nobody.
         """
-        listener = Recording()
-        channel = self.peer.channel(listener)
+        observer = Recording()
+        channel = self.peer.channel(observer)
         first, second = channel.queue_declare(), channel.queue_declare()
         self.peer.sent()
         self.peer.clock.advance(5)
@@ -275,7 +275,7 @@ class OrderMendedTests(MendedTestCase):
         self.assertEqual([method.NAME for method in self.peer.methods()], ["Channel.Close"])
         self.peer.say(channel.id, spec.Queue.DeclareOk("late", 0, 0), spec.Channel.CloseOk())
         self.assertEqual((self.peer.complaints, self.peer.wire.ended), ([], ""))
-        self.assertEqual([name for name, _ in listener.said], ["failed"])
+        self.assertEqual([name for name, _ in observer.said], ["failed"])
         self.assertEqual(self.peer.clock.getDelayedCalls(), [])
 
     def test_answers_keep_a_pipeline_alive(self) -> None:

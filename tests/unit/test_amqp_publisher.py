@@ -3,7 +3,7 @@
 from pika import spec
 
 from feedd.amqp import publisher
-from feedd.amqp.topology import MAX_ASKED
+from feedd.amqp.topology import MAX_REQUESTED
 from feedd.core.event import Event
 from tests.unit.amqp_peer import QUEUE
 from tests.unit.amqp_rig import BrokerTestCase, event
@@ -127,7 +127,7 @@ class PublishTests(BrokerTestCase):
         self.rabbit.silent = {"Queue.Declare"}
         under_way = 1
         self.broker.publish(
-            [event(number + 1, f"u{number}") for number in range(under_way + MAX_ASKED + 1)]
+            [event(number + 1, f"u{number}") for number in range(under_way + MAX_REQUESTED + 1)]
         )
         self.assertEqual(self.counters.snapshot(), {"amqp_publish_lost": 1})
         self.rabbit.run()
@@ -135,12 +135,12 @@ class PublishTests(BrokerTestCase):
         self.rabbit.say(3, spec.Queue.DeclareOk(QUEUE, 0, 0))
         self.rabbit.run()
         self.broker.publish(
-            [event(number + 1, f"v{number}") for number in range(under_way + MAX_ASKED)]
+            [event(number + 1, f"v{number}") for number in range(under_way + MAX_REQUESTED)]
         )
         self.rabbit.run()
         self.assertEqual(
             (self.counters["amqp_publish_lost"], len(self.posts())),
-            (1, 2 * (under_way + MAX_ASKED)),
+            (1, 2 * (under_way + MAX_REQUESTED)),
         )
 
     def test_confirms(self) -> None:

@@ -4,8 +4,7 @@ One AMQP channel: calls and their answers.
 What txAMQP's channel gets wrong and this one does right: a call is packed whole before it is
 written, and an error of packing goes to its caller; answers are matched to calls here, without
 queues, so one that was cancelled shifts no other; a call that is not answered in time closes the
-channel; a closed channel fails every call that waits and tells its listener. This module knows
-calls; it does not know frames or what a channel is used for.
+channel; a closed channel fails every call that waits and tells its observer.
 """
 
 from collections import deque
@@ -14,17 +13,19 @@ from typing import Any, NamedTuple
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
-from txamqp.client import ChannelClosed, Closed, ConnectionClosed
-from txamqp.content import Content
+from txamqp.content import Content as Content
 from txamqp.message import Message
 from txamqp.protocol import AMQChannel
 
+from feedd.amqp.protocol.closed import Closed, closed_error
 from feedd.amqp.protocol.frames import Unpackable, pack_content, pack_method, pack_properties
 from feedd.amqp.protocol.methods import METHODS, SIGNATURES
 
 
-class Listener:
-    """What the broker says on a channel unasked. Each of these does nothing unless overridden."""
+class ChannelObserver:
+    """
+    Is told what the broker says on a channel unasked. Each method does nothing unless overridden.
+    """
 
     def confirmed(self, number: int, multiple: bool, ok: bool) -> None:
         """
@@ -55,7 +56,7 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
 
     def __init__(self, id: int, outgoing: Any, client: Any) -> None:
         super().__init__(id, outgoing, client)
-        self.listener = Listener()
+        self.observer = ChannelObserver()
         self.closed = False
         self._calls: deque[_Call] = deque()
         self._timer: DelayedCall | None = None
@@ -174,38 +175,6 @@ class Channel(AMQChannel):  # type: ignore[misc]  # txAMQP has no types
             return
         method = self._calls[0].method
         self.abandon(TimeoutError(f"{method.klass.name}.{method.name} was not answered"))
-
-
-def closed_error(reason: Any) -> Exception:
-    """The `Closed` (or TimeoutError) that says why a channel or connection is closed."""
-    if isinstance(reason, Message):
-        error: Exception = (
-            ChannelClosed(reason)
-            if reason.method.klass.name == "channel"
-            else ConnectionClosed(reason)
-        )
-        return error
-    return reason if isinstance(reason, Closed | TimeoutError) else Closed(describe(reason))
-
-
-def reply_code(error: BaseException) -> int:
-    """
-    The code with which the broker closed a channel or connection (404: there is no such exchange);
-    0 for any other error.
-    """
-    reason = error.args[0] if isinstance(error, Closed) and error.args else None
-    return int(reason.reply_code) if isinstance(reason, Message) else 0
-
-
-def describe(reason: Any) -> str:
-    """A short text for people: what the broker said, or what happened to the connection."""
-    if isinstance(reason, Closed) and reason.args:
-        return describe(reason.args[0])
-    if isinstance(reason, Message):
-        return f"{reason.reply_code} {reason.reply_text[:200].decode('utf-8', 'replace')}"
-    if isinstance(reason, Failure):
-        return describe(reason.value)
-    return str(reason) or type(reason).__name__
 
 
 def _is_nowait(method: Any, args: Any) -> bool:

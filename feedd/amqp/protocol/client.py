@@ -2,9 +2,8 @@
 One AMQP connection: txAMQP's client, mended.
 
 txAMQP gives the generated calls, the events `started` and `disconnected`, and the dispatch to a
-delegate. Its frame reading, writing, heartbeats and queues are replaced: bytes go through `Reader`,
-a call is one write, every frame is handled before the next one is looked at. This module knows one
-connection from its first byte to its last; it does not know how to get another.
+delegate. Its frame reading, writing, heartbeats and queues are replaced: bytes go through
+`FrameReader`, a call is one write, every frame is handled before the next one is looked at.
 """
 
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.python.failure import Failure
-from txamqp.client import Closed
 from txamqp.protocol import AMQClient
 
-from feedd.amqp.protocol.channel import Channel, Listener, closed_error, describe
+from feedd.amqp.protocol.channel import Channel, ChannelObserver
+from feedd.amqp.protocol.closed import Closed, closed_error, describe
 from feedd.amqp.protocol.delegate import Delegate
-from feedd.amqp.protocol.frame_reader import Delivered, FrameError, Reader
+from feedd.amqp.protocol.frame_reader import Delivered, FrameError, FrameReader
 from feedd.amqp.protocol.frames import HEARTBEAT, PROTOCOL_HEADER
 from feedd.amqp.protocol.heartbeat import Heartbeat, negotiate
 from feedd.amqp.protocol.login import Login
@@ -65,12 +64,12 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         self.blocked: str | None = None
         self.on_blocked: Callable[[], None] = lambda: None
         self.trouble = ""
-        self.reader = Reader(delivered, self._received, complain, FRAME_MAX)
+        self.reader = FrameReader(delivered, self._received, complain, FRAME_MAX)
         self._heartbeat = Heartbeat(
             clock, lambda: self.write(HEARTBEAT), lambda: self.fail("no heartbeat from the broker")
         )
         self._last_number = 0
-        self._control: Channel = self._make_channel(0, Listener())
+        self._control: Channel = self._make_channel(0, ChannelObserver())
 
     async def open(self) -> None:
         """
@@ -86,7 +85,7 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
             self.fail("the broker did not finish the handshake in time")
             raise Closed(self.trouble) from None
 
-    async def open_channel(self, listener: Listener) -> Channel:
+    async def open_channel(self, observer: ChannelObserver) -> Channel:
         """
         Open a channel with a number that has not been used for as long as possible.
 
@@ -95,7 +94,7 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         """
         if self.closed:
             raise Closed(self.trouble)
-        channel = self._make_channel(self._next_number(), listener)
+        channel = self._make_channel(self._next_number(), observer)
         await channel.channel_open()
         return channel
 
@@ -109,12 +108,15 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         self.do_close(Closed(why))
         self.transport.abortConnection()
 
-    def close(self, reason: Any = None, within: float = 0) -> Deferred[None]:
+    def close(self, reason: Any = None, within_seconds: float = 0) -> Deferred[None]:
         """
-        End the connection; with `within`, by AMQP's farewell when the broker answers it in so many
-        seconds. Never fails.
+        End the connection. Never fails.
+
+        :param within_seconds: how long to wait for the answer to AMQP's farewell; 0 for none.
         """
-        return Deferred.fromCoroutine(self._close(reason or Failure(ConnectionDone()), within))
+        return Deferred.fromCoroutine(
+            self._close(reason or Failure(ConnectionDone()), within_seconds)
+        )
 
     def do_close(self, reason: Any) -> None:
         """
@@ -134,9 +136,9 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
     def channel_failed(self, channel: Channel, reason: Failure) -> None:
         """A channel is closed that we did not close; also when the connection goes."""
         try:
-            channel.listener.failed(closed_error(reason.value))
+            channel.observer.failed(closed_error(reason.value))
         except Exception as error:
-            self.complain("amqp_errors", f"a listener failed: {error!r}")
+            self.complain("amqp_errors", f"an observer failed: {error!r}")
 
     def expect_close_ok(self, channel: Channel) -> None:
         """Keep the number of a channel that we have closed out of use until the broker agrees."""
@@ -190,9 +192,9 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         else:
             channel.take(method, args)
 
-    def _make_channel(self, number: int, listener: Listener) -> Channel:
+    def _make_channel(self, number: int, observer: ChannelObserver) -> Channel:
         channel: Channel = self.channelFactory(number, self.outgoing, self)
-        channel.listener = listener
+        channel.observer = observer
         self.channels[number] = channel
         return channel
 
@@ -207,13 +209,13 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         await self.started.wait()
         await self._control.connection_open(virtual_host=self.login.vhost)
 
-    async def _close(self, reason: Any, within: float) -> None:
-        if within and not self.closed:
+    async def _close(self, reason: Any, within_seconds: float) -> None:
+        if within_seconds and not self.closed:
             farewell: Deferred[Any] = self._control.connection_close(
                 reply_code=200, reply_text="bye"
             )
             with suppress(Closed, TooLate):
-                await farewell.addTimeout(within, self.clock)
+                await farewell.addTimeout(within_seconds, self.clock)
         self.do_close(reason)
         self.transport.abortConnection()
 

@@ -1,9 +1,8 @@
 """
-What the broker asks or tells unasked, a method for each.
+The methods that the broker calls unasked, each with what is done then.
 
 txAMQP's delegate lacks most of these, and there a method without one, or one that raises, ends the
-connection without a word. Here both are counted and logged, and the connection lives. This module
-knows the broker's methods; it does not know what for.
+connection without a word. Here both are counted and logged, and the connection lives.
 """
 
 from functools import cache
@@ -24,8 +23,8 @@ CAPABILITIES = {
     "publisher_confirms": True,
 }
 """
-What we can do, so that the broker does it: without the first a wrong password looks like a lost
-connection. Source: RabbitMQ, "Capabilities" of consumers and connections.
+The extensions that we understand, so that the broker uses them: without the first, a wrong password
+looks like a lost connection. Source: RabbitMQ, "Capabilities" of consumers and connections.
 """
 
 MECHANISM = "PLAIN"
@@ -92,16 +91,15 @@ class Delegate(TwistedDelegate):  # type: ignore[misc]  # txAMQP has no types
         channel.send("channel.flow-ok", active=message.active)
 
     def basic_ack(self, channel: Channel, message: Any) -> None:
-        number, multiple = (
-            message.fields
-        )  # looked up by their names they would be half of what a confirm costs
-        channel.listener.confirmed(number, multiple, True)
+        # Looked up by their names, the two fields would be half of what a confirm costs.
+        number, multiple = message.fields
+        channel.observer.confirmed(number, multiple, True)
 
     def basic_nack(self, channel: Channel, message: Any) -> None:
-        channel.listener.confirmed(message.delivery_tag, message.multiple, False)
+        channel.observer.confirmed(message.delivery_tag, message.multiple, False)
 
     def basic_cancel(self, channel: Channel, message: Any) -> None:
-        channel.listener.cancelled(message.consumer_tag)
+        channel.observer.cancelled(message.consumer_tag)
 
     def basic_return_(self, channel: Channel, message: Any) -> None:
         # We publish nothing as mandatory, so nothing should come back.

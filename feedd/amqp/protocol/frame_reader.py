@@ -1,10 +1,9 @@
 """
-Bytes that arrive -> deliveries and methods, as fast as Python can.
+Cuts deliveries and methods out of the bytes that arrive.
 
 ``basic.deliver`` with its header and body, whole in the buffer, is cut out with three `struct`
 reads and no object between; all else (a message over several frames or several reads, methods) is
-put together frame by frame. Properties stay undecoded. This module knows frames; it does not know
-sockets, channels or what a message says. Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6.
+put together frame by frame. Properties stay undecoded. Source: AMQP 0-9-1 sections 2.3.5 and 4.2.6.
 """
 
 import struct
@@ -39,7 +38,13 @@ _FRAME = struct.Struct(">BHI")
 _DELIVER = struct.Struct(">BHIHH")
 _HEADER = struct.Struct(">BHIHHQ")
 _CONTENT = struct.Struct(">HHQ")
+_read_frame, _read_deliver, _read_header = (
+    _FRAME.unpack_from,
+    _DELIVER.unpack_from,
+    _HEADER.unpack_from,
+)
 _DELIVER_METHOD = METHODS["basic.deliver"]
+_DELIVER_ID = _DELIVER_METHOD.id
 _SMALLEST_HEADER = 14  # class, weight, body size and one word of flags
 _KINDS = (FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT)
 
@@ -53,8 +58,9 @@ class FrameError(Exception):
 
 class _Content:
     """
-    A method of which header and body are still to come. `args` None: it is to be thrown away, for
-    the reason counted.
+    A method of which header and body are still to come.
+
+    :ivar args: None when it is to be thrown away; that has been counted.
     """
 
     __slots__ = ("args", "header", "method", "missing", "pieces")
@@ -67,7 +73,7 @@ class _Content:
         self.missing = 0
 
 
-class Reader:
+class FrameReader:
     """Cuts a stream of frames. None of its callables can stop it by raising."""
 
     def __init__(
@@ -98,7 +104,7 @@ class Reader:
                 at = self._cut_deliveries(data, at, size)
             if size - at < FRAME_OVERHEAD:
                 break
-            kind, channel, length = _FRAME.unpack_from(data, at)
+            kind, channel, length = _read_frame(data, at)
             self._check_announced(kind, length, data)
             end = at + length + FRAME_OVERHEAD
             if end > size:
@@ -112,42 +118,33 @@ class Reader:
     def _cut_deliveries(self, data: bytes, at: int, size: int) -> int:
         """
         Deliver the messages that stand at `at`, one behind the other, as long as each is whole and
-        in the usual three frames.
+        in the usual three frames. Return where that ends.
 
-        Whatever is in any way unusual is left to the slow path, which knows how to complain.
-        Returns where it stopped.
+        Whatever is in any way unusual is left to `_take_frame`, which knows how to complain.
         """
-        read_deliver, read_header, read_frame = (
-            _DELIVER.unpack_from,
-            _HEADER.unpack_from,
-            _FRAME.unpack_from,
-        )
+        # One function with no calls but those of `struct`: 1.9 us for a message that nobody here
+        # hears, 4.4 us for one that somebody does; it took about 100 us through txAMQP's queues.
         delivered = self._delivered
         while size - at > _DELIVER.size:
-            kind, channel, length, klass, method = read_deliver(data, at)
+            kind, channel, length, klass, method = _read_deliver(data, at)
             header = at + length + FRAME_OVERHEAD
-            if (
-                method != _DELIVER_METHOD.id
-                or klass != BASIC.id
-                or kind != FRAME_METHOD
-                or size - header < _HEADER.size
-            ):
+            if method != _DELIVER_ID or klass != BASIC.id or kind != FRAME_METHOD:
                 break
-            kind, same, length, _, _, total = read_header(data, header)
+            if size - header < _HEADER.size:
+                break
+            kind, same, length, _, _, total = _read_header(data, header)
             body = header + length + FRAME_OVERHEAD
             stop = body + total + FRAME_OVERHEAD
             if stop > size or kind != FRAME_HEADER or same != channel or length < _SMALLEST_HEADER:
                 break
-            exchange = (
-                at + 21 + data[at + 11]
-            )  # past class and method, consumer tag, delivery tag and the bit
+            # past class and method, consumer tag, delivery tag and the bit
+            exchange = at + 21 + data[at + 11]
             key = exchange + 1 + data[exchange] if exchange < header else header
-            if (
-                key >= header
-                or key + 2 + data[key] != header
-                or read_frame(data, body) != (FRAME_BODY, channel, total)
-                or not data[header - 1] == data[body - 1] == data[stop - 1] == FRAME_END
-            ):
+            if key >= header or key + 2 + data[key] != header:
+                break
+            if _read_frame(data, body) != (FRAME_BODY, channel, total):
+                break
+            if not data[header - 1] == data[body - 1] == data[stop - 1] == FRAME_END:
                 break
             self.deliveries += 1
             try:
@@ -232,8 +229,8 @@ class Reader:
         exchange, key = content.args[-2:]
         self._tell(self._delivered, exchange, key, content.header, b"".join(content.pieces))
 
-    def _tell(self, listener: Callable[..., None], *args: Any) -> None:
+    def _tell(self, call: Callable[..., None], *args: Any) -> None:
         try:
-            listener(*args)
+            call(*args)
         except Exception as error:
             self._complain("amqp_errors", f"{args[1]!r} failed: {error!r}")

@@ -1,10 +1,9 @@
 """
-Methods and contents <-> frames.
+Packs methods and contents as frames, and unpacks them.
 
 Everything that one call sends is packed before any of it is written, so an error of packing has
-sent nothing. Strings that arrive stay bytes, and every length counts bytes. This module knows bytes
-and the method table; it does not know connections. Source: AMQP 0-9-1 sections 2.3.5 (frames),
-4.2.4 (methods), 4.2.6 (contents).
+sent nothing. Strings that arrive stay bytes, and every length counts bytes. Source: AMQP 0-9-1
+sections 2.3.5 (frames), 4.2.4 (methods), 4.2.6 (contents).
 """
 
 import struct

@@ -1,9 +1,8 @@
 """
-Notices a peer that has gone silent, and keeps it from thinking so of us.
+The heartbeat of a connection: it notices a peer that has gone silent, and tells it that we live.
 
 One timer, twice an interval, looks at two flags that reading and writing set; traffic itself never
-touches a timer. This module knows time and flags; it does not know frames. Source: AMQP 0-9-1
-section 4.2.7.
+touches a timer. Source: AMQP 0-9-1 section 4.2.7.
 """
 
 from collections.abc import Callable

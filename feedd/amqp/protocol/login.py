@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Login(NamedTuple):
-    """As whom, and to which virtual host. Its repr does not show the password."""
+    """User, password and virtual host. Its repr does not show the password."""
 
     user: str
     password: str

@@ -3,7 +3,7 @@
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.hosts import make_doors, parse_address
+from feedd.amqp.hosts import make_hosts, parse_address
 from feedd.amqp.protocol.login import Login
 from feedd.feed.settings import BadConfig
 
@@ -64,18 +64,18 @@ class ParseTests(SynchronousTestCase):
             self.assertNotIn("secret", str(caught.exception).replace("sec/ret", "secret"))
 
 
-class DoorTests(SynchronousTestCase):
-    """`make_doors`."""
+class HostTests(SynchronousTestCase):
+    """`make_hosts`."""
 
     def test_a_door_for_each_host(self) -> None:
         """In order, named for people, without a password."""
-        doors = make_doors(_Reactor(), parse_address("amqp://u:secret@a:1,b"), 3)
-        self.assertEqual([door.name for door in doors], ["a:1", "b:5672"])
+        hosts = make_hosts(_Reactor(), parse_address("amqp://u:secret@a:1,b"), 3)
+        self.assertEqual([host.name for host in hosts], ["a:1", "b:5672"])
 
     def test_tls(self) -> None:
         """With TLS the endpoint is wrapped."""
         plain, wrapped = (
-            make_doors(_Reactor(), parse_address(f"{scheme}://h"), 3)[0].endpoint
+            make_hosts(_Reactor(), parse_address(f"{scheme}://h"), 3)[0].endpoint
             for scheme in ("amqp", "amqps")
         )
         self.assertNotEqual(type(plain), type(wrapped))
@@ -83,7 +83,7 @@ class DoorTests(SynchronousTestCase):
     def test_no_authority(self) -> None:
         """A CA file that is not there is a mistake of the configuration."""
         with self.assertRaises(BadConfig) as caught:
-            make_doors(_Reactor(), parse_address("amqps://u:secret@h?cacertfile=/no/such/file"), 3)
+            make_hosts(_Reactor(), parse_address("amqps://u:secret@h?cacertfile=/no/such/file"), 3)
         self.assertIn("cacertfile", str(caught.exception))
 
 

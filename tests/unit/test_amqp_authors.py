@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.authors import Following
+from feedd.amqp.authors import FollowedAuthors
 from feedd.amqp.exchanges import Exchanges, Remembered
 from feedd.feed.settings import BadConfig
 
@@ -38,75 +38,75 @@ class ExchangesTests(SynchronousTestCase):
 
 
 class FollowingTests(SynchronousTestCase):
-    """`Following`."""
+    """`FollowedAuthors`."""
 
     def test_follow_twice(self) -> None:
         """The second time needs nothing new."""
-        following = Following(USERS, 60)
+        authors = FollowedAuthors(USERS, 60)
         self.assertEqual(
-            [following.follow("alice"), following.follow("alice")], [b"alice_feedExchange", None]
+            [authors.follow("alice"), authors.follow("alice")], [b"alice_feedExchange", None]
         )
-        self.assertEqual(following.by_name, {b"alice_feedExchange": "alice"})
+        self.assertEqual(authors.by_name, {b"alice_feedExchange": "alice"})
 
     def test_lingers(self) -> None:
         """An author is kept for a while after the last interest, from the first unfollow on."""
-        following = Following(USERS, 60)
-        following.follow("alice")
-        following.unfollow("alice", 100)
-        following.unfollow("alice", 130)
+        authors = FollowedAuthors(USERS, 60)
+        authors.follow("alice")
+        authors.unfollow("alice", 100)
+        authors.unfollow("alice", 130)
         self.assertEqual(
-            (following.next_expiry(), following.expire(159), len(following.by_name)), (160, [], 1)
+            (authors.next_expiry(), authors.expire(159), len(authors.by_name)), (160, [], 1)
         )
-        self.assertEqual((following.expire(160), following.by_name), ([b"alice_feedExchange"], {}))
-        self.assertIsNone(following.next_expiry())
+        self.assertEqual((authors.expire(160), authors.by_name), ([b"alice_feedExchange"], {}))
+        self.assertIsNone(authors.next_expiry())
 
     def test_comes_back(self) -> None:
         """Who is followed again while lingering stays, and lingers anew later."""
-        following = Following(USERS, 60)
+        authors = FollowedAuthors(USERS, 60)
         for author in ("alice", "bob"):
-            following.follow(author)
-            following.unfollow(author, 0)
-        self.assertIsNone(following.follow("alice"))
-        self.assertEqual(following.expire(1000), [b"bob_feedExchange"])
-        self.assertTrue(following.needs(b"alice_feedExchange"))
+            authors.follow(author)
+            authors.unfollow(author, 0)
+        self.assertIsNone(authors.follow("alice"))
+        self.assertEqual(authors.expire(1000), [b"bob_feedExchange"])
+        self.assertTrue(authors.needs(b"alice_feedExchange"))
 
     def test_never_followed(self) -> None:
         """Unfollowing a stranger is nothing."""
-        following = Following(USERS, 60)
-        following.unfollow("alice", 0)
-        self.assertIsNone(following.next_expiry())
+        authors = FollowedAuthors(USERS, 60)
+        authors.unfollow("alice", 0)
+        self.assertIsNone(authors.next_expiry())
 
     def test_shard_is_counted(self) -> None:
         """
         A shard is needed as long as one of its authors is; authors are told apart by the routing
         key.
         """
-        following = Following(SHARDS, 0)
+        authors = FollowedAuthors(SHARDS, 0)
         same = [name for name in map(str, range(20)) if SHARDS.of(name) == b"feed.0"][:2]
-        self.assertEqual([following.follow(author) for author in same], [b"feed.0", None])
-        self.assertEqual(following.by_name, {author.encode(): author for author in same})
-        following.unfollow(same[0], 0)
-        self.assertEqual((following.expire(0), following.needs(b"feed.0")), ([], True))
-        following.unfollow(same[1], 0)
-        self.assertEqual((following.expire(0), following.needed()), ([b"feed.0"], []))
+        self.assertEqual([authors.follow(author) for author in same], [b"feed.0", None])
+        self.assertEqual(authors.by_name, {author.encode(): author for author in same})
+        authors.unfollow(same[0], 0)
+        self.assertEqual((authors.expire(0), authors.needs(b"feed.0")), ([], True))
+        authors.unfollow(same[1], 0)
+        self.assertEqual((authors.expire(0), authors.needed()), ([b"feed.0"], []))
 
     @given(st.lists(st.tuples(st.sampled_from("fue"), st.sampled_from("abcd"), st.integers(0, 5))))
     def test_any_order(self, steps: list[tuple[str, str, int]]) -> None:
         """Whatever happens in whatever order, needed is what is followed or lingers."""
-        following, now, ends = Following(SHARDS, 3), 0, dict[str, float]()
+        authors, now, ends = FollowedAuthors(SHARDS, 3), 0, dict[str, float]()
         for step, author, later in steps:
             now += later
             if step == "f":
-                following.follow(author)
+                authors.follow(author)
                 ends[author] = float("inf")
             elif step == "u" and author in ends:
-                following.unfollow(author, now)
+                authors.unfollow(author, now)
                 ends[author] = min(ends[author], now + 3)
             elif step == "e":
-                following.expire(now)
+                authors.expire(now)
                 ends = {author: end for author, end in ends.items() if end > now}
-            self.assertEqual(set(following.by_name), {author.encode() for author in ends})
-            self.assertEqual(set(following.needed()), {SHARDS.of(author) for author in ends})
+            self.assertEqual(set(authors.by_name), {author.encode() for author in ends})
+            self.assertEqual(set(authors.needed()), {SHARDS.of(author) for author in ends})
 
 
 class RememberedTests(SynchronousTestCase):

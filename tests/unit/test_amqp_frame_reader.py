@@ -9,7 +9,7 @@ from typing import Any
 from pika import frame, spec
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.amqp.protocol.frame_reader import MAX_BODY, FrameError, Reader
+from feedd.amqp.protocol.frame_reader import MAX_BODY, FrameError, FrameReader
 from tests.unit.amqp_peer import FRAME_MAX, content_frames, delivery, method_frame, read_frames
 
 Message = tuple[bytes, bytes, bytes, bytes]
@@ -22,7 +22,7 @@ class Heard:
         self.delivered: list[Message] = []
         self.received: list[tuple[int, str, tuple[Any, ...]]] = []
         self.dropped: list[str] = []
-        self.reader = Reader(
+        self.reader = FrameReader(
             self._delivered,
             self._received,
             lambda counter, why: self.dropped.append(counter),
@@ -84,7 +84,7 @@ def some_stream(chance: random.Random) -> bytes:
 
 
 class ReaderTests(SynchronousTestCase):
-    """`Reader`."""
+    """`FrameReader`."""
 
     def test_every_cut(self) -> None:
         """A stream cut at any byte gives the same as the whole one."""
@@ -138,7 +138,7 @@ class ReaderTests(SynchronousTestCase):
         heard.reader.feed(stream[-1:])
         self.assertEqual([message[2] for message in heard.delivered], [b"\x00\x80\x015"] * 2)
 
-    def test_listener_that_raises(self) -> None:
+    def test_observer_that_raises(self) -> None:
         """An error of who listens is counted, and the next message arrives."""
         bodies: list[bytes] = []
 
@@ -147,7 +147,7 @@ class ReaderTests(SynchronousTestCase):
             raise IndexError(body)
 
         dropped: list[str] = []
-        reader = Reader(
+        reader = FrameReader(
             deliver, lambda *args: None, lambda counter, why: dropped.append(counter), FRAME_MAX
         )
         reader.feed(delivery(b"one") + delivery(b"two") + delivery(b"three", piece=2))
