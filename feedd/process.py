@@ -28,7 +28,7 @@ from feedd.auth.token import TokenAuth
 from feedd.cache.friends import CachedFriends
 from feedd.cache.loads import Load
 from feedd.cache.local import LocalFriends
-from feedd.cache.ring import make_ring
+from feedd.cache.ring import make_hash_ring
 from feedd.config import read_secret
 from feedd.core.counters import Counters
 from feedd.core.event import Event
@@ -124,7 +124,7 @@ def make_friends(
     """
     if config.cache.url.startswith("local"):
         return LocalFriends(load, config.cache, reactor, counters)
-    ring = make_ring(reactor, config.cache, counters)
+    ring = make_hash_ring(reactor, config.cache, counters)
     ring.setServiceParent(service)
     return CachedFriends(
         ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode(), reactor

@@ -1,10 +1,8 @@
 """
-All that knows AMQP: the bell that carries an event from the process where it was posted to every
-other.
+The bell on RabbitMQ: it brings an event from the process where it was posted to every other.
 
-From the wire inwards: `methods` and `fields` say what the bytes mean, `wire` packs and unpacks
-them, `reader` cuts what arrives; `client`, `channel`, `delegate` and `heartbeat` mend txAMQP;
-`address` and `link` keep one connection up; `session`, `topology`, `publisher`, `inbox` and `probe`
-use it, for the authors in `following` and the names in `exchanges`; `broker` is the port. `local`
-is the broker of a single process.
+`broker` is the port, over one connection at a time to one of the `hosts`. A `session` is what that
+connection is used for: the `topology` binds the exchanges that the followed `authors` need, the
+`inbox` makes events of messages, the `publisher` sends events as `event_frames`, the `probe` tests
+the consumer. `exchanges` names exchanges. `local` is the broker of a single process.
 """

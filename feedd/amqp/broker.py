@@ -8,19 +8,22 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from feedd.amqp.authors import FollowedAuthors
 from feedd.amqp.exchanges import Exchanges
-from feedd.amqp.hosts import Host, make_hosts, parse_address
+from feedd.amqp.hosts import make_hosts, parse_address
 from feedd.amqp.inbox import Inbox
-from feedd.amqp.link import Link
 from feedd.amqp.protocol.client import Client
+from feedd.amqp.protocol.closed import Closed, describe
 from feedd.amqp.session import Session, Sessions
 from feedd.core.counters import Counters
 from feedd.core.event import Event
 from feedd.feed.settings import Broker
 from feedd.reactor.complaints import Complaints
+from feedd.reactor.link import Backoff, Host, Link, Steps, Useless
 
+BACKOFF = Backoff(first_seconds=0.5, longest_seconds=30.0)
 MAX_BOUND_AGAIN = 10_000
 BIND_AGAIN_SECONDS = 5.0
 
@@ -35,6 +38,8 @@ class AMQPBroker(Service):
     ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned``, ``amqp_bound_again`` (see
     `missed`) and ``amqp_errors``.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -56,13 +61,7 @@ class AMQPBroker(Service):
         :param hosts: where to connect instead of to the URL's hosts; for tests.
         :raises BadConfig: when the URL or the exchange's name cannot be used.
         """
-        address = parse_address(settings.url, password)
-        heartbeat = (
-            settings.heartbeat_seconds
-            if address.heartbeat_seconds is None
-            else address.heartbeat_seconds
-        )
-        timeout = settings.timeout_seconds
+        self._address = parse_address(settings.url, password)
         self._clock: Any = reactor
         self._settings = settings
         self._changed = changed
@@ -71,15 +70,11 @@ class AMQPBroker(Service):
             Exchanges(settings.exchange, settings.shards), settings.linger_seconds
         )
         self._sessions = Sessions(self._authors, settings.queue_length, self._complain)
-        inbox = Inbox(self._authors, deliver, self._complain, counters, now_ms)
-        self._link = Link(
-            self._clock,
-            make_hosts(reactor, address, timeout) if hosts is None else hosts,
-            lambda: Client(address.login, self._clock, inbox, self._complain, heartbeat, timeout),
-            self._use,
-            self._lost,
-            random,
-        )
+        self._inbox = Inbox(self._authors, deliver, self._complain, counters, now_ms)
+        steps = Steps(self._make_client, self._use, self._lost, self._told)
+        if hosts is None:
+            hosts = make_hosts(reactor, self._address, settings.timeout_seconds)
+        self._link = Link(reactor, hosts, steps, BACKOFF, random)
         self._session: Session | None = None
         self._ready = False
         self._expiry: DelayedCall | None = None
@@ -165,14 +160,37 @@ class AMQPBroker(Service):
             await session.leave(self._settings.timeout_seconds)
         await self._link.stop()
 
+    def _make_client(self) -> Client:
+        heartbeat_seconds = self._address.heartbeat_seconds
+        if heartbeat_seconds is None:
+            heartbeat_seconds = self._settings.heartbeat_seconds
+        return Client(
+            self._address.login,
+            self._clock,
+            self._inbox,
+            self._complain,
+            heartbeat_seconds,
+            self._settings.timeout_seconds,
+        )
+
     async def _use(self, client: Client) -> None:
-        session = self._session = await self._sessions.open(client)
-        client.on_blocked = session.wake
-        await session.start(self._authors.needed())
+        try:
+            await client.open()
+            session = self._session = await self._sessions.open(client)
+            client.on_blocked = session.wake
+            await session.start(self._authors.needed())
+        except (Closed, TimeoutError) as error:
+            raise Useless(describe(error)) from None
         self._ready = True
         self._changed()
 
-    def _lost(self) -> None:
+    def _told(self, host: str, trouble: str) -> None:
+        if trouble:
+            self._log.warn("the broker is away: {host}: {trouble}", host=host, trouble=trouble)
+        else:
+            self._log.info("connected to the broker at {host}", host=host)
+
+    def _lost(self, client: Client) -> None:
         session, self._session = self._session, None
         if session is not None:
             session.lost()

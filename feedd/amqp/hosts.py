@@ -1,11 +1,10 @@
 """
-The broker's URL -> where to connect and as whom.
+The broker's URL: the hosts, the account and the options that it names.
 
 ``amqp://user:password@host:port,host2:port2/vhost?heartbeat=10`` as in RabbitMQ's URI
 specification, with several hosts besides. User, password and vhost are URL-decoded. Of the query,
 ``heartbeat`` (seconds) and ``cacertfile`` (a PEM file to trust instead of the system's authorities)
-are understood, anything else is ignored. This module knows URLs and endpoints; it does not know
-AMQP.
+are understood, anything else is ignored.
 """
 
 from collections.abc import Sequence
@@ -16,14 +15,18 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 
 from feedd.amqp.protocol.login import Login
 from feedd.feed.settings import BadConfig
+from feedd.reactor.link import Host
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 
 
 class Address(NamedTuple):
     """
-    What a URL says. `hosts` are ``(name, port)``; `heartbeat_seconds` None when the URL does not
-    say.
+    The content of a URL.
+
+    :ivar hosts: name and port of each.
+    :ivar heartbeat_seconds: None when the URL does not say.
+    :ivar cacertfile: "" when the URL does not say.
     """
 
     tls: bool
@@ -31,15 +34,6 @@ class Address(NamedTuple):
     login: Login
     heartbeat_seconds: int | None
     cacertfile: str
-
-
-class Host(NamedTuple):
-    """
-    One host to try; `name` is its host and port, for people; `endpoint` an IStreamClientEndpoint.
-    """
-
-    name: str
-    endpoint: Any
 
 
 def parse_address(url: str, password: str = "") -> Address:
@@ -54,8 +48,8 @@ def parse_address(url: str, password: str = "") -> Address:
     scheme, _, rest = url.partition("://")
     if scheme not in DEFAULT_PORTS or not rest:
         raise BadConfig(["broker.url is not of the form amqp://user@host:port/vhost"])
-    place, _, query = rest.partition("?")
-    authority, _, path = place.partition("/")
+    address, _, query = rest.partition("?")
+    authority, _, path = address.partition("/")
     credentials, at, hosts = authority.rpartition("@")
     user, _, secret = credentials.partition(":") if at else ("guest", "", "guest")
     arguments = parse_qs(query)

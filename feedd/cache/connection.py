@@ -3,11 +3,11 @@ One connection to a memcached.
 
 `twisted.protocols.memcache` with what it lacks: a bound on what is outstanding and on what is read,
 silence in the log, and no clock of its own (its timer takes the global reactor and starts anew with
-every line; `feedd.cache.servers` limits each command). Commands and keys are not checked by the
+every line; `feedd.cache.server` limits each command). Commands and keys are not checked by the
 protocol: a key must be a `feedd.cache.ring.checked_key`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -73,23 +73,19 @@ class OutOfStep(Exception):
 
 class Connection(MemCacheProtocol):
     """
-    One connection; `made` and `lost` are told when it begins and ends.
+    One connection, as `feedd.reactor.link` holds it.
 
     :ivar heard: how often something has come.
+    :ivar trouble: why it ended, "" before.
     """
 
-    def __init__(
-        self,
-        made: Callable[["Connection"], None],
-        lost: Callable[["Connection"], None],
-        counters: Counters,
-    ) -> None:
+    def __init__(self, counters: Counters) -> None:
         super().__init__(timeOut=None)
-        self._made = made
-        self._lost = lost
+        self.heard = 0
+        self.trouble = ""
         self._counters = counters
         self._unread = b""
-        self.heard = 0
+        self._waiting: list[Deferred[None]] = []
 
     @property
     def _transport(self) -> Any:
@@ -101,10 +97,19 @@ class Connection(MemCacheProtocol):
         """How many commands wait for their answer."""
         return len(self._current)
 
-    def abort(self) -> None:
-        """Drop the connection at once; what is outstanding fails. Safe to repeat."""
+    def fail(self, why: str) -> None:
+        """End the connection at once; what is outstanding fails. May be called again."""
         if not self._disconnected:
+            self.trouble = self.trouble or why
             self._transport.abortConnection()
+
+    async def when_lost(self) -> str:
+        """`trouble`, when the connection has ended."""
+        if not self._disconnected:
+            waiting: Deferred[None] = Deferred()  # once cancelled, it ignores the result
+            self._waiting.append(waiting)
+            await waiting
+        return self.trouble
 
     def greet(self) -> Deferred[bytes]:
         """Fires with the server's version: it is a memcached, and alive."""
@@ -154,10 +159,13 @@ class Connection(MemCacheProtocol):
         self._transport.setTcpKeepAlive(True)
         self._transport.setTcpNoDelay(True)
         self._transport.bufferSize = BUFFER_BYTES
-        self._made(self)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        self._lost(self)
+        self.trouble = self.trouble or reason.getErrorMessage()
+        waiting, self._waiting = self._waiting, []
+        # First the server must know, then those whose commands fail: they may ask again at once.
+        for each in waiting:
+            each.callback(None)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
@@ -167,7 +175,7 @@ class Connection(MemCacheProtocol):
             self._unread = self._take(self._unread + data)
         except Exception:
             self._counters.add("cache_out_of_step")
-            self.abort()
+            self.fail("an answer that cannot be understood")
 
     def _take(self, data: bytes) -> bytes:
         """

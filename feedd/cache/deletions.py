@@ -59,7 +59,7 @@ class Deletions:
         while self._waiting and self._waiting[0][0] < oldest:
             self._waiting.popleft()[1].callback(None)
 
-    def settled(self) -> Deferred[None]:
+    def when_done(self) -> Deferred[None]:
         """Fires when all wishes up to now are done, or at `release`."""
         waiter: Deferred[None] = Deferred()
         self._waiting.append((self._wishes, waiter))

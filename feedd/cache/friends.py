@@ -15,8 +15,8 @@ import msgspec
 
 from feedd.cache.connection import Item, Wish
 from feedd.cache.loads import Load, make_loads
-from feedd.cache.ring import Ring, checked_key
-from feedd.cache.servers import Lease
+from feedd.cache.ring import HashRing, checked_key
+from feedd.cache.server import Lease
 from feedd.core.counters import Counters
 from feedd.core.event import is_user
 from feedd.feed.settings import Cache
@@ -62,7 +62,7 @@ class CachedFriends:
 
     def __init__(
         self,
-        ring: Ring,
+        ring: HashRing,
         load: Load,
         settings: Cache,
         counters: Counters,

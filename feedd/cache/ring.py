@@ -1,10 +1,10 @@
 """
-Several memcached servers as one.
+The hash ring: several memcached servers as one.
 
 A key lives on one server of the ring, also while that server is away: a remap would leave old lists
 behind on the server that stood in. The ring is libmemcached's weighted ketama (PHP:
 ``Memcached::OPT_LIBKETAMA_COMPATIBLE``), so that a site with the same list of servers finds the
-same keys in the same places. This module does not know what the values mean.
+same keys in the same places.
 """
 
 import hashlib
@@ -12,23 +12,24 @@ import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import uhashring
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IReactorTime
-from uhashring import HashRing
 
 from feedd.cache.connection import Item, Wish
-from feedd.cache.servers import Lease, Server
+from feedd.cache.server import Lease, MemcachedServer
 from feedd.core.counters import Counters
 from feedd.feed.settings import Cache
+from feedd.reactor.link import Host
 
 T = TypeVar("T")
 
 DEFAULT_PORT = 11211
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,250}\Z")
-_PLACE = re.compile(
+_ADDRESS = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?\Z"
 )
 
@@ -44,7 +45,7 @@ def checked_key(text: str) -> bytes:
     return key if _KEY.match(key) else b"feedd:" + hashlib.sha256(key).hexdigest().encode()
 
 
-def places_in(url: str) -> list[tuple[str, int]]:
+def addresses_in(url: str) -> list[tuple[str, int]]:
     """
     Host and port of each server of ``memcached://host:port,host:port``; a port left out is 11211.
 
@@ -53,10 +54,10 @@ def places_in(url: str) -> list[tuple[str, int]]:
     scheme, _, rest = url.partition("://")
     if scheme != "memcached":
         raise ValueError("cache.url must start with memcached://")
-    places = [_place(text) for text in rest.rstrip("/").split(",")]
-    if len(set(places)) < len(places):
+    addresses = [_address(text) for text in rest.rstrip("/").split(",")]
+    if len(set(addresses)) < len(addresses):
         raise ValueError("cache.url names a server twice")
-    return places
+    return addresses
 
 
 def node_name(host: str, port: int) -> str:
@@ -64,27 +65,33 @@ def node_name(host: str, port: int) -> str:
     return host if port == DEFAULT_PORT else f"{host}:{port}"
 
 
-def make_ring(reactor: IReactorTime, settings: Cache, counters: Counters) -> "Ring":
+def make_hash_ring(reactor: IReactorTime, settings: Cache, counters: Counters) -> "HashRing":
     """
     The servers that ``settings.url`` names, not connected yet.
 
     :param reactor: connects, resolves names and tells the time.
     :raises ValueError: when the URL is none.
     """
-    servers = []
-    for host, port in places_in(settings.url):
-        endpoint = HostnameEndpoint(reactor, host, port, timeout=settings.timeout_seconds)
-        servers.append(Server(node_name(host, port), endpoint, reactor, settings, counters))  # type: ignore[arg-type]
-    return Ring(servers)
+    return HashRing(
+        [
+            MemcachedServer(_host(reactor, address, settings), reactor, settings, counters)
+            for address in addresses_in(settings.url)
+        ]
+    )
 
 
-class Ring(MultiService):
+def _host(reactor: IReactorTime, address: tuple[str, int], settings: Cache) -> Host:
+    endpoint = HostnameEndpoint(reactor, *address, timeout=settings.timeout_seconds)
+    return Host(node_name(*address), endpoint)
+
+
+class HashRing(MultiService):
     """Reads, leases and deletions, each at the server of its key; no method ever raises."""
 
-    def __init__(self, servers: Sequence[Server]) -> None:
+    def __init__(self, servers: Sequence[MemcachedServer]) -> None:
         super().__init__()
         self._servers = {server.address: server for server in servers}
-        self._ring = HashRing(list(self._servers), hash_fn="ketama")
+        self._ring = uhashring.HashRing(list(self._servers), hash_fn="ketama")
         for server in servers:
             server.setServiceParent(self)
 
@@ -124,13 +131,15 @@ class Ring(MultiService):
             server.forget(share) for server, share in self._shares(keys, lambda key: key).items()
         )
 
-    def server_of(self, key: bytes) -> Server:
+    def server_of(self, key: bytes) -> MemcachedServer:
         """Where `key` lives, whether that server is there or not."""
         return self._servers[self._ring.get_node(key.decode("ascii"))]
 
-    def _shares(self, items: Iterable[T], key: Callable[[T], bytes]) -> dict[Server, list[T]]:
+    def _shares(
+        self, items: Iterable[T], key: Callable[[T], bytes]
+    ) -> dict[MemcachedServer, list[T]]:
         """Which of `items` are whose."""
-        shares: dict[Server, list[T]] = {}
+        shares: dict[MemcachedServer, list[T]] = {}
         for item in items:
             shares.setdefault(self.server_of(key(item)), []).append(item)
         return shares
@@ -141,8 +150,8 @@ async def _all(work: Iterable[Coroutine[Deferred[Any], Any, T]]) -> list[T]:
     return await gatherResults([Deferred.fromCoroutine(each) for each in work], consumeErrors=True)
 
 
-def _place(text: str) -> tuple[str, int]:
-    match = _PLACE.match(text)
+def _address(text: str) -> tuple[str, int]:
+    match = _ADDRESS.match(text)
     port = int(match["port"] or DEFAULT_PORT) if match else 0
     if match is None or not 0 < port < 65_536:
         raise ValueError(f"cache.url: {text!r} is not of the form host:port")

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from feedd.cache.friends import CachedFriends
-from feedd.cache.ring import Ring, checked_key, make_ring
+from feedd.cache.ring import HashRing, checked_key, make_hash_ring
 from feedd.core.counters import Counters
 from feedd.feed.ports import Friends
 from feedd.feed.settings import Cache
@@ -42,11 +42,11 @@ class LiveCase(TestCase):
         # The servers are shared with other tests: every test has keys of its own.
         self.prefix = f"{os.getpid()}-{next(self.numbers)}-{os.urandom(4).hex()}:"
 
-    def process(self, *ports: int, load: Loader | None = None) -> tuple[Ring, CachedFriends]:
+    def process(self, *ports: int, load: Loader | None = None) -> tuple[HashRing, CachedFriends]:
         """The ring and the friend lists of a process of their own."""
         url = "memcached://" + ",".join(f"127.0.0.1:{port}" for port in ports)
         settings = Cache(url=url, friends_key=self.prefix + "{user}", timeout_seconds=0.5)
-        ring = make_ring(reactor, settings, self.counters)
+        ring = make_hash_ring(reactor, settings, self.counters)
         ring.startService()
         self.addCleanup(ring.stopService)
         return ring, CachedFriends(

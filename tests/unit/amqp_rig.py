@@ -8,10 +8,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.amqp.broker import AMQPBroker
-from feedd.amqp.hosts import Host
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.feed.settings import Broker
+from feedd.reactor.link import Host
 from tests.unit.amqp_peer import FakeRabbit, Wire
 
 EXCHANGE = "{user}_feedExchange"

@@ -18,7 +18,11 @@ from zope.interface import implementer
 
 
 class FakeTransport(StringTransport):
-    """The client's end of a connection: what is written goes to the server's `hear`."""
+    """
+    The client's end of a connection: what is written goes to the server's `hear`.
+
+    :ivar heard: how many commands have come.
+    """
 
     def __init__(self, protocol: Any, hear: Callable[["FakeTransport", bytes], None]) -> None:
         super().__init__()
@@ -26,6 +30,7 @@ class FakeTransport(StringTransport):
         self.hear = hear
         self.unread = b""
         self.connected = True
+        self.heard = 0
 
     def setTcpKeepAlive(self, enabled: bool) -> None: ...
 
@@ -116,6 +121,7 @@ class FakeMemcached:
             self.answer(transport, words, value)
 
     def answer(self, transport: FakeTransport, words: list[bytes], value: bytes) -> None:
+        transport.heard += 1
         self.heard.append(b" ".join(words[:2]))
         answer = self.say
         if answer is None:

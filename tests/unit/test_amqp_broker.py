@@ -183,10 +183,12 @@ class EndTests(BrokerTestCase):
 
     def test_stop_while_connecting(self) -> None:
         """A session that is not up yet is ended too."""
-        self.rabbit.silent = {"Basic.Consume"}
-        self.start("alice")
-        self.stop_now()
-        self.assertEqual((self.wire.ended, self.flips), ("aborted", []))
+        for method in ("Connection.StartOk", "Connection.Open", "Basic.Consume", "Confirm.Select"):
+            self.rabbit.silent = {method}
+            self.start("alice")
+            self.stop_now()
+            self.assertEqual((self.wire.ended, self.flips), ("aborted", []))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stop_and_start(self) -> None:
         """It may be started again."""

@@ -18,12 +18,12 @@ class DeletionsTests(SynchronousTestCase):
         self.assertEqual([key for key, _ in self.deletions.batch(2)], [b"b", b"c"])
         self.assertEqual([key for key, _ in self.deletions.batch(9)], [b"b", b"c", b"a"])
 
-    def test_settled(self) -> None:
+    def test_when_done(self) -> None:
         """Who waits goes on when all that was wished before is done, and not before."""
         self.deletions.add([b"a", b"b"])
-        first = self.deletions.settled()
+        first = self.deletions.when_done()
         self.deletions.add([b"a"])
-        second = self.deletions.settled()
+        second = self.deletions.when_done()
         self.deletions.done([(b"a", 2)])
         self.assertNoResult(first)
         self.deletions.done([(b"b", 1)])
@@ -48,7 +48,7 @@ class DeletionsTests(SynchronousTestCase):
     def test_release(self) -> None:
         """Who waits is let go; the keys stay."""
         self.deletions.add([b"a"])
-        waiting = self.deletions.settled()
+        waiting = self.deletions.when_done()
         self.deletions.release()
         self.successResultOf(waiting)
         self.assertEqual(len(self.deletions), 1)
@@ -56,7 +56,7 @@ class DeletionsTests(SynchronousTestCase):
     def test_cancelled(self) -> None:
         """Who went away meanwhile holds up nobody."""
         self.deletions.add([b"a"])
-        gone, stays = self.deletions.settled(), self.deletions.settled()
+        gone, stays = self.deletions.when_done(), self.deletions.when_done()
         gone.addErrback(lambda _: None).cancel()
         self.deletions.done([(b"a", 1)])
         self.successResultOf(stays)

@@ -9,11 +9,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.cache.friends import LEASE_SECONDS, CachedFriends
-from feedd.cache.ring import Ring
-from feedd.cache.servers import Server
+from feedd.cache.ring import HashRing
+from feedd.cache.server import MemcachedServer
 from feedd.core.counters import Counters
 from feedd.feed.ports import Friends
 from feedd.feed.settings import Cache
+from feedd.reactor.link import Host
 from tests.contracts.friends import FriendsContract, Loader, start
 from tests.unit.fake_memcached import FakeMemcached
 
@@ -54,7 +55,9 @@ class CachedCase(SynchronousTestCase):
 
     def process(self, load: Loader, settings: Cache = Cache()) -> CachedFriends:  # noqa: B008
         """Friend lists as in a process of their own."""
-        ring = Ring([Server("one", self.memcached, self.clock, settings, self.counters)])
+        ring = HashRing(
+            [MemcachedServer(Host("one", self.memcached), self.clock, settings, self.counters)]
+        )
         ring.startService()
         self.addCleanup(self.end, ring)
         self.clock.advance(0)
@@ -62,7 +65,7 @@ class CachedCase(SynchronousTestCase):
             ring, load, settings, self.counters, lambda: b"%d" % next(self.tokens), self.clock
         )
 
-    def end(self, ring: Ring) -> None:
+    def end(self, ring: HashRing) -> None:
         self.successResultOf(ring.stopService())
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -10,10 +10,11 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cache.ring import Ring, checked_key, make_ring, node_name, places_in
-from feedd.cache.servers import Server
+from feedd.cache.ring import HashRing, addresses_in, checked_key, make_hash_ring, node_name
+from feedd.cache.server import MemcachedServer
 from feedd.core.counters import Counters
 from feedd.feed.settings import Cache
+from feedd.reactor.link import Host
 from tests.unit.fake_memcached import FakeMemcached
 
 
@@ -49,7 +50,7 @@ class Places(SynchronousTestCase):
             ("::1", 11213),
             ("fe80::1", 11211),
         ]
-        self.assertEqual(places_in(url), places)
+        self.assertEqual(addresses_in(url), places)
 
     def test_wrong(self) -> None:
         """What is no list of servers is refused, and the sentence says which part."""
@@ -65,7 +66,7 @@ class Places(SynchronousTestCase):
             ("memcached://a b", "'a b'"),
             ("memcached://a,a:11211", "twice"),
         ]:
-            self.assertIn(part, str(self.assertRaises(ValueError, places_in, url)))
+            self.assertIn(part, str(self.assertRaises(ValueError, addresses_in, url)))
 
     def test_connects(self) -> None:
         """Each server gets its number of connections, and a time limit."""
@@ -73,7 +74,7 @@ class Places(SynchronousTestCase):
         settings = Cache(
             url="memcached://127.0.0.1:11211,127.0.0.1:11212", connections=2, timeout_seconds=0.5
         )
-        ring = make_ring(reactor, settings, Counters())
+        ring = make_hash_ring(reactor, settings, Counters())
         ring.startService()
         reactor.advance(0)
         self.assertEqual(Counter(client[1] for client in reactor.tcpClients), {11211: 2, 11212: 2})
@@ -93,10 +94,13 @@ class Spread(SynchronousTestCase):
         self.ring = self.made_ring(list(self.memcached))
         self.keys = [checked_key(f"feedd:friends:{number}") for number in range(3000)]
 
-    def made_ring(self, names: list[str]) -> Ring:
+    def made_ring(self, names: list[str]) -> HashRing:
         counters = Counters()
-        return Ring(
-            [Server(name, self.memcached[name], self.clock, Cache(), counters) for name in names]
+        return HashRing(
+            [
+                MemcachedServer(Host(name, self.memcached[name]), self.clock, Cache(), counters)
+                for name in names
+            ]
         )
 
     def started(self) -> None:

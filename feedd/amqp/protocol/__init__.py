@@ -1,1 +1,6 @@
-"""AMQP 0-9-1 on one connection: txAMQP's client, mended. It knows no event."""
+"""
+An AMQP 0-9-1 client that knows no event: txAMQP's, mended.
+
+`methods` and `fields` say what the bytes mean, `frames` packs and unpacks them, `frame_reader` cuts
+what arrives. `client`, `channel`, `closed`, `delegate`, `heartbeat` and `login` make a connection.
+"""

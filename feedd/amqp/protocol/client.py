@@ -108,6 +108,11 @@ class Client(AMQClient):  # type: ignore[misc]  # txAMQP has no types
         self.do_close(Closed(why))
         self.transport.abortConnection()
 
+    async def when_lost(self) -> str:
+        """`trouble`, when the connection has ended."""
+        await self.disconnected.wait()
+        return self.trouble
+
     def close(self, reason: Any = None, within_seconds: float = 0) -> Deferred[None]:
         """
         End the connection. Never fails.

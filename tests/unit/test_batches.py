@@ -6,10 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cache.loads import AT_ONCE, VIEWERS, make_loads
-from feedd.core.counters import Counters
 from feedd.feed.ports import Unavailable
-from feedd.feed.settings import Cache
 from feedd.reactor.batches import PATIENCE_SECONDS, Batches, Bounds
 
 
@@ -163,25 +160,3 @@ class Failing(Case):
         self.clock.advance(0)
         self.go_on(2)
         self.assertEqual(self.successResultOf(new), "J")
-
-
-class Loads(SynchronousTestCase):
-    """Batches of friend lists."""
-
-    def test_bounds(self) -> None:
-        """
-        So many viewers are asked for at once; past `max_waiting` a list is unavailable, counted.
-        """
-        clock, counters, sizes = Clock(), Counters(), []
-
-        async def load_all(viewers: Sequence[int]) -> list[tuple[str, ...]]:
-            sizes.append(len(viewers))
-            return await Deferred()
-
-        loads = make_loads(load_all, clock, Cache(max_waiting=5 * VIEWERS), counters)
-        for viewer in range(5 * VIEWERS):
-            loads.ask(viewer)
-        error = self.failureResultOf(loads.ask(-1), Unavailable).value
-        self.assertEqual((error.part, counters["friends_refused"]), ("database", 1))
-        clock.advance(0)
-        self.assertEqual(sizes, [VIEWERS] * AT_ONCE)

@@ -10,11 +10,9 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
-from twisted.application.internet import ClientService, backoffPolicy
-from twisted.application.service import MultiService
+from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
-from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -23,12 +21,16 @@ from feedd.cache.deletions import Deletions
 from feedd.core.counters import Counters
 from feedd.feed.settings import Cache
 from feedd.reactor.batches import Batches, Bounds
+from feedd.reactor.link import Backoff, Host, Link, Steps, Useless
 from feedd.reactor.time_limit import limited
 
 T = TypeVar("T")
 
 
-class Limits(NamedTuple):
+BACKOFF = Backoff(first_seconds=0.2, longest_seconds=3.0)
+
+
+class ServerLimits(NamedTuple):
     """
     What a server is asked for at once.
 
@@ -58,7 +60,7 @@ class Lease(NamedTuple):
     connection: Connection
 
 
-class Server(MultiService):
+class MemcachedServer(Service):
     """
     A memcached that never fails: what it cannot say now is None.
 
@@ -69,15 +71,13 @@ class Server(MultiService):
 
     def __init__(
         self,
-        address: str,
-        endpoint: IStreamClientEndpoint,
+        host: Host,
         clock: IReactorTime,
         settings: Cache,
         counters: Counters,
-        limits: Limits = Limits(),  # noqa: B008
+        limits: ServerLimits = ServerLimits(),  # noqa: B008
     ) -> None:
-        super().__init__()
-        self.address = address
+        self.address = host.name
         self._clock = clock
         self._now: Callable[[], float] = cast(Any, clock).seconds
         self._settings = settings
@@ -94,24 +94,30 @@ class Server(MultiService):
         )
         self._sweeping = False
         self._unread_until = 0.0
-        # Ours counts until a greeting is answered; ClientService's own count starts anew with every
-        # connection.
-        self._failures = 0
-        self._policy = backoffPolicy(initialDelay=0.1, maxDelay=3.0, factor=2.0)
-        for _ in range(settings.connections):
-            factory = _Connections(self, counters)
-            ClientService(endpoint, factory, self._delay, clock).setServiceParent(self)  # type: ignore[arg-type]
+        steps = Steps(lambda: Connection(counters), self._greet, self._lost)
+        self._links = [Link(clock, [host], steps, BACKOFF) for _ in range(settings.connections)]
+
+    @property
+    def connections(self) -> int:
+        """How many connections can be asked now."""
+        return len(self._ready)
 
     @property
     def up(self) -> bool:
         """Whether it can be asked now."""
         return bool(self._ready)
 
+    def startService(self) -> None:
+        """Connect, again and again."""
+        super().startService()
+        for link in self._links:
+            link.start()
+
     def stopService(self) -> Deferred[Any]:
         """Close all connections, without waiting for a server that hangs."""
+        super().stopService()
         self._deletions.release()
-        self._abort()
-        return cast("Deferred[Any]", super().stopService())
+        return gatherResults([link.stop() for link in self._links])
 
     async def read(self, key: bytes) -> Item | None:
         """What the server has for `key`; None when that cannot be said, or is not to be trusted."""
@@ -159,30 +165,24 @@ class Server(MultiService):
             # is read again.
             self._counters.add("cache_deletes_dropped", refused)
             self._unread_until = self._now() + self._settings.friends_seconds
-        settled = self._deletions.settled()
+        done = self._deletions.when_done()
         self._start(self._sweep())
-        await settled
-
-    def opened(self, connection: Connection) -> None:
-        """A connection has begun."""
-        self._open.add(connection)
-        self._start(self._greet(connection))
-
-    def lost(self, connection: Connection) -> None:
-        """A connection has ended."""
-        self._open.discard(connection)
-        self._retire(connection)
+        await done
 
     async def _greet(self, connection: Connection) -> None:
-        version = await self._ask(Connection.greet, connection, connection.abort)
-        if version is None or connection not in self._open:
-            connection.abort()
-            return
-        self._failures = 0
+        """Use `connection` once it has answered."""
+        self._open.add(connection)
+        late = partial(connection.fail, "no answer to the greeting")
+        if await self._ask(Connection.greet, connection, late) is None or connection.trouble:
+            raise Useless("no answer to the greeting")
         self._ready.append(connection)
         if len(self._ready) == 1:
             self._log.info("memcached {address} is there", address=self.address)
-        await self._sweep()
+        self._start(self._sweep())
+
+    def _lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._retire(connection)
 
     async def _sweep(self) -> None:
         """
@@ -252,9 +252,8 @@ class Server(MultiService):
         except TimeoutError:
             self._counters.add("cache_timeouts")
             (late or self._abort)()
-        except (
-            Exception
-        ):  # a lost connection, a refusal of the server: whatever it is, a cache fails nobody
+        except Exception:
+            # A lost connection, a refusal of the server: whatever it is, a cache fails nobody.
             self._counters.add("cache_errors")
         return None
 
@@ -278,17 +277,13 @@ class Server(MultiService):
 
     def _drop(self, connection: Connection) -> None:
         self._retire(connection)
-        connection.abort()
+        connection.fail("an answer that did not come")
 
     def _retire(self, connection: Connection) -> None:
         if connection in self._ready:
             self._ready.remove(connection)
             if not self._ready and self.running:
                 self._log.warn("memcached {address} is away", address=self.address)
-
-    def _delay(self, _: int) -> float:
-        self._failures += 1
-        return self._policy(self._failures)
 
     def _start(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         """Let `work`, which belongs to the server and to no asker, go on by itself."""
@@ -300,14 +295,3 @@ class Server(MultiService):
 
 def _outstanding(connection: Connection) -> int:
     return connection.outstanding
-
-
-class _Connections(Factory):
-    noisy = False
-
-    def __init__(self, server: Server, counters: Counters) -> None:
-        self._server = server
-        self._counters = counters
-
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(self._server.opened, self._server.lost, self._counters)
