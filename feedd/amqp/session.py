@@ -14,7 +14,7 @@ from feedd.amqp.exchanges import Remembered
 from feedd.amqp.probe import Probe
 from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
-from feedd.amqp.protocol.closed import describe
+from feedd.amqp.protocol.closed import Closed, describe
 from feedd.amqp.publisher import Publisher
 from feedd.amqp.topology import Topology
 from feedd.core.event import Event
@@ -46,6 +46,8 @@ class Session:
         """
         self._topology.look_at(*exchanges)
         await self._topology.when_idle()
+        if self.client.closed:
+            raise Closed(self.client.trouble)
         self._probe.start()
 
     def look_at(self, exchange: bytes) -> None:

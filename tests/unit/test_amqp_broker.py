@@ -38,6 +38,17 @@ class StartTests(BrokerTestCase):
         self.rabbit.run()
         self.assertTrue(self.broker.up)
 
+    def test_lost_before_all_is_bound(self) -> None:
+        """It was never up then."""
+        self.rabbit.silent = {"Basic.Consume"}
+        self.start("alice")
+        self.rabbit.silent = {"Queue.Declare"}
+        self.rabbit.say(1, spec.Basic.ConsumeOk("ctag1"))
+        self.rabbit.run()
+        self.wire.hang_up()
+        self.rabbit.run()
+        self.assertEqual((self.broker.up, self.flips), (False, []))
+
     def test_queue(self) -> None:
         """The queue is ours alone, goes with us, and drops its oldest message when it is full."""
         self.start(queue_length=77)
