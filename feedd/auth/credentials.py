@@ -1,8 +1,5 @@
 """
-What stands in the headers that prove who is asking.
-
-This module knows the Cookie and the Authorization header. It does not know what makes a credential
-good.
+Reads the Cookie and the Authorization header.
 """
 
 import re

@@ -1,6 +1,6 @@
 """
-Who is asking, in the demo: whoever they say. The configuration refuses this where others than this
-machine can connect.
+The authenticator of the demo, which believes any name. The configuration refuses it where others
+than this machine can connect.
 """
 
 import math
@@ -20,7 +20,9 @@ class DemoAuth:
 
     async def identify(self, credentials: Credentials) -> Identity:
         """
-        The user that is named. Raises `Unauthorized` when none is, or what is named is no user.
+        The user that is named.
+
+        :raises Unauthorized: when nobody is named, or what is named is no user.
         """
         name = credentials.name or cookie_value(credentials.cookie, COOKIE)
         if not name:

@@ -1,9 +1,6 @@
 """
-Who is asking, by the site's own session: the request's cookies are sent to a URL of the site, which
-says whose they are.
-
-This module knows one URL and what it may answer. It does not know what the cookies mean, and keeps
-hashes of them only.
+The authenticator by the site's own session: the request's cookies are sent to a URL of the site,
+which says whose they are.
 """
 
 import hashlib
@@ -24,17 +21,18 @@ from feedd.core.counters import Counters
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized, Unavailable
 from feedd.feed.settings import Auth
+from feedd.reactor.single_flight import Flight, SingleFlight
 
 MAX_BODY_BYTES = 16_384
 REFUSED_SECONDS = 1.0
-"""How long a no is remembered, at most: who logs in must not wait for it."""
+"""How long a no is remembered, at most: a user who logs in must not wait for its end."""
 
 
-class Limits(NamedTuple):
+class SiteLimits(NamedTuple):
     """
-    What the site and this process bear.
+    The bounds of what is asked and remembered.
 
-    :ivar requests: to the site at the same time.
+    :ivar requests: requests to the site at the same time.
     :ivar remembered: answers of the site.
     """
 
@@ -58,7 +56,7 @@ class SiteAuth:
         settings: Auth,
         clock: IReactorTime,
         counters: Counters,
-        limits: Limits = Limits(),  # noqa: B008
+        limits: SiteLimits = SiteLimits(),  # noqa: B008
     ) -> None:
         """
         :param agent: makes the requests; it may pool connections, but must not keep cookies or
@@ -70,65 +68,63 @@ class SiteAuth:
         self._now: Callable[[], float] = cast(Any, clock).seconds
         self._counters = counters
         self._limits = limits
-        self._known: dict[bytes, tuple[str | None, float]] = {}
-        self._asking: dict[bytes, list[Deferred[str | None]]] = {}
+        self._remembered: dict[bytes, tuple[str | None, float]] = {}
+        self._requests: SingleFlight[str | None] = SingleFlight()
+
+    @property
+    def remembered(self) -> int:
+        """How many answers of the site are remembered."""
+        return len(self._remembered)
 
     async def identify(self, credentials: Credentials) -> Identity:
         """
-        Whom the site knows by these cookies. Raises `Unauthorized`, or `Unavailable` when the site
-        cannot be asked.
+        The user whom the site knows by these cookies.
+
+        :raises Unauthorized: when it knows nobody by them.
+        :raises Unavailable: when the site cannot be asked.
         """
         if not credentials.cookie:
             raise Unauthorized("no cookie")
-        key = hashlib.blake2b(credentials.cookie, digest_size=32).digest()
-        user, expires = self._known.get(key, (None, 0.0))
+        key = digest_of(credentials.cookie)
+        user, expires = self._remembered.get(key, (None, 0.0))
         if expires <= self._now():
-            self._known.pop(key, None)
-            user = await self._asked(key, credentials.cookie)
-            expires = self._known.get(key, (None, 0.0))[1]
+            self._remembered.pop(key, None)
+            user = await self._ask(key, credentials.cookie)
+            expires = self._remembered.get(key, (None, 0.0))[1]
         if user is None:
             raise Unauthorized("the site knows nobody by these cookies")
         return Identity(user, ambient=True, until=expires)
 
-    async def _asked(self, key: bytes, cookie: bytes) -> str | None:
+    async def _ask(self, key: bytes, cookie: bytes) -> str | None:
         """What the site says; one request for all who offer the same cookies at the same time."""
-        waiting = self._asking.get(key)
-        begin = waiting is None
-        if waiting is None:
-            if len(self._asking) >= self._limits.requests:
+
+        async def load(_: Flight[str | None]) -> str | None:
+            if len(self._requests) > self._limits.requests:
                 self._counters.add("auth_busy")
                 raise Unavailable("site", "too many logins are being checked")
-            waiting = self._asking[key] = []
-        waiter: Deferred[str | None] = Deferred()  # once cancelled, it ignores the result
-        waiting.append(waiter)
-        if begin:
-            # A request of its own: an asker who goes away must not take it along.
-            Deferred.fromCoroutine(self._answer(key, cookie))
-        return await waiter
+            user = await self._load(cookie)
+            self._remember(key, user)
+            return user
 
-    async def _answer(self, key: bytes, cookie: bytes) -> None:
-        result: str | Failure | None
-        try:
-            result = await self._ask(cookie)
-            self._remember(key, result)
-        except Exception:
-            result = Failure()
-        for waiter in self._asking.pop(key):
-            waiter.callback(result)  # a Failure starts the errbacks
+        return await self._requests.join(key, load)
 
     def _remember(self, key: bytes, user: str | None) -> None:
         seconds = self._settings.cache_seconds
         if seconds <= 0:
             return
-        if len(self._known) >= self._limits.remembered:
+        if len(self._remembered) >= self._limits.remembered:
             self._counters.add("auth_evictions")
-            del self._known[next(iter(self._known))]
-        self._known[key] = user, self._now() + (seconds if user else min(seconds, REFUSED_SECONDS))
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[key] = (
+            user,
+            self._now() + (seconds if user else min(seconds, REFUSED_SECONDS)),
+        )
 
-    async def _ask(self, cookie: bytes) -> str | None:
+    async def _load(self, cookie: bytes) -> str | None:
         """
-        The user; None when the site lets nobody in. Raises `Unavailable` when it does not answer
-        properly.
+        The user; None when the site lets nobody in.
+
+        :raises Unavailable: when the site does not answer properly.
         """
         self._counters.add("auth_requests")
         request = Deferred.fromCoroutine(self._request(cookie))
@@ -175,10 +171,15 @@ class SiteAuth:
         return Unavailable("site", why)
 
 
+def digest_of(cookie: bytes) -> bytes:
+    """What is kept in the place of a Cookie header, which would be a login to whoever reads it."""
+    return hashlib.blake2b(cookie, digest_size=32).digest()
+
+
 class _Body(Protocol):
     """
-    Collects a body; of one that is longer than `MAX_BODY_BYTES` nothing. Cancelling `whole` drops
-    the connection.
+    Collects a body; one that is longer than `MAX_BODY_BYTES` counts as empty. Cancelling `whole`
+    drops the connection.
     """
 
     def __init__(self) -> None:
@@ -211,8 +212,8 @@ class _Body(Protocol):
 
 def _too_late(_: object, seconds: float) -> Failure:
     """
-    What a time limit makes of a result; a cancelled request ends in errors of other kinds than
-    Twisted's own would turn.
+    The time limit's error, whatever the cancelled request has ended in; Twisted's own turns only a
+    CancelledError into it.
     """
     return Failure(TimeoutError(seconds, "Deferred"))
 

@@ -1,9 +1,8 @@
 """
-Who is asking, by a signed token (JWT, RFC 7519).
+The authenticator by signed tokens (JWT, RFC 7519).
 
 HS256 over a shared secret, or RS256 when the secret file holds a public key: one algorithm for one
-key, never the one that the token asks for. This module does not know files; a key is the content of
-one.
+key, never the one that the token asks for.
 """
 
 from collections.abc import Callable
@@ -50,37 +49,46 @@ class TokenAuth:
         cookie: str,
         now: Callable[[], float],
         remembered: int = MAX_REMEMBERED,
+        decode: Callable[..., dict[str, Any]] = jwt.decode,
     ) -> None:
         """
-        :param key: a secret of 32 bytes or more, or an RSA public key in PEM; white space around it
-            does not count.
+        :param key: the content of the secret file: a secret of 32 bytes or more, or an RSA public
+            key in PEM; white space around it does not count.
         :param cookie: the name of the cookie.
         :param now: seconds since 1970.
         :param remembered: how many verified tokens cost no second verification; over it the one
             known longest goes.
+        :param decode: `jwt.decode`.
         :raises ValueError: when the key is none, or too weak; the text does not hold it.
         """
         self._key, self._algorithm = _usable(_stripped(key))
         self._cookie = cookie
         self._now = now
-        self._remembered = remembered
-        self._verified: dict[bytes, tuple[str, float]] = {}
+        self._max_remembered = remembered
+        self._decode = decode
+        self._remembered: dict[bytes, tuple[str, float]] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many tokens are remembered."""
+        return len(self._remembered)
 
     async def identify(self, credentials: Credentials) -> Identity:
         """
-        The token's user. Raises `Unauthorized`; a wrong token is not made good by another one
-        elsewhere in the request.
+        The token's user. A wrong token is not made good by another one elsewhere in the request.
+
+        :raises Unauthorized: when there is no good token.
         """
         token, ambient = self._offered(credentials)
         if not token:
             raise Unauthorized("no token")
-        known = self._verified.get(token)
+        known = self._remembered.get(token)
         if known is None:
             known = self._verify(token)
             self._remember(token, known)
         user, expires = known
         if expires <= self._now():
-            self._verified.pop(token, None)
+            self._remembered.pop(token, None)
             raise Unauthorized("the token has expired")
         return Identity(user, ambient, expires)
 
@@ -90,9 +98,9 @@ class TokenAuth:
         return (token, False) if token else (cookie_value(credentials.cookie, self._cookie), True)
 
     def _remember(self, token: bytes, known: tuple[str, float]) -> None:
-        if len(self._verified) >= self._remembered:
-            del self._verified[next(iter(self._verified))]
-        self._verified[token] = known
+        if len(self._remembered) >= self._max_remembered:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = known
 
     def _verify(self, token: bytes) -> tuple[str, float]:
         """The token's user and the second of its end."""
@@ -107,7 +115,7 @@ class TokenAuth:
 
     def _claims(self, token: bytes) -> dict[str, Any]:
         try:
-            return jwt.decode(token, self._key, algorithms=[self._algorithm], options=_OPTIONS)  # type: ignore[arg-type]
+            return self._decode(token, self._key, algorithms=[self._algorithm], options=_OPTIONS)
         except jwt.InvalidSignatureError:
             why = "the token is not signed with our key"
         except jwt.InvalidAlgorithmError:

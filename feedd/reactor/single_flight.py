@@ -1,10 +1,8 @@
 """
-One load for many askers.
-
-This module knows askers and loads. It does not know caches, time or what is loaded.
+One load for all who ask for the same key at the same time.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -15,9 +13,9 @@ T = TypeVar("T")
 
 class Flight(Generic[T]):
     """
-    One load under way.
+    A load under way.
 
-    :ivar forgotten: what it brings may be older than a change: nobody new may join it, and it must
+    :ivar forgotten: its result may be older than a change: nobody new joins it, and the result must
         not be kept.
     """
 
@@ -27,7 +25,7 @@ class Flight(Generic[T]):
 
     def board(self) -> Deferred[T]:
         """
-        Fires with what the load brings. Cancelling it leaves the load and the other askers alone.
+        Fires with the result. Cancelling it leaves the load and the others who wait alone.
         """
         waiter: Deferred[T] = Deferred()  # once cancelled, it ignores the result
         self._waiting.append(waiter)
@@ -40,12 +38,19 @@ class Flight(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Askers of one key share one load; an error goes to all of them and is not kept."""
+    """
+    Loads by key. Those who ask for one key share one load; its error goes to all of them, and is
+    not kept.
+    """
 
     def __init__(self) -> None:
-        self._flights: dict[str, Flight[T]] = {}
+        self._flights: dict[Hashable, Flight[T]] = {}
 
-    async def join(self, key: str, load: Callable[[Flight[T]], Awaitable[T]]) -> T:
+    def __len__(self) -> int:
+        """How many loads are under way."""
+        return len(self._flights)
+
+    async def join(self, key: Hashable, load: Callable[[Flight[T]], Awaitable[T]]) -> T:
         """What the load under way for `key` brings; when there is none, `load` is started."""
         flight = self._flights.get(key)
         if flight is not None:
@@ -56,14 +61,14 @@ class SingleFlight(Generic[T]):
         Deferred.fromCoroutine(self._fly(key, flight, load))
         return await waiter
 
-    def forget(self, key: str) -> None:
-        """Who asks for `key` from now on gets a load that starts from now on."""
+    def forget(self, key: Hashable) -> None:
+        """Let those who ask for `key` from now on share a load that begins from now on."""
         flight = self._flights.pop(key, None)
         if flight is not None:
             flight.forgotten = True
 
     async def _fly(
-        self, key: str, flight: Flight[T], load: Callable[[Flight[T]], Awaitable[T]]
+        self, key: Hashable, flight: Flight[T], load: Callable[[Flight[T]], Awaitable[T]]
     ) -> None:
         result: T | Failure
         try:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from feedd.auth.http import MAX_BODY_BYTES, REFUSED_SECONDS, Limits, SiteAuth
+from feedd.auth.http import MAX_BODY_BYTES, REFUSED_SECONDS, SiteAuth, SiteLimits, digest_of
 from feedd.core.counters import Counters
 from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized, Unavailable
 from feedd.feed.settings import Auth
@@ -85,7 +85,12 @@ class SiteCase(SynchronousTestCase):
         self.auth = self.made(self.settings)
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
 
-    def made(self, settings: Auth, agent: Any = None, limits: Limits = Limits()) -> SiteAuth:  # noqa: B008
+    def made(
+        self,
+        settings: Auth,
+        agent: Any = None,
+        limits: SiteLimits = SiteLimits(),  # noqa: B008
+    ) -> SiteAuth:
         return SiteAuth(agent or self.agent, settings, self.clock, self.counters, limits)
 
     def begin(self, session: bytes, auth: SiteAuth | None = None) -> Deferred[Identity]:
@@ -307,13 +312,20 @@ class Remembered(SiteCase):
         self.assertEqual([self.user(b"alice"), self.user(b"bob")], ["alice", "bob"])
 
     def test_bounded(self) -> None:
-        """Over the bound the answer known longest goes, counted; what is kept holds no cookie."""
-        auth = self.made(self.settings, limits=Limits(remembered=2))
+        """Over the bound the answer known longest goes, counted."""
+        auth = self.made(self.settings, limits=SiteLimits(remembered=2))
         for name in (b"a", b"b", b"c"):
             self.user(name, auth)
-        self.assertEqual([user for user, _ in auth._known.values()], ["b", "c"])
-        self.assertEqual(self.counters["auth_evictions"], 1)
-        self.assertEqual({len(key) for key in auth._known}, {32})
+        self.assertEqual((auth.remembered, self.counters["auth_evictions"]), (2, 1))
+        for name in (b"b", b"c", b"a"):
+            self.user(name, auth)
+        self.assertEqual(len(self.site.requests), 4)
+
+    def test_no_cookie_is_kept(self) -> None:
+        """What is kept is as long for any cookies, and does not show them."""
+        short, long = (digest_of(b"session=SECRET" * times) for times in (1, 1000))
+        self.assertEqual((len(short), len(long), short == long), (32, 32, False))
+        self.assertNotIn(b"SECRET", short + long)
 
     def test_together(self) -> None:
         """Many who offer the same cookies at the same time cost one request."""
@@ -351,7 +363,7 @@ class Remembered(SiteCase):
         Over the bound of requests at the same time the next one is not sent, counted; who joins one
         under way still may.
         """
-        auth = self.made(self.settings, limits=Limits(requests=2))
+        auth = self.made(self.settings, limits=SiteLimits(requests=2))
         self.site.answer = silent
         askers = [self.begin(name, auth) for name in (b"a", b"b")]
         self.assertIn("too many", self.away(b"c", auth))

@@ -279,27 +279,32 @@ class Remembered(TokenCase):
         A token that was verified needs no second verification, and is refused all the same when it
         is over.
         """
-        auth = self.auth()
-        self.user(auth, good())
-        auth._key = None
-        self.assertEqual(self.user(auth, good()), "alice")
+        verified: list[bytes] = []
+
+        def decode(token: bytes, *args: Any, **options: Any) -> dict[str, Any]:
+            verified.append(token)
+            return jwt.decode(token, *args, **options)
+
+        auth = TokenAuth(SECRET, "feedd_token", lambda: self.seconds, decode=decode)
+        for _ in range(3):
+            self.assertEqual(self.user(auth, good()), "alice")
         self.seconds = FAR
         self.assertIn("expired", self.refused(good(), auth))
-        self.assertEqual(auth._verified, {})
+        self.assertEqual((verified, auth.remembered), ([good()], 0))
 
     def test_bounded(self) -> None:
         """Over the bound the one known longest goes."""
         auth = self.auth(remembered=2)
         for name in ("a", "b", "c"):
             self.user(auth, good(sub=name))
-        self.assertEqual([user for user, _ in auth._verified.values()], ["b", "c"])
+        self.assertEqual(auth.remembered, 2)
 
     def test_refused_is_not_remembered(self) -> None:
         """Refused tokens take no room."""
         auth = self.auth()
         self.refused(b"garbage", auth)
         self.refused(good(exp=NOW), auth)
-        self.assertEqual(auth._verified, {})
+        self.assertEqual(auth.remembered, 0)
 
 
 class Keys(TokenCase):
