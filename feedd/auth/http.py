@@ -96,7 +96,7 @@ class SiteAuth:
         return Identity(user, ambient=True, until=expires)
 
     async def _ask(self, key: bytes, cookie: bytes) -> str | None:
-        """What the site says; one request for all who offer the same cookies at the same time."""
+        """The site's answer; one request for all who offer the same cookies at the same time."""
 
         async def load(_: Flight[str | None]) -> str | None:
             if len(self._requests) > self._limits.requests:
@@ -172,7 +172,7 @@ class SiteAuth:
 
 
 def digest_of(cookie: bytes) -> bytes:
-    """What is kept in the place of a Cookie header, which would be a login to whoever reads it."""
+    """A digest to keep in place of a Cookie header, which would let in anybody who reads it."""
     return hashlib.blake2b(cookie, digest_size=32).digest()
 
 

@@ -48,7 +48,7 @@ apart.
 
 class Item(NamedTuple):
     """
-    What the server has for a key: `value`, None for nothing, and the number of this very value, for
+    The item at a key: its value, None for nothing, and the number of this very value, for
     `Connection.cas`.
     """
 
@@ -56,10 +56,10 @@ class Item(NamedTuple):
     cas: bytes
 
 
-class Wish(NamedTuple):
+class LeaseRequest(NamedTuple):
     """
-    To have `mark` at `key`: over the value whose number is `over`, or, when that is b"", where
-    there is nothing.
+    A request for a lease: put `mark` at `key`, over the value whose number is `over`, or where
+    there is nothing when that is b"".
     """
 
     key: bytes
@@ -124,7 +124,9 @@ class Connection(MemCacheProtocol):
             lambda answer: {key: Item(value, cas) for key, (_, cas, value) in answer.items()}
         )
 
-    def take_all(self, wishes: Sequence[Wish], seconds: int) -> Deferred[dict[bytes, Item]]:
+    def take_all(
+        self, requests: Sequence[LeaseRequest], seconds: int
+    ) -> Deferred[dict[bytes, Item]]:
         """
         Put each mark where there is nothing, or over the value whose number is known; fires with
         what the server has then.
@@ -132,14 +134,14 @@ class Connection(MemCacheProtocol):
         All commands go out at once: the answer to the last ones says how the first ones ended, and
         the marks' numbers.
         """
-        for key, mark, over in wishes:
+        for key, mark, over in requests:
             put = (
                 self.cas(key, mark, over, seconds)
                 if over
                 else self.add(key, mark, expireTime=seconds)
             )
             put.addErrback(lambda _: None)
-        keys = [wish.key for wish in wishes]
+        keys = [request.key for request in requests]
         reads = [self.read_all(keys[start : start + KEYS]) for start in range(0, len(keys), KEYS)]
         return gatherResults(reads, consumeErrors=True).addCallback(_merged)
 

@@ -1,11 +1,11 @@
 """
 Friend lists in memcached, as JSON arrays of users, which the site may read and write too.
 
-A fill can never put back a list that is older than a change. Who misses takes a lease: it adds a
-mark of its own in the place of the list, and only then asks the database. What it read may replace
-that mark and nothing else (memcached's ``cas``). A change deletes the key after its commit, mark or
-list; so a fill that was read before the change finds its mark gone. Who finds somebody else's mark
-asks the database and fills nothing. This module does not know connections or servers.
+A fill can never put back a list that is older than a change. A reader that misses takes a lease: it
+adds a mark of its own in the place of the list, and only then asks the database. What it read may
+replace that mark and nothing else (memcached's ``cas``). A change deletes the key after its commit,
+mark or list; so a fill that was read before the change finds its mark gone. A reader that finds
+somebody else's mark asks the database and fills nothing.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from feedd.cache.connection import Item, Wish
+from feedd.cache.connection import Item, LeaseRequest
 from feedd.cache.loads import Load, make_loads
 from feedd.cache.ring import HashRing, checked_key
 from feedd.cache.server import Lease
@@ -121,8 +121,8 @@ class CachedFriends:
 
     async def _load_all(self, misses: Sequence[_Miss]) -> list[tuple[str, ...]]:
         """
-        First the leases, then the lists, then what the leases allow: whatever order the misses came
-        in.
+        The lists of these misses, in their order: first leases are taken, then the lists are read,
+        then those with a lease are filled.
         """
         leases = await self._lease_all(miss for miss in misses if miss.may_fill)
         lists = await self._load([miss.viewer for miss in misses])
@@ -154,13 +154,13 @@ class CachedFriends:
         return tuple(sorted(users - {viewer}))
 
     async def _lease_all(self, misses: Iterable[_Miss]) -> dict[bytes, Lease]:
-        """The right to fill, by key, where it can be had."""
-        wishes = [
-            Wish(miss.key, LEASE_MARK + self._token(), miss.item.cas)
+        """The leases that could be taken, by key."""
+        requests = [
+            LeaseRequest(miss.key, LEASE_MARK + self._token(), miss.item.cas)
             for miss in misses
             if miss.item is not None
         ]
-        return await self._ring.lease_all(wishes, LEASE_SECONDS)
+        return await self._ring.lease_all(requests, LEASE_SECONDS)
 
     async def _fill_all(self, lists: Mapping[Lease, tuple[str, ...]]) -> None:
         values = {lease: msgspec.json.encode(friends) for lease, friends in lists.items()}

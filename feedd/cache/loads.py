@@ -1,8 +1,5 @@
 """
-Friend lists from the database, for many viewers with one question.
-
-This module knows how many viewers are asked for at once. It does not know caches or SQL: a load is
-a callable.
+Friend lists from the database, for many viewers with one query.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +14,7 @@ Q = TypeVar("Q")
 
 Friends = tuple[str, ...]
 Load = Callable[[Sequence[str]], Awaitable[Mapping[str, Friends]]]
-"""Whom each of these viewers hears: `feedd.feed.ports.Store.friends_of`."""
+"""The users whom each of these viewers hears: `feedd.feed.ports.Store.friends_of`."""
 
 VIEWERS = 300
 """

@@ -1,7 +1,5 @@
 """
 Friend lists in the memory of one process.
-
-This module knows lists and their age. It does not know memcached or where lists come from.
 """
 
 from collections import OrderedDict
@@ -21,8 +19,8 @@ class LocalFriends:
     `feedd.feed.ports.Friends` with a memory of ``max_entries`` lists, each kept for
     ``friends_seconds``.
 
-    :ivar up: always; there is nothing that could be away.
-    :ivar trouble: none, ever.
+    :ivar up: always True; there is nothing that could be away.
+    :ivar trouble: always "".
     """
 
     up = True

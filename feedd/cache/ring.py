@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IReactorTime
 
-from feedd.cache.connection import Item, Wish
+from feedd.cache.connection import Item, LeaseRequest
 from feedd.cache.server import Lease, MemcachedServer
 from feedd.core.counters import Counters
 from feedd.feed.settings import Cache
@@ -61,7 +61,7 @@ def addresses_in(url: str) -> list[tuple[str, int]]:
 
 
 def node_name(host: str, port: int) -> str:
-    """What libmemcached calls a server on its ring."""
+    """The name of a server on libmemcached's ring."""
     return host if port == DEFAULT_PORT else f"{host}:{port}"
 
 
@@ -107,12 +107,12 @@ class HashRing(MultiService):
         return f"memcached {', '.join(away)} away" if away else ""
 
     async def read(self, key: bytes) -> Item | None:
-        """What is there for `key`, or None when that cannot be said."""
+        """The item at `key`, or None when that cannot be said."""
         return await self.server_of(key).read(key)
 
-    async def lease_all(self, wishes: Sequence[Wish], seconds: int) -> dict[bytes, Lease]:
-        """The right to fill within `seconds`, by key, for those wishes that came true."""
-        shares = self._shares(wishes, lambda wish: wish.key)
+    async def lease_all(self, requests: Sequence[LeaseRequest], seconds: int) -> dict[bytes, Lease]:
+        """The leases, for `seconds`, of those requests that were granted; by key."""
+        shares = self._shares(requests, lambda request: request.key)
         leases = await _all(server.lease_all(share, seconds) for server, share in shares.items())
         return {lease.key: lease for some in leases for lease in some}
 
@@ -132,13 +132,13 @@ class HashRing(MultiService):
         )
 
     def server_of(self, key: bytes) -> MemcachedServer:
-        """Where `key` lives, whether that server is there or not."""
+        """The server of `key`, whether it is there or not."""
         return self._servers[self._ring.get_node(key.decode("ascii"))]
 
     def _shares(
         self, items: Iterable[T], key: Callable[[T], bytes]
     ) -> dict[MemcachedServer, list[T]]:
-        """Which of `items` are whose."""
+        """The items of each server."""
         shares: dict[MemcachedServer, list[T]] = {}
         for item in items:
             shares.setdefault(self.server_of(key(item)), []).append(item)
@@ -146,7 +146,7 @@ class HashRing(MultiService):
 
 
 async def _all(work: Iterable[Coroutine[Deferred[Any], Any, T]]) -> list[T]:
-    """What all of `work`, begun together, returns."""
+    """The results of all of `work`, begun together."""
     return await gatherResults([Deferred.fromCoroutine(each) for each in work], consumeErrors=True)
 
 

@@ -1,9 +1,8 @@
 """
-One memcached: a few connections, and what to do when it is away or hangs.
+One memcached: a few connections to it, and a miss at once when it is away or hangs.
 
 A connection is used once it has answered a greeting; so a server that accepts connections and then
-says nothing costs its first askers one time limit, and nobody after them. This module does not know
-friend lists or other servers.
+says nothing costs its first askers one time limit, and nobody after them.
 """
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -16,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from feedd.cache.connection import KEYS, Connection, Item, Wish
+from feedd.cache.connection import KEYS, Connection, Item, LeaseRequest
 from feedd.cache.deletions import Deletions
 from feedd.core.counters import Counters
 from feedd.feed.settings import Cache
@@ -32,7 +31,7 @@ BACKOFF = Backoff(first_seconds=0.2, longest_seconds=3.0)
 
 class ServerLimits(NamedTuple):
     """
-    What a server is asked for at once.
+    The bounds of what a server is asked at once.
 
     :ivar outstanding: commands on one connection; with more the server is behind, and the database
         is the better answer.
@@ -120,24 +119,24 @@ class MemcachedServer(Service):
         return gatherResults([link.stop() for link in self._links])
 
     async def read(self, key: bytes) -> Item | None:
-        """What the server has for `key`; None when that cannot be said, or is not to be trusted."""
+        """The item at `key`; None when that cannot be said, or is not to be trusted."""
         if self._is_unread(key) or self._pick() is None:
             return None
         return await self._reads.ask(key)
 
-    async def lease_all(self, wishes: Sequence[Wish], seconds: int) -> list[Lease]:
+    async def lease_all(self, requests: Sequence[LeaseRequest], seconds: int) -> list[Lease]:
         """
-        The right to fill the keys of those wishes that came true; their marks are there meanwhile.
+        The leases of those requests that were granted; their marks are there meanwhile.
         """
         connection = self._pick()
         items = await self._ask(
-            partial(Connection.take_all, wishes=wishes, seconds=seconds), connection
+            partial(Connection.take_all, requests=requests, seconds=seconds), connection
         )
         if items is None or connection is None:
             return []
         return [
             Lease(key, items[key].cas, connection)
-            for key, mark, _ in wishes
+            for key, mark, _ in requests
             if items[key].value == mark
         ]
 
@@ -186,7 +185,7 @@ class MemcachedServer(Service):
 
     async def _sweep(self) -> None:
         """
-        Delete what must be deleted, batch by batch, on behalf of all who wait; one sweep at a time.
+        Delete what must be deleted, batch by batch, for all who wait; one sweep at a time.
         """
         if self._sweeping:
             return
@@ -213,7 +212,7 @@ class MemcachedServer(Service):
 
     async def _read_all(self, keys: Sequence[bytes]) -> list[Item | None]:
         """
-        What there is for `keys`, some of which may have been forgotten since they were asked for.
+        The items at `keys`, some of which may have been forgotten since they were asked for.
         """
         trusted = [key for key in dict.fromkeys(keys) if not self._is_unread(key)]
         items: dict[bytes, Item] | None = None

@@ -1,8 +1,7 @@
 """
-Many questions, asked together.
+Answers questions in batches: those that come in one turn of the reactor are answered together.
 
-Who asks one question waits for one answer, and does not notice that others asked at the same time.
-This module knows questions and when they came. It does not know what is asked, nor of whom.
+Each caller has one question and waits for one answer; the batch does not show.
 """
 
 from collections import deque
@@ -16,11 +15,12 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 PATIENCE_SECONDS = 1.0
+"""A batch that takes longer to fail has run into a part that hangs."""
 
 
 class Bounds(NamedTuple):
     """
-    How much is asked.
+    The bounds of what is asked.
 
     :ivar size: questions in a batch.
     :ivar at_once: batches under way.
@@ -37,9 +37,9 @@ class Batches(Generic[Q, A]):
     Answers together what is asked in one turn of the reactor, or while as many batches are under
     way as may be.
 
-    A batch that fails, fails those who are in it. If it took long to fail, so would the next one:
-    then it fails those too who wait behind it, so that a part which hangs costs everybody its time
-    limit once, wherever they stand.
+    A batch that fails, fails the questions in it. If that took longer than `PATIENCE_SECONDS`, it
+    fails the questions that wait behind it too: a part that hangs costs everybody its time limit
+    once, wherever they stand.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Batches(Generic[Q, A]):
         self._arranged = False
 
     def __len__(self) -> int:
+        """How many questions wait for a batch to begin."""
         return len(self._waiting)
 
     def ask(self, question: Q) -> Deferred[A]:
@@ -77,7 +78,7 @@ class Batches(Generic[Q, A]):
         return waiter
 
     def _arrange(self) -> None:
-        """Let a batch begin in the next turn, if there is anything to ask and one may."""
+        """Let a batch begin in the next turn, if questions wait and another batch is allowed."""
         if self._waiting and not self._arranged and self._under_way < self._bounds.at_once:
             self._arranged = True
             self._clock.callLater(0, self._begin)

@@ -51,7 +51,7 @@ class SingleFlight(Generic[T]):
         return len(self._flights)
 
     async def join(self, key: Hashable, load: Callable[[Flight[T]], Awaitable[T]]) -> T:
-        """What the load under way for `key` brings; when there is none, `load` is started."""
+        """The result of the load under way for `key`; when there is none, `load` is started."""
         flight = self._flights.get(key)
         if flight is not None:
             return await flight.board()

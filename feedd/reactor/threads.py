@@ -1,10 +1,10 @@
 """
-Threads that work one list off, and a reactor that is woken once for all that they finish in one of
-its turns.
+Threads that work off one queue, and wake the reactor once for all that they finish in one of its
+turns.
 
 Twisted's own pool hands every piece of work over through a coordinator, two locks and a log
 context, and wakes the reactor for each result; with short transactions that costs as much as they
-do. This module knows functions. It does not know what they do.
+do.
 """
 
 from collections import deque
@@ -39,6 +39,7 @@ class Threads:
         self._woken = False
 
     def __len__(self) -> int:
+        """How many threads there are."""
         return len(self._threads)
 
     def start(self) -> None:
@@ -85,7 +86,7 @@ class Threads:
             except BaseException:
                 result = Failure()
             results.append((done, result))
-            # Whoever finds it set comes before the reactor looks, so its result is seen.
+            # A thread that finds it set has appended before the reactor looks: its result is seen.
             if not self._woken:
                 self._woken = True
                 self._reactor.callFromThread(self._tell)

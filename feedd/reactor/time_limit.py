@@ -1,7 +1,5 @@
 """
 A time limit that a busy reactor does not make shorter.
-
-This module knows one answer and a clock. It does not know who is late.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@ Notices when the reactor stands still, and says where.
 
 Everybody waits for one thread, so a turn that takes long makes all of them late. A second thread
 looks at a heartbeat of the reactor, and when it stays out, at the stack of the reactor's thread:
-that line of code is what everybody waits for. This module knows no other part of feedd.
+that line of code is what everybody waits for.
 """
 
 import sys

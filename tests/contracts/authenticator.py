@@ -39,7 +39,7 @@ class AuthenticatorContract:
     """Mix into a test case that is a `Case`."""
 
     def test_lets_in(self: Case) -> None:
-        """Good credentials say who is asking, at first and again; only a cookie is ambient."""
+        """Good credentials say who asks, at first and again; only a cookie is ambient."""
         authenticator = self.authenticator()
         for ambient, offered in ((False, self.good), (True, self.ambient)):
             for credentials in [*offered, *offered]:

@@ -170,7 +170,7 @@ class BrokerContract:
 
     @contract
     async def test_followed_again(self: Case, broker: Broker) -> None:
-        """Who was unfollowed can be followed again."""
+        """An author who was unfollowed can be followed again."""
         author = someone()
         for change in (broker.follow, broker.unfollow, broker.follow):
             change(author)

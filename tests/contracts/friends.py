@@ -20,7 +20,7 @@ class Loader:
     The database of a test.
 
     :ivar lists: what it holds, by viewer.
-    :ivar calls: who was asked for, in order.
+    :ivar calls: the viewers that were asked for, in order.
     :ivar questions: how often it was asked, for however many.
     :ivar error: when set, what a load raises.
     """
@@ -246,7 +246,7 @@ class FriendsContract:
     @contract
     async def test_forget_during_a_load(self: Case, load: Loader, friends: Friends) -> None:
         """
-        Who asks after a change does not get the list that a load read before it, now or later.
+        A caller after a change does not get the list that a load read before it, now or later.
         """
         started, go_on = load.hold()
         early = start(friends, "ann")
@@ -282,7 +282,7 @@ class FriendsContract:
 
     @contract
     async def test_forget_at_once(self: Case, load: Loader, friends: Friends) -> None:
-        """Who asks while `forget` is still under way gets the new list already."""
+        """A caller while `forget` is still under way gets the new list already."""
         await friends.of("ann")
         load.lists["ann"] = ("bob",)
         forgotten = Deferred.fromCoroutine(friends.forget(["ann"]))

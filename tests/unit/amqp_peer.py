@@ -237,26 +237,30 @@ class FakeRabbit:
             data = wire.take() if wire else b""
             for read in read_frames(data):
                 self._take(read)
-            arriving, self._on_its_way = self._on_its_way, []
-            for wire, answer in arriving:
-                if not wire.ended:
-                    wire.protocol.dataReceived(answer)
-            if (
-                not data
-                and not arriving
-                and not any(
-                    c.getTime() <= self.clock.seconds() for c in self.clock.getDelayedCalls()
-                )
-            ):
+            arrived = self.arrive()
+            if not (data or arrived or self._is_due()):
                 return
             self.clock.advance(0)
         raise AssertionError("it never ends")
+
+    def arrive(self) -> bool:
+        """Let what RabbitMQ has said arrive at the client; whether there was anything."""
+        arriving, self._on_its_way = self._on_its_way, []
+        for wire, answer in arriving:
+            if not wire.ended:
+                wire.protocol.dataReceived(answer)
+        return bool(arriving)
 
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
         """Let `seconds` pass, in steps, with everything arriving in between."""
         for _ in range(int(seconds / step)):
             self.clock.advance(step)
             self.run()
+
+    def _is_due(self) -> bool:
+        """Whether something is to happen at this moment."""
+        now = self.clock.seconds()
+        return any(call.getTime() <= now for call in self.clock.getDelayedCalls())
 
     def _take(self, read: Any) -> None:
         number = read.channel_number

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.cache.connection import Wish
+from feedd.cache.connection import LeaseRequest
 from feedd.cache.server import MemcachedServer, ServerLimits
 from feedd.core.counters import Counters
 from feedd.feed.settings import Cache
@@ -47,7 +47,7 @@ class ServerCase(SynchronousTestCase):
 
     def lease(self, key: bytes, over: bytes = b"") -> Any:
         """The right to fill `key`, None when it cannot be had."""
-        leases = self.drive(self.server.lease_all([Wish(key, b"mark", over)], 10))
+        leases = self.drive(self.server.lease_all([LeaseRequest(key, b"mark", over)], 10))
         return leases[0] if leases else None
 
     def reconnect(self) -> None:

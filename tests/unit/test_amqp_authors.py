@@ -1,4 +1,4 @@
-"""Whom a process listens to, on which exchanges, and what it remembers of them."""
+"""The authors that a process follows, their exchanges, and what it remembers of them."""
 
 from zlib import crc32
 
@@ -61,7 +61,7 @@ class FollowingTests(SynchronousTestCase):
         self.assertIsNone(authors.next_expiry())
 
     def test_comes_back(self) -> None:
-        """Who is followed again while lingering stays, and lingers anew later."""
+        """An author who is followed again while lingering stays, and lingers anew later."""
         authors = FollowedAuthors(USERS, 60)
         for author in ("alice", "bob"):
             authors.follow(author)

@@ -100,7 +100,7 @@ class FollowTests(BrokerTestCase):
         self.assertEqual(self.rabbit.bindings, set())
 
     def test_back_in_time(self) -> None:
-        """Who is followed again while lingering is neither unbound nor bound anew."""
+        """An author who is followed again while lingering is neither unbound nor bound anew."""
         self.start("alice", linger_seconds=60)
         self.broker.unfollow("alice")
         self.pass_time(30)
@@ -110,7 +110,7 @@ class FollowTests(BrokerTestCase):
         self.assertEqual((self.count("Queue.Bind"), self.count("Queue.Unbind")), (1, 0))
 
     def test_gone_while_being_bound(self) -> None:
-        """Who is unfollowed while the bind is under way is unbound after it."""
+        """An author who is unfollowed while the bind is under way is unbound after it."""
         self.start(linger_seconds=0.01)
         self.broker.follow("alice")
         self.broker.unfollow("alice")
@@ -148,7 +148,7 @@ class FollowTests(BrokerTestCase):
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange"})
 
     def test_while_connecting(self) -> None:
-        """Who is followed or unfollowed before the session is up is bound, or not, in the end."""
+        """What is followed or unfollowed before the session is up is bound, or not, in the end."""
         self.rabbit.silent = {"Confirm.Select"}
         self.start("alice", linger_seconds=1)
         self.broker.follow("bob")
@@ -336,7 +336,7 @@ class BlockedTests(BrokerTestCase):
         self.assertEqual(self.events, [event()])
 
     def test_bound_later(self) -> None:
-        """Who is followed meanwhile is bound when the broker reads again."""
+        """An author who is followed meanwhile is bound when the broker reads again."""
         self.broker.follow("bob")
         self.rabbit.run()
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange"})

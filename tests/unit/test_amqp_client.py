@@ -187,7 +187,7 @@ class NumberTests(SynchronousTestCase):
         self.assertEqual(numbers, [1, 2, 3, 2, 3])
 
     def test_none_left(self) -> None:
-        """One channel too many is an error of who wants it."""
+        """One channel too many is an error of its caller."""
         for _ in range(3):
             self.peer.channel()
         self.failureResultOf(

@@ -139,7 +139,7 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual([message[2] for message in heard.delivered], [b"\x00\x80\x015"] * 2)
 
     def test_observer_that_raises(self) -> None:
-        """An error of who listens is counted, and the next message arrives."""
+        """An error of the callable is counted, and the next message arrives."""
         bodies: list[bytes] = []
 
         def deliver(exchange: bytes, key: bytes, header: bytes, body: bytes) -> None:

@@ -170,8 +170,8 @@ class ContentTests(SynchronousTestCase):
         (header,) = read_frames(
             pack_content(1, BASIC, pack_properties(BASIC, properties), b"", 4096)
         )
-        read = {name.replace("_", "-"): value for name, value in vars(header.properties).items()}
-        self.assertEqual(read, properties)
+        named = {name.replace("-", "_"): value for name, value in properties.items()}
+        self.assertEqual(header.properties, spec.BasicProperties(**named))
 
     def test_unknown_property(self) -> None:
         """A misspelt property is an error, not a message without it."""

@@ -63,7 +63,7 @@ class PublishStockTests(StockTestCase):
 class PublishMendedTests(MendedTestCase):
     def test_error_of_the_caller(self) -> None:
         """
-        What cannot be packed is an error of who called, nothing is sent, and the next one goes.
+        What cannot be packed is an error of its caller, nothing is sent, and the next one goes.
         """
         channel = self.peer.channel()
         for arguments in (
@@ -108,7 +108,7 @@ class UnknownMendedTests(MendedTestCase):
         self.assertEqual(told, ["low on memory", None])
 
     def test_told(self) -> None:
-        """Confirms and cancels reach who listens on the channel."""
+        """Confirms and cancels reach the observer of the channel."""
         observer = Recording()
         number = self.peer.channel(observer).id
         self.peer.say(
@@ -123,7 +123,7 @@ class UnknownMendedTests(MendedTestCase):
         self.assertEqual(self.peer.wire.ended, "")
 
     def test_observer_that_raises(self) -> None:
-        """An error of who listens is counted, and the connection lives."""
+        """An error of the observer is counted, and the connection lives."""
 
         class Broken(ChannelObserver):
             def cancelled(self, consumer_tag: bytes) -> None:
@@ -135,7 +135,7 @@ class UnknownMendedTests(MendedTestCase):
 
     def test_failure_of_who_is_told(self) -> None:
         """
-        An error of who listens for the end of a channel is counted, and everybody else is told.
+        An error of the observer of a channel's end is counted, and everybody else is told.
         """
 
         class Broken(ChannelObserver):
@@ -173,7 +173,7 @@ class ChannelStockTests(StockTestCase):
 
 class ChannelMendedTests(MendedTestCase):
     def test_told_once(self) -> None:
-        """Who listens is told with what code it was closed; the next channel is a new one."""
+        """The observer is told with what code it was closed; the next channel is a new one."""
         observer = Recording()
         channel = self.peer.channel(observer)
         self.peer.say(channel.id, spec.Channel.Close(404, "gone", 0, 0))

@@ -65,9 +65,7 @@ class PublishTests(BrokerTestCase):
         """
         self.rabbit.close_channel(2, 541, "INTERNAL_ERROR")
         self.broker.publish([event(1)])
-        ((wire, data),) = self.rabbit._on_its_way
-        wire.protocol.dataReceived(data)
-        self.rabbit._on_its_way.clear()
+        self.rabbit.arrive()
         self.rabbit.run()
         self.publish(2)
         self.assertEqual(

@@ -1,4 +1,4 @@
-"""The headers that prove who is asking, the key of the site's own servers, and the demo's login."""
+"""The headers that prove who asks, the key of the site's own servers, and the demo's login."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -360,8 +360,8 @@ class Remembered(SiteCase):
 
     def test_too_many(self) -> None:
         """
-        Over the bound of requests at the same time the next one is not sent, counted; who joins one
-        under way still may.
+        Over the bound of requests at the same time the next one is not sent, counted; to join one
+        under way is still allowed.
         """
         auth = self.made(self.settings, limits=SiteLimits(requests=2))
         self.site.answer = silent

@@ -1,4 +1,4 @@
-"""Signed tokens: who is let in, and every forgery that is not."""
+"""Signed tokens: the good ones, and every forgery."""
 
 import base64
 import hashlib

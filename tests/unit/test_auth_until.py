@@ -106,7 +106,7 @@ class TokenTests(SynchronousTestCase):
 
 
 class DemoTests(SynchronousTestCase):
-    """Whoever they say they are."""
+    """The demo's authenticator."""
 
     @PROFILE
     @given(st.lists(st.sampled_from(WORDS), min_size=4, max_size=4))

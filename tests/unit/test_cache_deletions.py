@@ -1,4 +1,4 @@
-"""Which keys must be deleted, in which order, and who waits for that."""
+"""The keys that must be deleted, their order, and those who wait for it."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,14 +12,14 @@ class DeletionsTests(SynchronousTestCase):
         self.deletions = Deletions(4)
 
     def test_oldest_first(self) -> None:
-        """Wishes are met in their order; a repeated one goes to the end."""
+        """Requests are met in their order; a repeated one goes to the end."""
         self.deletions.add([b"a", b"b", b"c"])
         self.deletions.add([b"a"])
         self.assertEqual([key for key, _ in self.deletions.batch(2)], [b"b", b"c"])
         self.assertEqual([key for key, _ in self.deletions.batch(9)], [b"b", b"c", b"a"])
 
     def test_when_done(self) -> None:
-        """Who waits goes on when all that was wished before is done, and not before."""
+        """A waiter goes on when all that was requested before is done, and not before."""
         self.deletions.add([b"a", b"b"])
         first = self.deletions.when_done()
         self.deletions.add([b"a"])
@@ -31,7 +31,7 @@ class DeletionsTests(SynchronousTestCase):
         self.successResultOf(second)
 
     def test_superseded(self) -> None:
-        """An earlier wish that is done leaves a later one for the same key."""
+        """An earlier request that is done leaves a later one for the same key."""
         self.deletions.add([b"a"])
         batch = self.deletions.batch(9)
         self.deletions.add([b"a"])
@@ -46,7 +46,7 @@ class DeletionsTests(SynchronousTestCase):
         self.assertNotIn(b"f", self.deletions)
 
     def test_release(self) -> None:
-        """Who waits is let go; the keys stay."""
+        """Waiters are let go; the keys stay."""
         self.deletions.add([b"a"])
         waiting = self.deletions.when_done()
         self.deletions.release()
@@ -54,7 +54,7 @@ class DeletionsTests(SynchronousTestCase):
         self.assertEqual(len(self.deletions), 1)
 
     def test_cancelled(self) -> None:
-        """Who went away meanwhile holds up nobody."""
+        """A waiter that went away meanwhile holds up nobody."""
         self.deletions.add([b"a"])
         gone, stays = self.deletions.when_done(), self.deletions.when_done()
         gone.addErrback(lambda _: None).cancel()

@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from feedd.cache.connection import Item, Wish
+from feedd.cache.connection import Item, LeaseRequest
 from tests.unit.cache_server import ServerCase
 
 
@@ -40,7 +40,9 @@ class Asking(ServerCase):
     def test_spread_over_connections(self) -> None:
         """Commands at the same time use all connections."""
         for number in range(4):
-            Deferred.fromCoroutine(self.server.lease_all([Wish(b"k%d" % number, b"mark", b"")], 10))
+            Deferred.fromCoroutine(
+                self.server.lease_all([LeaseRequest(b"k%d" % number, b"mark", b"")], 10)
+            )
         greeting = 1
         self.assertEqual([each.heard - greeting for each in self.memcached.transports], [4, 4])
         self.clock.advance(0)
@@ -77,14 +79,14 @@ class Asking(ServerCase):
 
     def test_busy(self) -> None:
         """Over the bound of outstanding commands it is a miss at once, counted."""
-        wishes = [Wish(b"k%d" % number, b"mark", b"") for number in range(19)]
-        others = [wish._replace(mark=b"other") for wish in wishes]
+        requests = [LeaseRequest(b"k%d" % number, b"mark", b"") for number in range(19)]
+        others = [request._replace(mark=b"other") for request in requests]
         begun = [
-            Deferred.fromCoroutine(self.server.lease_all(some, 10)) for some in (wishes, others)
+            Deferred.fromCoroutine(self.server.lease_all(some, 10)) for some in (requests, others)
         ]
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None)
         self.assertEqual(
-            self.successResultOf(Deferred.fromCoroutine(self.server.lease_all(wishes, 10))), []
+            self.successResultOf(Deferred.fromCoroutine(self.server.lease_all(requests, 10))), []
         )
         self.assertEqual(self.counters["cache_busy"], 2)
         self.clock.advance(0)
@@ -96,10 +98,11 @@ class Asking(ServerCase):
         meanwhile, spoils no other.
         """
         self.memcached.put(b"k7", b"lease of another")
-        wishes = [Wish(b"k%d" % number, b"mark%d" % number, b"") for number in range(150)]
-        leases = self.drive(self.server.lease_all(wishes, 10))
+        requests = [LeaseRequest(b"k%d" % number, b"mark%d" % number, b"") for number in range(150)]
+        leases = self.drive(self.server.lease_all(requests, 10))
         self.assertEqual(
-            [lease.key for lease in leases], [wish.key for wish in wishes if wish.key != b"k7"]
+            [lease.key for lease in leases],
+            [request.key for request in requests if request.key != b"k7"],
         )
         self.assertEqual(sum(words.startswith(b"gets") for words in self.memcached.heard), 2)
         del self.memcached.items[b"k8"]
@@ -107,7 +110,7 @@ class Asking(ServerCase):
             self.drive(self.server.fill_all({lease: b"v" + lease.key for lease in leases}, 300)),
             148,
         )
-        values = [self.memcached.value(wish.key) for wish in wishes]
+        values = [self.memcached.value(request.key) for request in requests]
         self.assertEqual(values[6:10], [b"vk6", b"lease of another", None, b"vk9"])
 
     def test_cancelled(self) -> None:

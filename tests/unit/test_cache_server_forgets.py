@@ -37,7 +37,7 @@ class Forgetting(ServerCase):
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.server.read(b"k"))), None)
         self.assertEqual(self.drive(self.server.read(b"x")).value, b"v")
 
-    def test_later_wish(self) -> None:
+    def test_later_request(self) -> None:
         """The answer to an earlier deletion does not settle a later one of the same key."""
         self.memcached.hung = True
         first = Deferred.fromCoroutine(self.server.forget([b"k"]))

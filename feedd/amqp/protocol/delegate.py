@@ -112,5 +112,5 @@ def _name_of(method: Any) -> str:
 
 
 def describe_return(message: Message) -> str:
-    """What the broker said of a message that it sent back."""
+    """The broker's reason for sending a message back."""
     return f"{message.reply_code} {message.reply_text!r} for {message.exchange!r}"

@@ -3,9 +3,8 @@ Field tables: the typed dictionaries in AMQP headers and arguments, for every ty
 sends.
 
 What arrives was put there by strangers, so decoding never raises: it keeps what came before the
-first unreadable value. What we send is ours, so encoding raises. Lengths count bytes. This module
-knows bytes and values; it does not know methods or frames. Source: section 4.2.1 of AMQP 0-9-1, and
-RabbitMQ's errata for what the type letters really mean.
+first unreadable value. What we send is ours, so encoding raises. Lengths count bytes. Source:
+section 4.2.1 of AMQP 0-9-1, and RabbitMQ's errata for what the type letters really mean.
 """
 
 import struct
@@ -60,7 +59,7 @@ def encode_table(table: Mapping[str, Any]) -> bytes:
 
 def decode_table(data: bytes) -> Table:
     """
-    What can be read of a table whose bytes, without the length in front, are `data`. Never raises.
+    The readable part of a table whose bytes, without the length in front, are `data`. Never raises.
 
     S and x become bytes, T the number of seconds since 1970, D a Decimal.
     """

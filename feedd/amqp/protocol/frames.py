@@ -21,7 +21,7 @@ from feedd.amqp.protocol.methods import (
 )
 
 FRAME_OVERHEAD = 8
-"""What a frame adds to its payload: type, channel and size in front, one octet behind."""
+"""The bytes that a frame adds to its payload: type, channel and size in front, one octet behind."""
 
 PROTOCOL_HEADER = b"AMQP\0\0\x09\x01"
 
@@ -126,7 +126,7 @@ def method_of(payload: bytes) -> Any:
 
 
 def unpack_properties(klass: Any, header: bytes) -> dict[str, Any]:
-    """What can be read of the properties in a content header, from the flags on. Never raises."""
+    """The readable properties of a content header, from its flags on. Never raises."""
     properties: dict[str, Any] = {}
     try:
         flags = _SHORT.unpack_from(header)[0]
