@@ -51,7 +51,7 @@ PLAN = (
     ),
     Step(
         "fanout",
-        "lane",
+        "fast",
         "--peers feedd,feedd-plain --reference feedd-plain --conns 1000 --rounds 10 "
         "--held 3 --turns 3",
         "--peers feedd,feedd-plain --reference feedd-plain --conns 100 --rounds 2 --held "

@@ -134,7 +134,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--peers", default=",".join(peers.DEFAULT), help="also: feedd-plain, node2011"
     )
-    parser.add_argument("--plain", action="store_true", help="feedd without its fast lane as well")
+    parser.add_argument("--plain", action="store_true", help="feedd without fast channels as well")
     parser.add_argument("--reference", default="nchan", help="the peer that the ratios are to")
     parser.add_argument(
         "--npm",

@@ -287,7 +287,7 @@ def _amqp(document: Document) -> Iterator[str]:
 TABLES: dict[str, Callable[[Document], Iterator[str]]] = {
     "fanout": _fanout,
     "series": _series,
-    "lane": _fanout,
+    "fast": _fanout,
     "rate": _rate,
     "memory": _memory,
     "idle": _idle,

@@ -55,6 +55,12 @@ VENDORS = {
 }
 """The one folder, or module, in which the name of a library stands."""
 
+INSIDES = "feedd/reactor/insides.py"
+"""The one file that uses private names of others, which are Twisted's."""
+
+NOT_PRIVATE = frozenset({"_asdict", "_current_frames", "_replace"})
+"""Public names of the standard library, in spite of their spelling."""
+
 _PURE = """
 __future__ abc bisect collections contextlib dataclasses enum functools hashlib heapq itertools
 json math msgspec operator re
@@ -78,7 +84,20 @@ def violations(path: PurePosixPath, source: str) -> list[str]:
     found = [*_sizes(source, tree)]
     if path.parts[0] == "feedd":
         found += _import_violations(path, list(_imports(tree, path.parent.parts)))
+        found += [] if path.as_posix() == INSIDES else _private_names(tree)
     return [f"{path}:{text}" for text in found]
+
+
+def _private_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr.startswith("_")
+            and not node.attr.endswith("__")
+            and node.attr not in NOT_PRIVATE
+            and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        ):
+            yield f"{node.lineno}: {ast.unparse(node)} is private; see {INSIDES}"
 
 
 def floor_of(part: str) -> int | None:

@@ -20,7 +20,7 @@ def known(npm: Path | None) -> dict[str, Peer]:
     """
     peers: list[Peer] = [
         FeeddPeer(),
-        FeeddPeer(lane=False),
+        FeeddPeer(fast=False),
         Nchan(),
         Floor(),
         Loop(),

@@ -73,13 +73,13 @@ class FeeddPeer:
     """
     feedd on real services.
 
-    :param lane: False: every poll goes the plain way through twisted.web.
+    :param fast: False: every poll goes the plain way through twisted.web.
     :param processes: on one port where ``http.reuse_port`` exists, else on a port each.
     """
 
-    def __init__(self, lane: bool = True, processes: int = 1, name: str = "") -> None:
-        self.name = name or ("feedd" if lane else "feedd-plain")
-        self._http = f"fast_lane = {str(lane).lower()}\n"
+    def __init__(self, fast: bool = True, processes: int = 1, name: str = "") -> None:
+        self.name = name or ("feedd" if fast else "feedd-plain")
+        self._http = f"fast_lane = {str(fast).lower()}\n"
         self._processes = processes
 
     def missing(self) -> str:

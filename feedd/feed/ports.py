@@ -259,7 +259,7 @@ class Identity(NamedTuple):
 
 
 class Authenticator(Protocol):
-    """What tells which user asks."""
+    """Finds out which user asks, as ``auth.mode`` says."""
 
     async def identify(self, credentials: Credentials) -> Identity:
         """

@@ -58,7 +58,7 @@ class Refusal(NamedTuple):
         return safe_json(msgspec.json.encode({"error": error}))
 
 
-_TABLE: tuple[tuple[type[Exception], int, str], ...] = (
+TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (BadArgument, 400, "bad_argument"),
     (BadCursor, 400, "bad_cursor"),
     (BadBody, 400, "bad_body"),
@@ -70,6 +70,7 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (NoSuchMethod, 405, "method_not_allowed"),
     (TooLarge, 413, "too_large"),
 )
+"""The status and the code of each error that a request may end with."""
 
 _TEXTS: dict[type[Exception], str] = {
     NotYours: "The post is somebody else's.",
@@ -89,7 +90,7 @@ def refuse(error: Exception) -> Refusal | None:
             f"{error.part} is away or busy, ask again",
             error.retry_after_seconds,
         )
-    for kind, status, code in _TABLE:
+    for kind, status, code in TABLE:
         if isinstance(error, kind):
             text = str(error) or _TEXTS.get(kind, "")
             return Refusal(status, code, f"cursor: {text}" if kind is BadCursor else text)

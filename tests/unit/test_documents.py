@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bench.__main__ import BENCHMARKS
 from feedd.config import SECTIONS
 from feedd.core.event import KINDS
-from feedd.web.errors import _TABLE
+from feedd.web.errors import TABLE
 from tests.browser import WebTestCase
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +170,7 @@ class DocumentTests(SynchronousTestCase):
             (int(status), code)
             for status, code in re.findall(r"^(\d{3})    ``(\w+)``", text, re.MULTILINE)
         }
-        known = {(status, code) for _, status, code in _TABLE} | {
+        known = {(status, code) for _, status, code in TABLE} | {
             (500, "internal"),
             (503, "unavailable"),
         }

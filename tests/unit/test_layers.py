@@ -198,3 +198,10 @@ class RuleTests(SynchronousTestCase):
         self.allowed("tests/unit/test_x.py", "x = 1\n" * 400)
         self.refused("feedd/core/hub.py", "def f():\n" + "    x = 1\n" * 50, "f has 51 lines")
         self.allowed("feedd/core/hub.py", "async def f():\n" + "    x = 1\n" * 49)
+
+    def test_private_names_of_others(self) -> None:
+        """One file knows the insides of Twisted; everywhere else a private name is one's own."""
+        source = "busy = channel._busyReceiving\n"
+        self.refused("feedd/web/server/channel.py", source, "channel._busyReceiving is private")
+        self.allowed("feedd/reactor/insides.py", source)
+        self.allowed("feedd/web/server/channel.py", "self._held = found._replace(more=True)\n")

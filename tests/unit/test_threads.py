@@ -1,4 +1,4 @@
-"""The threads of the store: what they run, and how the reactor hears of it."""
+"""Threads: what they run, and how the reactor hears of it."""
 
 from collections.abc import Callable
 from threading import Event, Semaphore
