@@ -39,7 +39,11 @@ class Response(NamedTuple):
 
 
 def document(
-    json: bytes, callback: bytes | None, status: int = 200, origin: bytes | None = None
+    json: bytes,
+    callback: bytes | None,
+    status: int = 200,
+    origin: bytes | None = None,
+    more: Iterable[Header] = (),
 ) -> Response:
     """
     A JSON document, or the script that calls `callback` with it (JSONP).
@@ -48,8 +52,12 @@ def document(
     cannot see the status.
 
     :param origin: the origin of the page that asks, if it is allowed to read the response.
+    :param more: headers besides those that every document has.
     """
-    return _document(json, callback, status, origin, ())
+    if callback is None:
+        return Response(status, _headers(JSON, len(json), origin, more), json)
+    script = call(callback, json)
+    return Response(200, _headers(SCRIPT, len(script), origin, more), script)
 
 
 def refused(
@@ -68,7 +76,7 @@ def refused(
     if refusal.retry_after_seconds is not None:
         more.append((b"Retry-After", b"%d" % refusal.retry_after_seconds))
     json = refusal.json(with_status=callback is not None)
-    return _document(json, callback, refusal.status, origin, more)
+    return document(json, callback, refusal.status, origin, more)
 
 
 def preflight(allow: bytes, origin: bytes | None) -> Response:
@@ -173,19 +181,6 @@ class Spelling:
     def whole(self, response: Response) -> bytes:
         """Any response."""
         return _head(response.status, response.headers, int(self._now())) + response.body
-
-
-def _document(
-    json: bytes,
-    callback: bytes | None,
-    status: int,
-    origin: bytes | None,
-    more: Iterable[Header],
-) -> Response:
-    if callback is None:
-        return Response(status, _headers(JSON, len(json), origin, more), json)
-    script = call(callback, json)
-    return Response(200, _headers(SCRIPT, len(script), origin, more), script)
 
 
 def _headers(
