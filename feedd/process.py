@@ -138,9 +138,11 @@ class Turns:
     answers_at_once = ANSWERS_AT_ONCE
     random = staticmethod(random.random)
 
-    def __init__(self, reactor: Any, fan_out: FanOut) -> None:
+    def __init__(self, reactor: Any, fan_out: FanOut, hasten: Callable[[], None]) -> None:
+        """:param hasten: lets the net come by soon."""
         self.deadlines = Deadlines(self.seconds())
         self.deliver = fan_out.deliver
+        self.hasten = hasten
         self._reactor = reactor
 
     def seconds(self) -> float:
@@ -180,7 +182,7 @@ class Process:
         self.renderer = Renderer(Spelling(reactor.seconds), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
-        turns = Turns(reactor, FanOut(self.renderer))
+        turns = Turns(reactor, FanOut(self.renderer), self._hasten)
         self.deadlines = turns.deadlines
         self.feed = Feed(ports, config.poll, turns, self.counters, secrets.token_hex(3))
         self.tail = self._make_tail()
@@ -225,6 +227,9 @@ class Process:
 
     def _deliver(self, event: Event) -> None:
         self.feed.log.offer(event)
+
+    def _hasten(self) -> None:
+        self.tail.hasten()
 
     def _broker_changed(self) -> None:
         self.tail.poke()

@@ -37,7 +37,8 @@ from feedd.web.responses import Spelling
 from feedd.web.server.site import FeedSite
 from feedd.web.tree import make_root
 from tests.auth import NameAuth
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+from tests.turns import MemoryTurns
 from tests.wire import Reply, parse_reply, spell
 
 SITE = "https://www.example.org"
@@ -165,7 +166,7 @@ class House:
 
     def settle(self) -> None:
         """Let the net come by: everything in the log so far is settled."""
-        self.log.note_read(self.clock.seconds(), self.clock.seconds(), self.store.last_id)
+        self.log.settling.note_read(self.clock.seconds(), self.clock.seconds(), self.store.last_id)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, with every timer of the process."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from feedd.core.cursor import MAX_IDS, Cursor, parse_cursor
+from feedd.core.cursor import Cursor, parse_cursor
 from feedd.core.event import Event
 from feedd.core.subscription import Subscription
 from feedd.feed.ports import Unavailable
@@ -125,7 +125,7 @@ class Browser:
         def loaded(page: Any) -> None:
             cursor = parse_cursor(page.cursor)
             check_cursor(process.world, cursor)
-            before = {id for id in process.world.events if id <= cursor.settled} | set(cursor.ids)
+            before = {id for id in process.world.events if has(cursor, id)}
             self.history, self.poll = [], None
             self.move(Stand(page.cursor, frozenset(), frozenset(before)))
 
@@ -166,12 +166,13 @@ class Browser:
 
 def check_cursor(world: World, cursor: Cursor) -> None:
     """A cursor never says that its viewer has what may still appear."""
-    late = [
-        event.id for transaction in world.store.open_transactions for event in transaction.events
-    ]
-    assert all(id > cursor.settled for id in late), (
-        f"{late} may still appear, and the cursor is {cursor}"
-    )
+    late = [id for id in world.late if has(cursor, id)]
+    assert not late, f"{late} may still appear, and the cursor is {cursor}"
+
+
+def has(cursor: Cursor, id: int) -> bool:
+    """Whether a viewer has this event, as their cursor says."""
+    return id in cursor.ids or (id <= cursor.settled and id not in cursor.holes)
 
 
 def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
@@ -180,22 +181,15 @@ def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
     check_cursor(world, cursor)
     ids = [event.id for event in events]
     assert ids == sorted(set(ids)), f"{ids} do not ascend"
-    assert all(
-        id <= cursor.settled or id in cursor.ids or len(cursor.ids) == MAX_IDS for id in ids
-    ), f"{ids} not in {cursor}"
+    assert all(has(cursor, id) for id in ids), f"{ids} not in {cursor}"
     sent = parse_cursor(stand.cursor) if stand.cursor is not None else None
     if sent is not None:
         other = sent.epoch != world.store.epoch
         assert not poll.gap or other or sent.settled < world.store.pruned, f"a gap after {sent}"
         assert poll.gap or not other, f"no gap after {sent}"
-        forgotten = sent.ids[0] if len(sent.ids) == MAX_IDS else 0
         if poll.gap:  # the chain is broken
             return
-        again = [
-            id
-            for id in ids
-            if id <= sent.settled or id in sent.ids or (id in stand.got and id >= forgotten)
-        ]
+        again = [id for id in ids if has(sent, id) or id in stand.got]
         assert not again, f"{again} again after {sent}"
         assert cursor.settled >= sent.settled, f"back from {sent} to {cursor}"
     named = sent.ids if sent is not None else ()

@@ -8,13 +8,10 @@ pruned is known to have been there.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from twisted.internet.defer import Deferred
-
-from feedd.core.delivery import Delivery
 from feedd.core.event import BODY_KINDS, Event, safe_json, stored_event, without_body
+from feedd.core.runs import NO_RUNS, Runs
 from feedd.feed.ports import (
     Friendship,
     History,
@@ -25,7 +22,6 @@ from feedd.feed.ports import (
     Stored,
     Unavailable,
 )
-from feedd.reactor.deadlines import Deadlines
 
 
 async def at_once() -> None:
@@ -33,24 +29,41 @@ async def at_once() -> None:
 
 
 class Transaction:
-    """Rows that have their ids, and are seen by nobody before `commit`."""
+    """
+    Rows that have their ids, and are seen by nobody before `commit`.
+
+    :ivar placed: the ids of those that stand in the table already.
+    """
 
     def __init__(self, store: "MemoryStore") -> None:
         self.events: list[Event] = []
         self.pairs: set[tuple[str, str]] = set()
+        self.placed: list[int] = []
         self._store = store
         self._effects: list[Callable[[], object]] = []
         store.open_transactions.append(self)
 
-    def insert(self, kind: str, author: str, post: int | None, body: bytes) -> Event:
-        """Give out the next id."""
+    def insert(
+        self, kind: str, author: str, post: int | None, body: bytes, is_placed: bool = True
+    ) -> Event:
+        """
+        Give out the next id.
+
+        :param is_placed: its row is written at once, else by `place`.
+        """
         store = self._store
         store.last_id += 1
         event = stored_event(
             store.last_id, kind, author, post, body, 1_700_000_000_000 + store.last_id
         )
         self.events.append(event)
+        if is_placed:
+            self.placed.append(event.id)
         return event
+
+    def place(self) -> None:
+        """Write all rows."""
+        self.placed = [event.id for event in self.events]
 
     def effect(self, change: Callable[[], object]) -> None:
         """Do `change` at the commit."""
@@ -74,6 +87,7 @@ class MemoryStore:
     The tables in memory.
 
     :ivar rows: the visible rows of ``events``; None for one that nobody can read.
+    :ivar multi_writer: nobody sees what others have open.
     :ivar away: every method raises `Unavailable`.
     :ivar pace: awaited before and after every look at the tables, so that a test can hold a
         question or its answer back.
@@ -82,6 +96,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.epoch = "k1"
         self.settle_seconds = 0.0
+        self.multi_writer = False
         self.settled = 0
         self.pruned = 0
         self.last_id = 0
@@ -101,11 +116,13 @@ class MemoryStore:
         """A transaction that somebody else (a PHP page, say) has open."""
         return Transaction(self)
 
-    def insert_post(self, transaction: Transaction, author: str, body: bytes) -> Event:
+    def insert_post(
+        self, transaction: Transaction, author: str, body: bytes, is_placed: bool = True
+    ) -> Event:
         """A new post within `transaction`."""
         self._last_post += 1
         post = self._last_post
-        event = transaction.insert("post", author, post, body)
+        event = transaction.insert("post", author, post, body, is_placed)
         transaction.effect(lambda: self.posts.update({post: (author, body)}))
         return event
 
@@ -128,6 +145,19 @@ class MemoryStore:
         return transaction.insert(
             "unfriend" if ends else "friend", viewer, None, b'{"friend":"%s"}' % friend.encode()
         )
+
+    def burn(self, count: int) -> None:
+        """Give out ids that nobody uses."""
+        self.last_id += count
+
+    def kill(self) -> None:
+        """
+        End all open transactions, as a crash does; ids above the highest that is committed are
+        given out again.
+        """
+        for transaction in tuple(self.open_transactions):
+            transaction.rollback()
+        self.last_id = max(self.rows, default=self.pruned)
 
     def prune(self, upto: int) -> None:
         """Retention: delete the rows up to this id."""
@@ -199,7 +229,12 @@ class MemoryStore:
         return self._markers[viewer]
 
     async def page(
-        self, authors: Collection[str], before: int | None, limit: int, settled: int
+        self,
+        authors: Collection[str],
+        before: int | None,
+        limit: int,
+        settled: int,
+        holes: Runs = NO_RUNS,
     ) -> Page:
         await self._ask("page")
         shown = [
@@ -210,28 +245,37 @@ class MemoryStore:
             b'{"id":%d,"author":"%s","body":%s}' % (p, self.posts[p][0].encode(), self.posts[p][1])
             for p in older
         ]
-        ids = tuple(
-            event.id for event in self._events() if event.id > settled and event.author in authors
-        )
+        ids = tuple(event.id for event in self._after(settled, holes) if event.author in authors)
         page = Page([safe_json(text) for text in texts[:limit]], ids, len(older) > limit)
         await self.pace()
         return page
 
-    async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
+    async def events_after(
+        self, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+    ) -> History:
         await self._ask("events_after")
-        events = [
-            event for event in self._events() if event.id > settled and event.author in authors
-        ]
+        events = [event for event in self._after(settled, holes) if event.author in authors]
         highest = max(self.rows, default=self.pruned)
         history = History(events[:limit], len(events) > limit, self.pruned, highest)
         await self.pace()
         return history
 
-    async def ids_after(self, settled: int, limit: int) -> list[int]:
+    async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
         await self._ask("ids_after")
-        ids = sorted(id for id in self.rows if id > settled)[:limit]
+        ids = sorted(id for id in self.rows if id > settled or id in holes)[:limit]
         await self.pace()
         return ids
+
+    async def ids_standing(
+        self, settled: int, limit: int, holes: Runs = NO_RUNS
+    ) -> list[int] | None:
+        await self._ask("ids_standing")
+        if self.multi_writer or not self.settle_seconds:
+            return None
+        ids = {id for transaction in self.open_transactions for id in transaction.placed}
+        found = sorted(id for id in ids.union(self.rows) if id > settled or id in holes)[:limit]
+        await self.pace()
+        return found
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         await self._ask("events_by_id")
@@ -253,6 +297,9 @@ class MemoryStore:
         await self.pace()
         if self.away:
             raise Unavailable("database", "away")
+
+    def _after(self, settled: int, holes: Runs) -> list[Event]:
+        return [event for event in self._events() if event.id > settled or event.id in holes]
 
     def _events(self) -> list[Event]:
         return [self._shown(event) for _, event in sorted(self.rows.items()) if event is not None]
@@ -326,66 +373,3 @@ class MemoryBroker:
 
     def publish(self, events: Sequence[Event]) -> None:
         self.published.extend(events)
-
-
-class MemoryTurns:
-    """
-    The surroundings of a feed without a reactor: a test says when the next turn comes.
-
-    :ivar now: the time.
-    :ivar deadlines: a wheel that nobody turns.
-    :ivar errors: what the listeners raised.
-    """
-
-    answers_a_turn = answers_at_once = 1_000_000
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.deadlines = Deadlines(0.0)
-        self.errors: list[Exception] = []
-        self._next: list[Callable[[], None]] = []
-
-    def seconds(self) -> float:
-        return self.now
-
-    def random(self) -> float:
-        return 0.5
-
-    def soon(self, call: Callable[[], None]) -> None:
-        self._next.append(call)
-
-    @property
-    def asked(self) -> int:
-        """The number of turns that were asked for and not taken yet."""
-        return len(self._next)
-
-    def take(self) -> None:
-        """Take the next turn, if one was asked for."""
-        if self._next:
-            self._next.pop(0)()
-
-    def take_all(self) -> None:
-        """Take the turns that were asked for, and those that they ask for."""
-        while self._next:
-            self.take()
-
-    def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
-        Deferred.fromCoroutine(coroutine)
-
-    def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        self.errors += deliver(deliveries)
-
-
-def deliver(deliveries: Sequence[Delivery]) -> list[Exception]:
-    """
-    Answer listeners that are callables, which take the events and the cursor after them. Returns
-    what they raised.
-    """
-    errors = []
-    for events, text, listeners in deliveries:
-        for listener, handle in listeners:
-            try:
-                listener(events, f"{text}~{handle}")
-            except Exception as error:
-                errors.append(error)
-    return errors

@@ -13,20 +13,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from feedd.core.counters import Counters
-from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.event import FRIEND_KINDS, MAX_ID, Event
+from feedd.core.horizon import Standing
+from feedd.core.runs import Runs, above
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening, Unavailable
 from feedd.feed.settings import Poll
 from tests.auth import NameAuth
-from tests.memory import (
-    MemoryBroker,
-    MemoryFriends,
-    MemoryStore,
-    MemoryTurns,
-    Transaction,
-)
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, Transaction
+from tests.turns import MemoryTurns
 from tests.unit import core
 
+LONG = 12
 RECENT = 6
 MAX_PENDING = 8
 LINGER = 10.0
@@ -69,12 +67,18 @@ class World:
     :ivar since: for each friendship that stands the step at which it was committed.
     """
 
-    def __init__(self, settle_seconds: float) -> None:
+    def __init__(self, settle_seconds: float, multi_writer: bool = False) -> None:
+        """
+        :param settle_seconds: S.
+        :param multi_writer: a transaction is open for S at most, else for `LONG` times as long.
+        """
         self.now = 0.0
         self.settle_seconds = settle_seconds
+        self.open_seconds = settle_seconds * (1 if multi_writer else LONG)
         self.gate = Gate()
         self.store = MemoryStore()
         self.store.settle_seconds = settle_seconds
+        self.store.multi_writer = multi_writer
         self.store.pace = self.gate
         self.friends = MemoryFriends(self.store)
         self.bells: list[tuple[Process, Event]] = []
@@ -83,6 +87,7 @@ class World:
         self.events: dict[int, Event] = {}
         self.since: dict[tuple[str, str], int] = {}
         self._deadlines: dict[Transaction, float] = {}
+        self._placed: dict[Transaction, float] = {}
         self._inserted: dict[Transaction, int] = {}
         self._steps = 0
         self._started = 0
@@ -99,7 +104,8 @@ class World:
         self._steps += 1
         transaction = self.store.begin()
         fill(transaction)
-        self._deadlines[transaction] = self.now + self.settle_seconds
+        self._deadlines[transaction] = self.now + self.open_seconds
+        self._placed[transaction] = self.now + self.settle_seconds
         self._inserted[transaction] = self._steps
         return transaction
 
@@ -117,6 +123,13 @@ class World:
                 )
         return events
 
+    @property
+    def late(self) -> list[int]:
+        """The ids that were given out and may still appear."""
+        return [
+            event.id for transaction in self.store.open_transactions for event in transaction.events
+        ]
+
     def publish(self, events: Collection[Event]) -> None:
         """A message is on its way to every process that follows the author now."""
         self.bells += [
@@ -127,8 +140,13 @@ class World:
         ]
 
     def advance(self, seconds: float, commit: bool) -> None:
-        """Let time go by; whoever must have committed by then has, or has rolled back."""
+        """
+        Let time go by; whoever must have written their rows by then has, and whoever must have
+        committed has, or has rolled back.
+        """
         for transaction in tuple(self.store.open_transactions):
+            if self._placed[transaction] <= self.now + seconds:
+                transaction.place()
             if self._deadlines[transaction] <= self.now + seconds:
                 self.commit(transaction) if commit else transaction.rollback()
         self.now += seconds
@@ -181,18 +199,12 @@ class WorldTurns(MemoryTurns):
 
 
 class Process:
-    """
-    One process: a feed and its tail in the world.
-
-    :ivar seen: the ids above the first watermark that were settled here after they had been let
-        through.
-    """
+    """One process: a feed and its tail in the world."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.broker = MemoryBroker()
         self.ticking = False
-        self.seen: set[int] = set()
         self._turns = WorldTurns(world)
         self.errors = self._turns.errors
         self.polls: list[Expiring] = []
@@ -216,11 +228,7 @@ class Process:
 
     def knows(self, id: int) -> bool:
         """Whether this event has been let through here, or was settled before."""
-        return (
-            id <= self._opened
-            or id in self.seen
-            or (id > self.log.settled and not self.log.unknown([id]))
-        )
+        return id <= self._opened or not self.log.unknown([id])
 
     def failed(self, failure: Failure) -> None:
         """Something is wrong, which `check` will say."""
@@ -248,20 +256,16 @@ class Process:
     def save(self) -> None:
         """Write down what is settled."""
         self.spawn(
-            self.world.store.save_settled(self.world.store.epoch, self.log.settled)
+            self.world.store.save_settled(self.world.store.epoch, self.log.horizon.whole)
         ).addErrback(_may_fail)
 
     def check(self) -> None:
-        """Nothing that is settled can still appear, and all of it has been let through."""
-        settled = self.log.settled
-        late = [
-            event.id
-            for transaction in self.world.store.open_transactions
-            for event in transaction.events
-        ]
-        assert all(id > settled for id in late), f"{late} may still appear, settled {settled}"
-        unseen = {id for id in self.world.store.rows if self._opened < id <= settled} - self.seen
-        assert not unseen, f"settled {settled} without {sorted(unseen)[:9]}"
+        """Nothing that is settled can still appear."""
+        _, settled, holes = self.log.horizon
+        late = self.world.late
+        assert all(id > settled or id in holes for id in late), (
+            f"{late} may still appear, settled {settled} but for {holes.spans}"
+        )
         assert not self.errors, self.errors
 
     def _open(self) -> None:
@@ -289,29 +293,33 @@ class Process:
 
     async def _tick(self, limit: int) -> None:
         try:
-            started, after = self.world.now, self.log.settled
-            while True:
-                ids = await self.world.store.ids_after(after, limit)
-                ended = self.world.now
-                unknown = self.log.unknown(ids)
-                events = await self.world.store.events_by_id(unknown)
-                for event in events:
-                    self.log.offer(event)
-                self.log.missing(sorted(set(unknown).difference(event.id for event in events)))
-                after = ids[-1] if ids else after
-                self._note_read(started, ended, after)
-                if (
-                    len(ids) < limit or limit % 2
-                ):  # an odd limit cuts the read, an even one reads on
-                    return
+            began = self.world.now
+            _, settled, holes = self.log.horizon
+            standing = await self.world.store.ids_standing(settled, limit, holes)
+            ended = self.world.now
+            await self._read(settled, holes, limit, standing is None)
+            if standing is not None:
+                upto = standing[-1] if len(standing) == limit else MAX_ID
+                self.log.settling.note_standing(Standing(standing, upto), began, ended)
         finally:
             self.ticking = False
 
-    def _note_read(self, started: float, ended: float, upto: int) -> None:
-        """Only here the watermark moves: before it does, see what has been let through above it."""
-        above = [id for id in self.world.events if id > self.log.settled]
-        self.seen.update(set(above).difference(self.log.unknown(above)))
-        self.log.note_read(started, ended, upto)
+    async def _read(self, settled: int, holes: Runs, limit: int, by_time: bool) -> None:
+        started, after = self.world.now, 0
+        while True:
+            left = holes.both(above(after))
+            ids = await self.world.store.ids_after(max(after, settled), limit, left)
+            ended = self.world.now
+            unknown = self.log.unknown(ids)
+            events = await self.world.store.events_by_id(unknown)
+            for event in events:
+                self.log.offer(event)
+            self.log.missing(sorted(set(unknown).difference(event.id for event in events)))
+            after = ids[-1] if ids else after
+            if by_time:
+                self.log.settling.note_read(started, ended, max(after, settled))
+            if len(ids) < limit or limit % 2:  # an odd limit cuts the read, an even one reads on
+                return
 
 
 def _may_fail(failure: Failure) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from feedd.core.event import Event
+from feedd.core.horizon import Horizon
 from feedd.core.position import Position, Positions
 from feedd.core.subscription import Listener, Subscription, in_order
 
@@ -30,7 +31,7 @@ class _Group(NamedTuple):
 
 
 def group(
-    subscriptions: Iterable[Subscription], positions: Positions, epoch: str, settled: int
+    subscriptions: Iterable[Subscription], positions: Positions, horizon: Horizon
 ) -> list[Delivery]:
     """
     Take what is pending on `subscriptions`, and the listeners that wait on them.
@@ -38,9 +39,9 @@ def group(
     All who stand at the same position and get the same single event share one delivery; whoever
     gets several events has one of their own.
 
-    :param settled: the watermark of the log.
+    :param horizon: how far the log is settled.
     """
-    grouping = _Grouping(positions, epoch, settled)
+    grouping = _Grouping(positions, horizon)
     event = position = None
     for subscription in subscriptions:
         pending = subscription.pending
@@ -55,11 +56,10 @@ def group(
 
 
 class _Grouping:
-    def __init__(self, positions: Positions, epoch: str, settled: int) -> None:
+    def __init__(self, positions: Positions, horizon: Horizon) -> None:
         self.deliveries: list[Delivery] = []
         self._positions = positions
-        self._epoch = epoch
-        self._settled = settled
+        self._horizon = horizon
         self._groups: dict[tuple[Position, int], _Group] = {}
 
     def of(self, position: Position, pending: Event | dict[int, Event] | None) -> _Group:
@@ -74,7 +74,7 @@ class _Grouping:
 
     def _begin(self, position: Position, events: list[Event]) -> _Group:
         ids = [event.id for event in events]
-        after = self._positions.after(position, self._epoch, self._settled, ids)
+        after = self._positions.after(position, self._horizon, ids)
         delivery = Delivery(events, after.text, [])
         self.deliveries.append(delivery)
         return _Group(delivery, after)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from feedd.core.audience import Audiences, Follower, Viewer
 from feedd.core.delivery import Delivery, group
 from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.horizon import Horizon
 from feedd.core.position import Positions
 from feedd.core.subscription import Listener, Subscription
 
@@ -210,9 +211,9 @@ class Hub:
             text = subscription.position.text
             self._owner.deliver([Delivery(events, text, [(listener, subscription.handle)])])
 
-    def take(self, subscription: Subscription, epoch: str, settled: int) -> list[Event]:
+    def take(self, subscription: Subscription, horizon: Horizon) -> list[Event]:
         """Take all that is pending on `subscription`, see `Subscription.take`."""
-        return subscription.take(self._positions, epoch, settled)
+        return subscription.take(self._positions, horizon)
 
     def leave(self, subscription: Subscription) -> None:
         """
@@ -286,7 +287,7 @@ class Hub:
             self._change_friends(event)
 
     def flush(
-        self, epoch: str, settled: int, limit: int = 1_000_000, at_once: int = 1_000_000
+        self, horizon: Horizon, limit: int = 1_000_000, at_once: int = 1_000_000
     ) -> Generator[list[Delivery]]:
         """
         Deliveries for those who are parked and have something pending, `limit` of them at most and
@@ -295,7 +296,7 @@ class Hub:
         When there are more then (`is_busy`), `HubOwner.wake` is not called again, and the caller
         comes back soon.
 
-        :param settled: the watermark of the log.
+        :param horizon: how far the log is settled.
         """
         changed, self._changed = self._changed, set()
         if changed:
@@ -303,7 +304,7 @@ class Hub:
         ready = iter(self._next_ready(limit))
         try:
             while subscriptions := list(islice(ready, at_once)):
-                yield group(self._waiting(subscriptions), self._positions, epoch, settled)
+                yield group(self._waiting(subscriptions), self._positions, horizon)
         finally:  # what is left when the caller has failed comes with the next flush
             self._ready = dict.fromkeys(ready) | self._ready
 

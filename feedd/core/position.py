@@ -9,24 +9,36 @@ worked out once for them.
 from collections.abc import Iterable
 from weakref import WeakValueDictionary
 
-from feedd.core.cursor import MAX_IDS, Cursor
+from feedd.core.cursor import Cursor
+from feedd.core.horizon import Horizon, advance
+from feedd.core.runs import NO_RUNS, Runs
 
 
 class Position:
     """
     The part of the log that a viewer has. It does not change, and is compared by identity.
 
-    :ivar settled: the viewer has every event with an id up to here,
+    :ivar settled: the viewer has every event with an id up to here but for the holes,
     :ivar ids: and these above it, ascending.
     :ivar text: the cursor without its handle; "" where none has been given out.
+    :ivar holes: ids up to ``settled`` that the viewer may still get.
     """
 
-    __slots__ = ("__weakref__", "ids", "settled", "text")
+    __slots__ = ("__weakref__", "holes", "ids", "settled", "text")
 
-    def __init__(self, settled: int, ids: tuple[int, ...] = (), text: str = "") -> None:
+    def __init__(
+        self, settled: int, ids: tuple[int, ...] = (), text: str = "", holes: Runs = NO_RUNS
+    ) -> None:
         self.settled = settled
         self.ids = ids
         self.text = text
+        self.holes = holes
+
+    def has(self, id: int) -> bool:
+        """Whether the viewer has the event of this id; nobody has a foreign message."""
+        if 0 < id <= self.settled:
+            return id not in self.holes
+        return id in self.ids
 
 
 class Positions:
@@ -35,27 +47,26 @@ class Positions:
     def __init__(self) -> None:
         # It finds a position for a single poll too: without that, those who have just arrived would
         # each stand at one of their own, and the first event be worked out for each.
-        self._known: WeakValueDictionary[tuple[str, int, tuple[int, ...]], Position] = (
+        self._known: WeakValueDictionary[tuple[Horizon, tuple[int, ...]], Position] = (
             WeakValueDictionary()
         )
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def after(
-        self, position: Position, epoch: str, settled: int, events: Iterable[int]
-    ) -> Position:
+    def after(self, position: Position, horizon: Horizon, events: Iterable[int]) -> Position:
         """
         The position to which `events` take a viewer.
 
-        :param settled: the watermark of the log. A viewer who has come from another process may
-            have more, and keeps it.
+        :param horizon: how far the log is settled. A viewer who has come from another process may
+            be further on.
         :param events: their ids.
         """
-        settled = max(settled, position.settled)
-        ids = tuple(sorted({id for id in (*position.ids, *events) if id > settled}))[-MAX_IDS:]
-        found = self._known.get((epoch, settled, ids))
+        stands = Horizon(horizon.epoch, position.settled, position.holes)
+        stands, ids = advance(stands, position.ids, horizon, events)
+        epoch, settled, holes = stands
+        found = self._known.get((stands, ids))
         if found is None:
-            found = Position(settled, ids, Cursor(epoch, settled, ids).text())
-            self._known[epoch, settled, ids] = found
+            text = Cursor(epoch, settled, ids, holes=holes).text()
+            found = self._known[stands, ids] = Position(settled, ids, text, holes)
         return found

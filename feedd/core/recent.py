@@ -2,16 +2,17 @@
 The newest events of the log in memory, and how far the log is settled.
 """
 
-from bisect import bisect_right, insort
-from collections import Counter, deque
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 
 from feedd.core.counters import Counters
 from feedd.core.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
+from feedd.core.horizon import Horizon, Settling
+from feedd.core.position import Position
+from feedd.core.runs import Runs
 
-MAX_ABOVE = 100_000
-"""Ids above the watermark that are remembered as let through."""
 MAX_MESSAGES = 1_000
 """Foreign messages, which are not in the log, that are remembered as let through."""
 MAX_CHANGES = 10_000
@@ -28,9 +29,7 @@ class RecentLog:
     :param settle_seconds: how long after its id was given out an event may become visible; 0 when
         ids become visible in their order.
     :param counters: counts ``recent_forgotten``.
-    :ivar epoch: the database that the ids are of, "" while none has been read.
-    :ivar settled: the watermark; every id up to here has been let through, and no further one can
-        appear (see `note_read`).
+    :ivar settling: decides how far the log is settled.
     """
 
     def __init__(
@@ -40,28 +39,29 @@ class RecentLog:
         settle_seconds: float,
         counters: Counters,
     ) -> None:
-        self.epoch = ""
-        self.settled = 0
+        self.settling = Settling(settle_seconds, counters)
         self._dispatch = dispatch
         self._size = size
-        self._settle_seconds = settle_seconds
-        self._counters = counters
         self._floor = 0
         self._ids: list[int] = []
         self._by_author: dict[str, list[int]] = {}
         self._events: dict[int, Event] = {}
-        # Sets that keep their order, so that the oldest id can be forgotten.
-        self._above: dict[int, None] = {}
+        # A set that keeps its order, so that the oldest id can be forgotten.
         self._messages: dict[int, None] = {}
-        self._sightings: deque[tuple[int, float]] = deque()
         self._changes: dict[str, dict[str, Event]] = {}
         self._changed: list[Event] = []
         self._deletions: dict[tuple[str, int | None], Event] = {}
 
     @property
+    def horizon(self) -> Horizon:
+        """How far the log is settled, and its epoch."""
+        return self.settling.horizon
+
+    @property
     def highest(self) -> int:
         """The highest id that is known to be in the log."""
-        return max(self.settled, self._ids[-1]) if self._ids else self.settled
+        settled = self.horizon.settled
+        return max(settled, self._ids[-1]) if self._ids else settled
 
     @property
     def authors(self) -> int:
@@ -77,10 +77,9 @@ class RecentLog:
         database only. When the database is another one than before, all that was known is
         forgotten.
         """
-        self.epoch = epoch
-        self.settled = settled
+        self.settling.begin(epoch, settled)
         self._floor = events[0].id - 1 if events else settled
-        for known in (self._ids, self._by_author, self._events, self._above, self._sightings):
+        for known in (self._ids, self._by_author, self._events):
             known.clear()
         for corrections in (self._changes, self._changed, self._deletions):
             corrections.clear()
@@ -92,7 +91,7 @@ class RecentLog:
         Take note that the database has turned out to be another one, in which ids mean something
         else; `fill` opens the log again.
         """
-        self.epoch = ""
+        self.settling.close()
 
     def offer(self, event: Event) -> bool:
         """
@@ -100,7 +99,7 @@ class RecentLog:
         """
         if event.id < 0:
             return self._offer_message(event)
-        if event.id <= self.settled or event.id in self._above:
+        if self.settling.knows(event.id):
             return False
         event = self.shown(event)
         self._keep(event)
@@ -109,48 +108,39 @@ class RecentLog:
 
     def unknown(self, ids: Sequence[int]) -> list[int]:
         """Those of `ids` that have not been let through."""
-        return [id for id in ids if id > self.settled and id not in self._above]
+        return [id for id in ids if not self.settling.knows(id)]
 
     def missing(self, ids: Sequence[int]) -> None:
         """Take note that the rows of these ids are gone or unreadable: they cannot be offered."""
         for id in ids:
-            self._note(id)
+            self.settling.let_through(id)
 
-    def note_read(self, started: float, ended: float, upto: int) -> None:
+    def after(self, position: Position, authors: Collection[str]) -> list[Event] | None:
         """
-        Take note of a read of the log above `settled`, each row of which has been offered, and
-        settle what the read proves.
-
-        An id is given out at INSERT and visible at COMMIT, at most S = `settle_seconds` later. If
-        `upto` was visible at some moment u, every lower id was given out before u, and a read that
-        starts at u + S or later sees all that ever commit. u lies between `started` and `ended`;
-        the later one is the safe one. With S = 0 ids commit in order, so `started` is.
-
-        :param started: when the read began, in seconds of a clock that only goes forward.
-        :param ended: when its answer was here.
-        :param upto: the highest id in it; where a limit cut the read, ids above it were not looked
-            at. 0: no row at all.
+        The events of `authors` that a viewer at `position` lacks, ascending; None when memory does
+        not reach back so far.
         """
-        if upto > self.settled and (not self._sightings or upto > self._sightings[-1][0]):
-            self._sightings.append((upto, ended if self._settle_seconds else started))
-        while self._sightings and self._sightings[0][1] + self._settle_seconds <= started:
-            self._settle(min(self._sightings.popleft()[0], upto))
-
-    def after(
-        self, settled: int, ids: Collection[int], authors: Collection[str]
-    ) -> list[Event] | None:
-        """
-        The events of `authors` above `settled` that are not in `ids`, ascending; None when memory
-        does not reach back so far.
-        """
-        if settled < self._floor:
+        settled, ids, holes = position.settled, position.ids, position.holes
+        if settled < self._floor or (holes and holes.first <= self._floor):
             return None
         events = self._events
         newer = len(self._ids) - bisect_right(self._ids, settled)
         found = (
             self._scan(newer, authors) if newer <= len(authors) else self._look_up(settled, authors)
         )
+        if holes:
+            found = [*self._in_holes(holes, authors), *found]
         return [self.shown(events[id]) for id in found if id not in ids]
+
+    def _in_holes(self, holes: Runs, authors: Collection[str]) -> list[int]:
+        """The ids of `authors` that were holes, and have come in since."""
+        ids, events = self._ids, self._events
+        return [
+            id
+            for first, last in holes.spans
+            for id in ids[bisect_left(ids, first) : bisect_right(ids, last)]
+            if events[id].author in authors
+        ]
 
     def _scan(self, newer: int, authors: Collection[str]) -> Sequence[int]:
         """Those of the last `newer` ids that are of `authors`."""
@@ -201,7 +191,7 @@ class RecentLog:
         return True
 
     def _keep(self, event: Event) -> None:
-        self._note(event.id)
+        self.settling.let_through(event.id, event.kind in FRIEND_KINDS)
         if event.kind in FRIEND_KINDS:
             self._keep_change(event)
         if event.id <= self._floor:
@@ -244,16 +234,6 @@ class RecentLog:
         if newest.id < event.id:
             self._deletions[event.author, event.post] = event
 
-    def _note(self, id: int) -> None:
-        if id <= self.settled:
-            return
-        self._above[id] = None
-        if len(self._above) > MAX_ABOVE:
-            # The net has not read the log for very long. An event that is forgotten here may be let
-            # through again; clients drop an id that they have.
-            del self._above[next(iter(self._above))]
-            self._counters.add("recent_forgotten")
-
     def _evict(self) -> None:
         """
         Forget the oldest events, an eighth of `size` at a time: deleting at the front moves the
@@ -273,8 +253,3 @@ class RecentLog:
             del ids[:number]
             if not ids:
                 del self._by_author[author]
-
-    def _settle(self, id: int) -> None:
-        if id > self.settled:
-            self.settled = id
-            self._above = {above: None for above in self._above if above > id}

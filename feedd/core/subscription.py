@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from feedd.core.event import BODY_KINDS, Event, without_body
+from feedd.core.horizon import Horizon, advance
 from feedd.core.position import Position, Positions
 
 Listener = Any
@@ -59,30 +60,29 @@ class Subscription:
         text = self.position.text
         return f"{text}~{self.handle}" if text else ""
 
-    def start(self, settled: int, ids: Iterable[int], events: Iterable[Event]) -> None:
+    def start(self, position: Position, events: Iterable[Event]) -> None:
         """
         Begin where the viewer stands, and add the events that they missed to those that have become
         pending since the subscription was opened.
 
-        :param settled: the viewer has every event up to here,
-        :param ids: and these above it.
         :param events: those that they missed, in any order; one that is pending as well counts
             once.
         """
-        self.position = Position(settled, tuple(sorted(ids)))
-        had = frozenset(self.position.ids)
+        self.position = position
         merged = {event.id: event for event in events} | by_id(self.pending)
-        self.pending = {
-            id: event for id, event in merged.items() if id < 0 or (id > settled and id not in had)
-        } or None
+        self.pending = {id: event for id, event in merged.items() if not position.has(id)} or None
 
-    def start_now(self, settled: int, known: Iterable[int]) -> None:
+    def start_now(self, horizon: Horizon, known: Iterable[int]) -> None:
         """
-        Begin now: the viewer counts as having all `known` ids, except those that have become
-        pending since the subscription was opened.
+        Begin now: the viewer counts as having all that was settled and all `known` ids besides,
+        except those that have become pending since the subscription was opened.
+
+        :param horizon: how far the log was settled when it was opened.
         """
         held = by_id(self.pending)
-        self.start(settled, (id for id in known if id not in held), ())
+        had = [id for id in known if id not in held]
+        (_, settled, holes), ids = advance(horizon, (), horizon, had)
+        self.start(Position(settled, ids, holes=holes), ())
 
     def push(self, event: Event, limit: int) -> bool:
         """
@@ -95,7 +95,11 @@ class Subscription:
         position = self.position
         ids = position.ids
         # A new event has the highest id, as a rule, and then the ids need not be searched.
-        if self.overflowed or 0 < id <= position.settled or (ids and id <= ids[-1] and id in ids):
+        if (
+            self.overflowed
+            or (0 < id <= position.settled and id not in position.holes)
+            or (ids and id <= ids[-1] and id in ids)
+        ):
             return False
         if self.pending is None:
             self.pending = event
@@ -124,17 +128,17 @@ class Subscription:
             id: event for id, event in by_id(self.pending).items() if event.author != author
         } or None
 
-    def take(self, positions: Positions, epoch: str, settled: int) -> list[Event]:
+    def take(self, positions: Positions, horizon: Horizon) -> list[Event]:
         """
         All that is pending, by id (foreign messages first, as they came); the cursor after it is
         then `issued`.
 
-        :param settled: the watermark of the log.
+        :param horizon: how far the log is settled.
         """
         events = in_order(self.pending)
         self.pending = None
         ids = [event.id for event in events]
-        self.position = positions.after(self.position, epoch, settled, ids)
+        self.position = positions.after(self.position, horizon, ids)
         return events
 
     def park(self, listener: Listener) -> None:

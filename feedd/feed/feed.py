@@ -11,6 +11,7 @@ from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
 from feedd.core.event import FRIEND_KINDS, Event
 from feedd.core.hub import Hub, HubLimits
+from feedd.core.position import Position
 from feedd.core.recent import RecentLog
 from feedd.feed import polling
 from feedd.feed.polling import Polling
@@ -18,6 +19,9 @@ from feedd.feed.ports import Authenticator, Broker, Friends, Opening, Store
 from feedd.feed.posting import Posting
 from feedd.feed.reading import Reading
 from feedd.feed.settings import Poll
+
+MANY_AHEAD = 50
+"""Ids above the watermark, all of which cursors name; the net comes by early then."""
 
 
 class Ports(NamedTuple):
@@ -45,6 +49,9 @@ class Surroundings(polling.Surroundings, Protocol):
 
     def soon(self, call: Callable[[], None]) -> None:
         """Call `call` in the next turn of the reactor."""
+
+    def hasten(self) -> None:
+        """Let the net come by soon."""
 
     def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
         """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
@@ -115,9 +122,9 @@ class Feed:
         `Surroundings.answers_a_turn` in the next turns.
         """
         around = self._surroundings
-        slices = self.hub.flush(
-            self.log.epoch, self.log.settled, around.answers_a_turn, around.answers_at_once
-        )
+        if self.log.settling.ahead >= MANY_AHEAD:
+            around.hasten()
+        slices = self.hub.flush(self.log.horizon, around.answers_a_turn, around.answers_at_once)
         try:
             with closing(slices):
                 for deliveries in slices:
@@ -142,7 +149,7 @@ class Feed:
 
     def recall(self, since: int, author: str) -> list[Event] | None:
         """The events of `author` after event `since`; None when memory does not reach back."""
-        return self.log.after(since, (), (author,))
+        return self.log.after(Position(since), (author,))
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Answer the listeners of `deliveries`."""

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from feedd.core.event import Event
+from feedd.core.runs import NO_RUNS, Runs
 
 
 class Unavailable(Exception):
@@ -152,18 +153,35 @@ class Store(Protocol):
         """Move the read marker up to `post` (never down) and return where it stands."""
 
     async def page(
-        self, authors: Collection[str], before: int | None, limit: int, settled: int
+        self,
+        authors: Collection[str],
+        before: int | None,
+        limit: int,
+        settled: int,
+        holes: Runs = NO_RUNS,
     ) -> Page:
         """
         The newest `limit` posts of `authors` (older than post `before`), in one snapshot with the
-        ids above `settled`.
+        ids above `settled` or in `holes`.
         """
 
-    async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
-        """The first `limit` events of `authors` above `settled`."""
+    async def events_after(
+        self, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+    ) -> History:
+        """The first `limit` events of `authors` above `settled` or in `holes`."""
 
-    async def ids_after(self, settled: int, limit: int) -> list[int]:
-        """The first `limit` ids above `settled`, of all authors, ascending."""
+    async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
+        """The first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
+
+    async def ids_standing(
+        self, settled: int, limit: int, holes: Runs = NO_RUNS
+    ) -> list[int] | None:
+        """
+        As `ids_after`, but also the ids of rows that are not committed.
+
+        None where nobody can see all of these, or needs to: then a row becomes visible within
+        `settle_seconds` of its INSERT.
+        """
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         """

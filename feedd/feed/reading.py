@@ -7,9 +7,11 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from feedd.core.cursor import MAX_IDS, Cursor, parse_cursor
+from feedd.core.cursor import Cursor, parse_cursor
 from feedd.core.event import Event
+from feedd.core.horizon import Horizon, advance
 from feedd.core.hub import Hub, HubFull
+from feedd.core.position import Position
 from feedd.core.recent import RecentLog
 from feedd.core.subscription import Subscription
 from feedd.feed.ports import Friends, History, Page, Store, Unavailable
@@ -85,19 +87,21 @@ class Reading:
         """
         The newest posts that `viewer` may see, and a cursor of the same snapshot.
 
-        The watermark is read before the page: an event that settles in between is among the ids of
-        the snapshot, or the next poll brings it. A friend change among these ids counts as seen, so
-        the page must be that of the friends after it; otherwise the page is read again.
+        What is settled is read before the page: an event that appears in between is among the ids
+        of the snapshot, or the next poll brings it. A friend change among these ids counts as seen,
+        so the page must be that of the friends after it; otherwise the page is read again.
         """
         self._check_open()
-        epoch, settled = self._log.epoch, self._log.settled
+        horizon = self._log.horizon
         friends = await self.friends_of(viewer)
         for _ in range(_TRIES):
-            page = await self._store.page((viewer, *friends), before, limit, settled)
+            page = await self._store.page(
+                (viewer, *friends), before, limit, horizon.settled, horizon.holes
+            )
             await self._learn(page.ids)
             read, friends = friends, self._corrected(viewer, friends)
             if friends == read:
-                return FirstPage(friends, page, Cursor(epoch, settled, page.ids[-MAX_IDS:]).text())
+                return FirstPage(friends, page, _text(*advance(horizon, (), horizon, page.ids)))
         raise Unavailable("hub", "the friends keep changing")
 
     def hot(self, viewer: str, cursor: str) -> Reply | None:
@@ -146,38 +150,39 @@ class Reading:
         raise Unavailable("hub", "more came in than could be held")
 
     async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
-        viewer, settled = subscription.viewer, self._log.settled
-        if cursor is not None and cursor.epoch == self._log.epoch:
+        viewer, horizon = subscription.viewer, self._log.horizon
+        if cursor is not None and cursor.epoch == horizon.epoch:
             with suppress(Unavailable):
                 await self._learn(cursor.ids)
         friends = await self.friends_of(viewer)
         self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
         authors = {viewer, *friends}
         if cursor is None:
-            return self._begin_now(subscription, authors)
-        if cursor.epoch != self._log.epoch:
-            return self._gap(subscription, authors)
-        missed = self._in_memory(cursor, authors)
+            return self._begin_now(subscription, authors, horizon)
+        if cursor.epoch != self._log.horizon.epoch:
+            return self._gap(subscription, authors, horizon)
+        position = Position(cursor.settled, cursor.ids, holes=cursor.holes)
+        missed = self._in_memory(position, authors)
         if missed is None:
             history = await self._store.events_after(
-                cursor.settled, authors, MAX_MISSED + len(cursor.ids)
+                cursor.settled, authors, MAX_MISSED + len(cursor.ids), cursor.holes
             )
             if not history.pruned <= cursor.settled <= history.highest:
-                return self._gap(subscription, authors)
+                return self._gap(subscription, authors, horizon)
             if history.more:
-                return self._some(subscription, cursor, history, settled)
+                return self._some(subscription, cursor, history, horizon)
             missed = self._heard(viewer, history)
-        subscription.start(cursor.settled, cursor.ids, missed)
+        subscription.start(position, missed)
         return self._taken(subscription)
 
-    def _in_memory(self, cursor: Cursor, authors: Collection[str]) -> list[Event] | None:
+    def _in_memory(self, position: Position, authors: Collection[str]) -> list[Event] | None:
         """
-        The events that came after `cursor`; None when memory does not hold all of them, or when
-        they are too many for one answer.
+        The events that a viewer at `position` lacks; None when memory does not hold all of them, or
+        when they are too many for one answer.
         """
-        if cursor.settled > self._log.highest:
+        if position.settled > self._log.highest:
             return None
-        missed = self._log.after(cursor.settled, cursor.ids, authors)
+        missed = self._log.after(position, authors)
         return None if missed is None or len(missed) > MAX_MISSED else missed
 
     async def _learn(self, ids: Sequence[int]) -> None:
@@ -209,32 +214,36 @@ class Reading:
         """
         if subscription.overflowed:
             return []
-        return self._hub.take(subscription, self._log.epoch, self._log.settled)
+        return self._hub.take(subscription, self._log.horizon)
 
     def _taken(self, subscription: Subscription) -> Reply:
         return Reply(self.take(subscription), subscription.issued, subscription)
 
-    def _begin_now(self, subscription: Subscription, authors: Collection[str]) -> Reply:
+    def _begin_now(
+        self, subscription: Subscription, authors: Collection[str], horizon: Horizon
+    ) -> Reply:
         """
         Count as seen all that is known here, except what came in since the subscription was opened.
+
+        :param horizon: how far the log was settled then.
         """
-        settled = self._log.settled
-        known = self._log.after(settled, (), authors) or []
-        subscription.start_now(settled, [event.id for event in known])
+        opened = Position(horizon.settled, holes=horizon.holes)
+        known = self._log.after(opened, authors) or []
+        subscription.start_now(horizon, [event.id for event in known])
         return self._taken(subscription)
 
-    def _gap(self, subscription: Subscription, authors: Collection[str]) -> Reply:
-        return self._begin_now(subscription, authors)._replace(gap=True)
+    def _gap(self, subscription: Subscription, authors: Collection[str], horizon: Horizon) -> Reply:
+        return self._begin_now(subscription, authors, horizon)._replace(gap=True)
 
     def _some(
-        self, subscription: Subscription, cursor: Cursor, history: History, settled: int
+        self, subscription: Subscription, cursor: Cursor, history: History, horizon: Horizon
     ) -> Reply:
         """
         A part of a long history. Its cursor names no subscription, and goes no further than the
         part.
 
-        :param settled: the watermark before the history was read; what settled since may not be in
-            it.
+        :param horizon: how far the log was settled before the history was read; what settled since
+            may not be in it.
         """
         events = [
             event
@@ -242,15 +251,16 @@ class Reading:
             if event.id not in cursor.ids
         ]
         self._hub.close(subscription)
-        last = history.events[-1].id
-        settled = min(last, max(settled, cursor.settled))
-        ids = sorted(
-            {id for id in (*cursor.ids, *(event.id for event in history.events)) if id > settled}
-        )
-        return Reply(
-            events, Cursor(cursor.epoch, settled, tuple(ids[-MAX_IDS:])).text(), None, more=True
-        )
+        stands = Horizon(cursor.epoch, cursor.settled, cursor.holes)
+        told = [event.id for event in history.events]
+        stands, ids = advance(stands, cursor.ids, horizon.below(told[-1]), told)
+        return Reply(events, _text(stands, ids), None, more=True)
 
     def _check_open(self) -> None:
-        if not self._log.epoch:
+        if not self._log.horizon.epoch:
             raise Unavailable("database", "not reached yet")
+
+
+def _text(stands: Horizon, ids: tuple[int, ...]) -> str:
+    """The cursor of a viewer who stands there, without a handle."""
+    return Cursor(stands.epoch, stands.settled, ids, holes=stands.holes).text()

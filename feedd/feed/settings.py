@@ -73,6 +73,7 @@ class Store(Section, frozen=True):
     url: str = "sqlite:feedd.sqlite"
     password_file: str = ""
     settle_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+    multi_writer: bool = False
     tail_seconds: Seconds = 1.0
     threads: Annotated[int, Meta(ge=1, le=200)] = 10
     max_waiting: Count = 500

@@ -13,7 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from feedd.core.counters import Counters
-from feedd.core.event import Event
+from feedd.core.event import MAX_ID, Event
+from feedd.core.horizon import Horizon, Settling, Standing
+from feedd.core.runs import Runs, above
 from feedd.feed.ports import Store, Unavailable
 from feedd.log.database_clock import DatabaseClock
 
@@ -24,6 +26,9 @@ CHUNK = 250
 """Rows of one read."""
 
 SAVE_SECONDS = 5.0
+HASTE_SECONDS = 0.05
+"""From one tick to the next when there is haste."""
+
 FAST = 4
 """How much faster it ticks while the broker is away."""
 
@@ -32,12 +37,12 @@ class Recent(Protocol):
     """Takes what the net finds: `feedd.core.recent.RecentLog`."""
 
     @property
-    def epoch(self) -> str:
-        """The epoch of the database that is read."""
+    def horizon(self) -> Horizon:
+        """How far the log is settled, and the epoch of the database."""
 
     @property
-    def settled(self) -> int:
-        """Every id up to here has been let through, and no further one can appear."""
+    def settling(self) -> Settling:
+        """Decides how far it is, by what is read."""
 
     def unknown(self, ids: Sequence[int]) -> list[int]:
         """Those of `ids` that have not been let through."""
@@ -47,12 +52,6 @@ class Recent(Protocol):
 
     def missing(self, ids: Sequence[int]) -> None:
         """The rows of these ids are gone or unreadable: there is nothing to let through."""
-
-    def note_read(self, started: float, ended: float, upto: int) -> None:
-        """
-        A read that began at `started` and ended at `ended` has been offered for every visible id up
-        to `upto`.
-        """
 
 
 class Owner(Protocol):
@@ -108,6 +107,7 @@ class Tail(Service):
         self._again = False
         self._failing = False
         self._saved_at = monotonic()
+        self._ended_at = 0.0
         self._database_clock = DatabaseClock(monotonic(), tick_seconds)
 
     def startService(self) -> None:
@@ -131,6 +131,17 @@ class Tail(Service):
             self._unschedule()
             self._begin()
 
+    def hasten(self) -> None:
+        """
+        Tick `HASTE_SECONDS` after the last tick: much has been let through above what is settled,
+        and cursors name all of it.
+        """
+        if self._timer is not None:
+            now = self._clock.seconds()
+            soon = max(now, self._ended_at + HASTE_SECONDS)
+            if self._timer.getTime() > soon:
+                self._timer.reset(soon - now)
+
     def _begin(self) -> None:
         self._again = False
         ended: Deferred[None] = Deferred()
@@ -139,6 +150,7 @@ class Tail(Service):
 
     def _ended(self, _: None, ended: Deferred[None]) -> None:
         self._ticking = None
+        self._ended_at = self._clock.seconds()
         if self.running and self._again:
             self._begin()
         elif self.running:
@@ -179,22 +191,36 @@ class Tail(Service):
 
     async def _read(self) -> None:
         """
-        Read until the end of the log, `BATCH` ids at a time.
+        Read until the end of the log: first the ids of all rows, committed or not, then those that
+        are committed, `BATCH` at a time; in this order an id that is missing is known to be.
 
         All batches count as one read that began with the first: a row that became visible meanwhile
         below an id that had been passed already is not in it, and will be in the next tick's. Its
         times are the database's, see `DatabaseClock`.
         """
+        _, settled, holes = self._recent.horizon
+        asked = self._monotonic()
+        standing = await self._store.ids_standing(settled, BATCH, holes)
+        if standing is None:
+            await self._read_committed(settled, holes, by_time=True)
+            return
+        began, ended = self._database_clock.times_of(asked, self._monotonic())
+        await self._read_committed(settled, holes, by_time=False)
+        upto = standing[-1] if len(standing) >= BATCH else MAX_ID
+        self._recent.settling.note_standing(Standing(standing, upto), began, ended)
+
+    async def _read_committed(self, settled: int, holes: Runs, by_time: bool) -> None:
         asked = self._monotonic()
         started: float | None = None
-        after = self._recent.settled
+        after = 0
         while True:
-            ids = await self._store.ids_after(after, BATCH)
+            ids = await self._store.ids_after(max(after, settled), BATCH, holes.both(above(after)))
             began, ended = self._database_clock.times_of(asked, self._monotonic())
             started = began if started is None else started
             await self._offer(self._recent.unknown(ids))
             after = ids[-1] if ids else after
-            self._recent.note_read(started, ended, after)
+            if by_time:
+                self._recent.settling.note_read(started, ended, max(after, settled))
             if len(ids) < BATCH or not self.running:
                 return
 
@@ -211,15 +237,14 @@ class Tail(Service):
 
     async def _save(self) -> None:
         """
-        Save what is settled, for the processes that start later, and notice when this is another
-        database.
+        Save up to where the log is whole, for the processes that start later, and notice when this
+        is another database.
         """
-        same = await self._store.save_settled(self._recent.epoch, self._recent.settled)
+        horizon = self._recent.horizon
+        same = await self._store.save_settled(horizon.epoch, horizon.whole)
         self._saved_at = self._monotonic()
         if not same and self.running:
-            self._log.warn(
-                "the database is of another epoch than {epoch}", epoch=self._recent.epoch
-            )
+            self._log.warn("the database is of another epoch than {epoch}", epoch=horizon.epoch)
             self._owner.other_epoch()
 
     def _failed(self, why: str) -> None:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from feedd.core.counters import Counters
 from feedd.core.event import Event
+from feedd.core.runs import NO_RUNS, Runs
 from feedd.feed.ports import Friendship, History, Opening, Page, Stored, Unavailable
 from feedd.feed.settings import Store as Settings
 from feedd.reactor.complaints import Complaints
@@ -174,16 +175,21 @@ class SQLStore(Service):
         return await self._write(posts.delete_post, author, post, self._now_ms())
 
     async def page(
-        self, authors: Collection[str], before: int | None, limit: int, settled: int
+        self,
+        authors: Collection[str],
+        before: int | None,
+        limit: int,
+        settled: int,
+        holes: Runs = NO_RUNS,
     ) -> Page:
         """
         Read the newest `limit` posts of `authors` (older than post `before`), and the ids above
-        `settled`, in one snapshot.
+        `settled` or in `holes`, in one snapshot.
         """
         if not authors:
             self._ready()
             return Page([], (), False)
-        return self._readable(await self._read(posts.page, authors, before, limit, settled))
+        return self._readable(await self._read(posts.page, authors, before, limit, settled, holes))
 
     # Friendships and markers
 
@@ -225,13 +231,26 @@ class SQLStore(Service):
         opening = _call(events.opening, last)
         return self._readable(await self.reads.run(opening, seconds=OPENING_SECONDS))
 
-    async def events_after(self, settled: int, authors: Collection[str], limit: int) -> History:
-        """Read the first `limit` events of `authors` above `settled`."""
-        return self._readable(await self._read(events.history, settled, authors, limit))
+    async def events_after(
+        self, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+    ) -> History:
+        """Read the first `limit` events of `authors` above `settled` or in `holes`."""
+        return self._readable(await self._read(events.history, settled, authors, limit, holes))
 
-    async def ids_after(self, settled: int, limit: int) -> list[int]:
-        """Read the first `limit` ids above `settled`, of all authors, ascending."""
-        return await self._unbounded(events.ids_above, settled, limit)
+    async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
+        """Read the first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
+        return await self._unbounded(events.ids_above, settled, limit, holes)
+
+    async def ids_standing(
+        self, settled: int, limit: int, holes: Runs = NO_RUNS
+    ) -> list[int] | None:
+        """
+        As `ids_after`, but also ids of rows that are not committed. None where there is no seeing
+        them (several nodes write), or no need (SQLite).
+        """
+        if self.dialect.one_writer or self._settings.multi_writer:
+            return None
+        return await self._unbounded(events.ids_standing, settled, limit, holes)
 
     async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
         """

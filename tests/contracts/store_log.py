@@ -4,6 +4,7 @@ import json
 import re
 
 from feedd.core.event import without_body
+from feedd.core.runs import runs_of
 from feedd.feed.ports import Page
 from tests.contracts.store import Contract, pairs
 
@@ -55,6 +56,35 @@ class LogContract(Contract):
         self.assertEqual(await self.store.ids_after(0, 100), ids)
         self.assertEqual(await self.store.ids_after(ids[1], 2), ids[2:4])
         self.assertEqual(await self.store.ids_after(ids[-1], 2), [])
+
+    async def test_holes(self) -> None:
+        """What is in holes is found like what is above them, and before it."""
+        ann = [one.event for one in await self.posted("ann", 4)]
+        bob = [one.event for one in await self.posted("bob", 2)]
+        settled, holes = ann[2].id, runs_of([ann[0].id, ann[1].id, 10**6])
+        found = [ann[0], ann[1], ann[3], *bob]
+        ids = [event.id for event in found]
+        self.assertEqual(await self.store.ids_after(settled, 9, holes), ids)
+        self.assertEqual(await self.store.ids_after(settled, 3, holes), ids[:3])
+        history = await self.store.events_after(settled, ["ann"], 9, holes)
+        self.assertEqual(history.events, found[:3])
+        history = await self.store.events_after(settled, ["ann", "bob", *CROWD], 1, holes)
+        self.assertEqual((history.events, history.more), ([ann[0]], True))
+        self.assertEqual((await self.store.events_after(settled, ["bob"], 9, holes)).events, bob)
+        page = await self.store.page(["ann"], None, 1, settled, holes)
+        self.assertEqual(page.ids, (ann[0].id, ann[1].id, ann[3].id))
+
+    async def test_many_holes(self) -> None:
+        """As many holes as a cursor names are read by one question."""
+        events = [one.event for one in await self.posted("ann", 3)]
+        holes = runs_of([*(event.id for event in events), *range(1_000, 1_400, 2)])
+        self.assertEqual((await self.store.events_after(10**6, ["ann"], 9, holes)).events, events)
+
+    async def test_what_stands(self) -> None:
+        """What is committed stands, where the database can tell."""
+        ids = [one.event.id for one in await self.posted("ann", 3)]
+        standing = await self.store.ids_standing(ids[0], 9)
+        self.assertIn(standing, (None, ids[1:]))
 
     async def test_events_by_id(self) -> None:
         """Ascending, whatever the order of the question; what is not there is left out."""

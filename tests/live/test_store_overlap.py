@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from feedd.core.runs import runs_of
 from feedd.feed.ports import NotFound, Unavailable
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables import posts
@@ -26,6 +27,24 @@ class OverlapTests(MariaDB, TestCase):
         self.assertEqual(await self.store.ids_after(0, 10), [stored.event.id])
         site.connection.commit()
         self.assertEqual(await self.store.ids_after(0, 10), [stored.event.id - 1, stored.event.id])
+
+    async def test_what_is_not_committed(self) -> None:
+        """A row stands from its INSERT to its rollback; what reads committed rows sees none."""
+        (stored,) = await self.posted("bob")
+        site = self.other()
+        site.execute(INSERT, ("1",))
+        mine = stored.event.id + 1
+        self.assertEqual(await self.store.ids_standing(0, 10), [mine - 1, mine])
+        self.assertEqual(await self.store.ids_standing(mine - 1, 10), [mine])
+        self.assertEqual(await self.store.ids_standing(mine, 10, runs_of([mine])), [mine])
+        self.assertEqual(await self.store.ids_after(0, 10), [mine - 1])
+        site.connection.rollback()
+        self.assertEqual(await self.store.ids_standing(0, 10), [mine - 1])
+
+    async def test_several_nodes_write(self) -> None:
+        """Where others' open transactions are not seen, nobody relies on seeing them."""
+        store = await self.reached(multi_writer=True)
+        self.assertIsNone(await store.ids_standing(0, 10))
 
     async def test_a_page_is_one_snapshot(self) -> None:
         """What is committed while a page is read is neither among its posts nor among its ids."""

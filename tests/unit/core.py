@@ -10,12 +10,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
 from feedd.core.event import Event, make_event
+from feedd.core.horizon import Horizon
 from feedd.core.hub import Hub, HubLimits
+from feedd.core.position import Position
 from feedd.core.subscription import Subscription
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.settings import Poll
 from tests.auth import NameAuth
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns, deliver
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+from tests.turns import MemoryTurns, deliver
 
 T = TypeVar("T")
 
@@ -116,7 +119,7 @@ class HubCase(SynchronousTestCase):
 
     def flush(self, settled: int = 0, limit: int = 1000, at_once: int = 1000) -> bool:
         """Answer so many at most; returns whether there are more."""
-        for deliveries in self.hub.flush("k1", settled, limit, at_once):
+        for deliveries in self.hub.flush(Horizon("k1", settled), limit, at_once):
             self.deliver(deliveries)
         return self.hub.is_busy
 
@@ -124,8 +127,8 @@ class HubCase(SynchronousTestCase):
         """A subscription that stands at `settled` and is not parked."""
         subscription = self.hub.open(viewer)
         self.hub.set_friends(viewer, friends, {})
-        subscription.start(settled, (), ())
-        self.hub.take(subscription, "k1", settled)
+        subscription.start(Position(settled), ())
+        self.hub.take(subscription, Horizon("k1", settled))
         return subscription
 
     def park(self, viewer: str, *friends: str, settled: int = 0) -> tuple[Subscription, Heard]:
@@ -193,10 +196,10 @@ class CoreCase(SynchronousTestCase):
 
     def tick(self) -> None:
         """Read the new end of the log, as the tail does."""
-        upto = self.now(self.store.ids_after(self.log.settled, 10_000))
+        upto = self.now(self.store.ids_after(self.log.horizon.settled, 10_000))
         for event in self.now(self.store.events_by_id(self.log.unknown(upto))):
             self.log.offer(event)
-        self.log.note_read(0, 0, upto[-1] if upto else 0)
+        self.log.settling.note_read(0, 0, upto[-1] if upto else 0)
         self.flush()
 
     def flush(self) -> None:

@@ -9,6 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
+from feedd.core.horizon import Horizon, Standing
+from feedd.core.runs import NO_RUNS, Runs
 from feedd.log.tail import Recent, Tail
 
 
@@ -22,6 +24,7 @@ class FakeStore:
     A log of rows, each of whose answers can be held back.
 
     :ivar rows: the visible ids; `unreadable` ones are among them.
+    :ivar standing: the ids of all rows, committed or not; None when nobody can know.
     :ivar error: what every call raises, when set.
     :ivar epoch: which database it is.
     :ivar held: when a list, calls wait for their Deferred in it.
@@ -30,14 +33,24 @@ class FakeStore:
     def __init__(self) -> None:
         self.rows: set[int] = set()
         self.unreadable: set[int] = set()
+        self.standing: set[int] | None = None
         self.epoch = "k1"
         self.error: Exception | None = None
         self.held: list[Deferred[None]] | None = None
         self.calls: list[tuple[str, Any]] = []
         self.reading: Any = lambda: None
 
-    async def ids_after(self, settled: int, limit: int) -> list[int]:
-        ids = sorted(id for id in self.rows if id > settled)[:limit]
+    async def ids_standing(
+        self, settled: int, limit: int, holes: Runs = NO_RUNS
+    ) -> list[int] | None:
+        if self.standing is None:
+            return None
+        ids = sorted(id for id in self.standing if id > settled or id in holes)[:limit]
+        await self._answer("standing", (settled, holes.spans))
+        return ids
+
+    async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
+        ids = sorted(id for id in self.rows if id > settled or id in holes)[:limit]
         await self._answer("ids", settled)
         self.reading()
         return ids
@@ -65,11 +78,11 @@ class FakeStore:
 
 
 class FakeLog:
-    """A `Recent` that takes notes, in order."""
+    """A `Recent` that takes notes, in order; it is its own `Settling`."""
 
     def __init__(self) -> None:
-        self.epoch = "k1"
-        self.settled = 0
+        self.horizon = Horizon("k1")
+        self.settling: Any = self
         self.seen: set[int] = set()
         self.notes: list[Any] = []
 
@@ -89,6 +102,9 @@ class FakeLog:
 
     def note_read(self, started: float, ended: float, upto: int) -> None:
         self.notes.append(("read", started, ended, upto))
+
+    def note_standing(self, standing: Standing, began: float, ended: float) -> None:
+        self.notes.append(("standing", standing, began, ended))
 
 
 class FakeOwner:

@@ -33,6 +33,7 @@ timeout_seconds = 1
 url = "mysql://feedd@127.0.0.1:3306/feedd"
 password_file = "/etc/feedd/db"
 settle_seconds = 0
+multi_writer = true
 tail_seconds = 0.25
 threads = 1
 max_waiting = 2

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.core.cursor import MAX_IDS, MAX_TEXT, BadCursor, Cursor, parse_cursor
+from feedd.core.cursor import MAX_HOLES, MAX_IDS, MAX_TEXT, BadCursor, Cursor, parse_cursor
 from feedd.core.event import MAX_ID
+from feedd.core.runs import runs_of, runs_of_spans
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=16)
 IDS = st.sets(st.integers(0, MAX_ID), min_size=1, max_size=MAX_IDS + 1)
@@ -22,24 +23,41 @@ class CursorTests(SynchronousTestCase):
         """Without ids and handle only epoch and settled are left."""
         self.assertEqual(Cursor("k3", 0).text(), "k3.0")
 
-    @given(NAMES, IDS, NAMES | st.just(""))
-    def test_round_trip(self, epoch: str, numbers: set[int], handle: str) -> None:
+    @given(NAMES, IDS, NAMES | st.just(""), st.sets(st.integers(1, 400)))
+    def test_round_trip(
+        self, epoch: str, numbers: set[int], handle: str, missing: set[int]
+    ) -> None:
         """Every cursor survives the way."""
         settled, *ids = sorted(numbers)
-        cursor = Cursor(epoch, settled, tuple(ids), handle)
+        holes = runs_of(id for id in missing if id <= settled)
+        cursor = Cursor(epoch, settled, tuple(ids), handle, holes)
         self.assertEqual(parse_cursor(cursor.text()), cursor)
 
     def test_longest(self) -> None:
         """The longest cursor that is ever given out can be read again."""
         ids = tuple(2**53 - 1 - MAX_IDS + n for n in range(MAX_IDS))
-        text = Cursor("k" * 16, 2**53 - 2 - MAX_IDS, ids, "h" * 32).text()
-        self.assertLess(len(text), MAX_TEXT)
-        self.assertEqual(parse_cursor(text).ids, ids)
+        settled = ids[0] - 1
+        holes = runs_of_spans(
+            (settled - 3 * n - 1, settled - 3 * n) for n in reversed(range(MAX_HOLES))
+        )
+        cursor = Cursor("k" * 16, settled, ids, "h" * 32, holes)
+        self.assertLess(len(cursor.text()), MAX_TEXT)
+        self.assertEqual(parse_cursor(cursor.text()), cursor)
 
-    def test_too_many_ids(self) -> None:
-        """Past 200 ids the oldest are left out."""
-        text = Cursor("k3", 1, tuple(range(2, 300))).text()
-        self.assertEqual(parse_cursor(text).ids, tuple(range(100, 300)))
+    def test_holes(self) -> None:
+        """Holes stand between the watermark and the ids, runs of them by both ends."""
+        holes = runs_of([1031, 1036, 1037, 1040])
+        text = Cursor("k3", 1042, (1044, 1047), "9f2c", holes).text()
+        self.assertEqual(text, "k3.1042-1031-1036_1037-1040.1044.1047~9f2c")
+        self.assertEqual(parse_cursor(text).holes, holes)
+
+    def test_wrong_holes(self) -> None:
+        """Holes must ascend, be apart, and lie below the watermark."""
+        for holes in ("-0", "-5-4", "-4-4", "-4-5", "-6_5", "-5_5_6", "-11", "-9_11", "-", "-4_"):
+            with self.assertRaises(BadCursor, msg=holes):
+                parse_cursor(f"k3.10{holes}.12")
+        with self.assertRaises(BadCursor):
+            parse_cursor("k3.999" + "".join(f"-{2 * n}" for n in range(1, MAX_HOLES + 2)))
 
     def test_more_ids_than_ever_given(self) -> None:
         """A cursor of more ids than feedd gives out is refused."""

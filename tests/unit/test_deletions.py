@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event, stored_event, without_body
-from feedd.core.position import Positions
+from feedd.core.horizon import Horizon
+from feedd.core.position import Position, Positions
 from feedd.core.recent import RecentLog
 from feedd.core.subscription import Subscription
 from tests.unit.core import CoreCase, Heard, ids, post
@@ -57,7 +58,7 @@ class RecentTests(SynchronousTestCase):
 
     def after(self, id: int = 0) -> list[tuple[int, object]]:
         """What memory answers."""
-        return told(self.log.after(id, (), {"bob", "eve"}))
+        return told(self.log.after(Position(id), {"bob", "eve"}))
 
     def test_in_memory(self) -> None:
         """
@@ -118,7 +119,7 @@ class PendingTests(SynchronousTestCase):
         self.subscription = Subscription("al", "h1")
 
     def take(self) -> list[tuple[int, object]]:
-        return told(self.subscription.take(Positions(), "k1", 0))
+        return told(self.subscription.take(Positions(), Horizon("k1", 0)))
 
     def push(self, *events: Event) -> None:
         for event in events:
@@ -146,7 +147,7 @@ class PendingTests(SynchronousTestCase):
     def test_a_deletion_that_the_viewer_has(self) -> None:
         """The same for a deletion that another process has told them already."""
         self.push(about(1, "post"))
-        self.subscription.start(0, (6,), ())
+        self.subscription.start(Position(0, (6,)), ())
         self.push(about(6, "delete"))
         self.assertEqual(self.take(), [(1, {})])
 

@@ -7,11 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
+from feedd.core.position import Position
 from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening
 from feedd.feed.settings import Poll
 from tests.auth import NameAuth
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, MemoryTurns
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+from tests.turns import MemoryTurns
 from tests.unit.core import Heard, change, post
 
 
@@ -52,7 +54,7 @@ class FeedCase(SynchronousTestCase):
         for number in viewers:
             subscription = self.feed.hub.open(f"v{number}")
             self.feed.hub.set_friends(f"v{number}", ["bob"], {})
-            subscription.start(0, (), ())
+            subscription.start(Position(0), ())
             self.feed.hub.park(
                 subscription, lambda events, cursor, number=number: self.answered.append(number)
             )
@@ -104,7 +106,7 @@ class FlushTests(FeedCase):
             raise ZeroDivisionError
 
         subscription = self.feed.hub.open("bob")
-        subscription.start(0, (), ())
+        subscription.start(Position(0), ())
         self.feed.hub.park(subscription, fails)
         self.park(1)
         self.feed.log.offer(post(1))
@@ -129,10 +131,11 @@ class OpenTests(FeedCase):
         self.feed.hub.park(subscription, heard)
         self.feed.close()
         self.assertEqual(
-            (heard.answers, len(self.feed.hub), self.feed.log.epoch), ([([], "k1.0~h1")], 0, "")
+            (heard.answers, len(self.feed.hub), self.feed.log.horizon.epoch),
+            ([([], "k1.0~h1")], 0, ""),
         )
         self.feed.open(Opening("k2", 0, []))
-        self.assertEqual(self.feed.log.epoch, "k2")
+        self.assertEqual(self.feed.log.horizon.epoch, "k2")
 
     def test_expire(self) -> None:
         """A subscription that nobody polls ends after the linger time of the settings."""

@@ -1,7 +1,9 @@
 """The hub: which viewers receive an event, and when their listeners are answered."""
 
 from feedd.core.event import Event
+from feedd.core.horizon import Horizon
 from feedd.core.hub import HubFull
+from feedd.core.position import Position
 from tests.unit.core import Heard, HubCase, change, ids, post
 
 
@@ -162,7 +164,7 @@ class FriendTests(HubCase):
         subscription = self.subscribe("al")
         self.recalled["bob"] = [post(3)]
         self.hub.dispatch(change(2, "friend", "al", "bob"))
-        self.assertEqual(ids(self.hub.take(subscription, "k1", 0)), [2, 3])
+        self.assertEqual(ids(self.hub.take(subscription, Horizon("k1", 0))), [2, 3])
 
     def test_friendship_from_long_ago(self) -> None:
         """
@@ -247,8 +249,8 @@ class FriendTests(HubCase):
         self.recalled["bob"] = [post(6)]
         self.hub.dispatch(change(2, "friend", "al", "bob"))
         self.hub.set_friends("al", [], {"bob": change(5, "unfriend", "al", "bob")})
-        subscription.start(0, (), [])
-        self.assertEqual(ids(self.hub.take(subscription, "k1", 0)), [2])
+        subscription.start(Position(0), [])
+        self.assertEqual(ids(self.hub.take(subscription, Horizon("k1", 0))), [2])
         self.assertEqual(self.broker.followed, {"al"})
 
     def test_list_of_somebody_who_has_gone(self) -> None:

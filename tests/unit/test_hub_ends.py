@@ -1,6 +1,7 @@
 """Subscriptions are found again, and end; nothing is left of them."""
 
 from feedd.core.event import Event
+from feedd.core.horizon import Horizon
 from tests.unit.core import Heard, HubCase, change, post
 
 
@@ -25,7 +26,7 @@ class FindTests(HubCase):
         subscription = self.subscribe("al", "bob")
         issued = subscription.issued
         self.hub.dispatch(post(1))
-        self.hub.take(subscription, "k1", 0)
+        self.hub.take(subscription, Horizon("k1", 0))
         self.assertIsNone(self.hub.find("h1", "al", issued))
 
     def test_handles(self) -> None:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.delivery import Delivery, group
 from feedd.core.event import make_event, without_body
+from feedd.core.horizon import Horizon
 from feedd.core.position import Position, Positions
 from feedd.core.subscription import Subscription
 from tests.unit.core import Heard, HubCase, ids, post
@@ -119,7 +120,7 @@ class SliceTests(HubCase):
         for number in range(5):
             self.wait(f"v{number}")
         self.hub.dispatch(post(1))
-        with closing(self.hub.flush("k1", 0, 4, 2)) as slices:
+        with closing(self.hub.flush(Horizon("k1", 0), 4, 2)) as slices:
             self.deliver(next(slices))
         self.assertEqual(self.order, ["v0", "v1"])
         self.assertFalse(self.flush())
@@ -185,7 +186,7 @@ class GroupTests(SynchronousTestCase):
         shared = Positions()
         for number, (have, settled) in enumerate(stands):
             for subscription in (alone[number], together[number]):
-                subscription.start(settled, have, ())
+                subscription.start(Position(settled, tuple(sorted(have))), ())
         for events, settled in flushes:
             for event, hearers in [(post(id or 77), hearers) for id, hearers in events]:
                 for number in hearers.intersection(range(len(stands))):
@@ -195,11 +196,11 @@ class GroupTests(SynchronousTestCase):
             expected = {}
             for number, subscription in enumerate(alone):
                 if subscription.pending:
-                    told = subscription.take(Positions(), "k1", settled)
+                    told = subscription.take(Positions(), Horizon("k1", settled))
                     expected[f"h{number}"] = told, subscription.issued
             found = {
                 handle: (told, f"{text}~{handle}")
-                for told, text, listeners in group(waiting, shared, "k1", settled)
+                for told, text, listeners in group(waiting, shared, Horizon("k1", settled))
                 for _, handle in listeners
             }
             self.assertEqual(found, expected)
@@ -210,8 +211,8 @@ class GroupTests(SynchronousTestCase):
         """A subscription that stands there, and on which its handle waits."""
         self.number += 1
         subscription = Subscription("al", f"h{self.number}")
-        subscription.start(settled, ids, ())
-        subscription.take(self.positions, "k1", settled)
+        subscription.start(Position(settled, ids), ())
+        subscription.take(self.positions, Horizon("k1", settled))
         subscription.listener = self.number
         return subscription
 
@@ -221,7 +222,7 @@ class GroupTests(SynchronousTestCase):
 
     def group(self, *subscriptions: Subscription, settled: int = 4) -> list[Delivery]:
         """The deliveries."""
-        return group(subscriptions, self.positions, "k1", settled)
+        return group(subscriptions, self.positions, Horizon("k1", settled))
 
     def test_once(self) -> None:
         """A thousand who stand at the same position share a delivery and the next position."""
@@ -286,17 +287,17 @@ class PositionsTests(SynchronousTestCase):
         """Those who come to the same from different positions stand together from then on."""
         positions = Positions()
         found = [
-            positions.after(Position(settled, ids), "k1", 6, (9,))
+            positions.after(Position(settled, ids), Horizon("k1", 6), (9,))
             for settled, ids in ((3, (5,)), (4, ()), (6, ()))
         ]
         self.assertEqual(found, [found[0]] * 3)
-        self.assertIsNot(found[0], positions.after(Position(7), "k1", 6, (9,)))
-        self.assertIsNot(found[0], positions.after(Position(6), "k2", 6, (9,)))
+        self.assertIsNot(found[0], positions.after(Position(7), Horizon("k1", 6), (9,)))
+        self.assertIsNot(found[0], positions.after(Position(6), Horizon("k2", 6), (9,)))
 
     def test_forgotten(self) -> None:
         """A position that nobody has is not kept."""
         positions = Positions()
         last = Position(0)
         for number in range(100):
-            last = positions.after(last, "k1", number, ())
+            last = positions.after(last, Horizon("k1", number), ())
         self.assertEqual((last.text, len(positions)), ("k1.99", 1))

@@ -5,7 +5,6 @@ FEEDD_EXAMPLES=5000 makes it long, different every time, and shrinks what it fin
 """
 
 import os
-from collections.abc import Sequence
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -20,10 +19,9 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.core.event import Event
+from tests.actions import Actions
 from tests.browsers import Browser
-from tests.memory import Transaction
-from tests.model import Process, World
+from tests.model import World
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
 PROFILE = settings(
@@ -56,21 +54,24 @@ TROUBLES = (
     "save",
     "restart",
     "away",
+    "kill",
     "renew",
 )
 
 
-class FeedMachine(RuleBasedStateMachine):
+class FeedMachine(Actions, RuleBasedStateMachine):
     """
     Anything may happen to several processes and browsers at any time; in the end everybody has seen
     what they must.
     """
 
     @initialize(
-        settle=st.sampled_from([5.0, 5.0, 5.0, 0.0]), pairs=friendships, count=st.integers(1, 3)
+        database=st.sampled_from([(5.0, False), (5.0, False), (5.0, True), (0.0, False)]),
+        pairs=friendships,
+        count=st.integers(1, 3),
     )
-    def begin(self, settle: float, pairs: set[tuple[str, str]], count: int) -> None:
-        self.world = World(settle)
+    def begin(self, database: tuple[float, bool], pairs: set[tuple[str, str]], count: int) -> None:
+        self.world = World(*database)
         self.browsers: list[Browser] = []
         self.bulks = 0
         for viewer, friend in sorted(pairs | {("ann", "bob")}):
@@ -87,11 +88,28 @@ class FeedMachine(RuleBasedStateMachine):
         """Insert and commit at once, in whichever way it is published."""
         self.tell(self.world.commit(self.insert(author, kind, 1)), way)
 
-    @rule(author=authors, kind=st.sampled_from(["post", "edit"]), count=st.integers(1, 3))
+    @rule(
+        author=authors,
+        kind=st.sampled_from(["post", "edit"]),
+        count=st.integers(1, 3),
+        is_placed=often,
+    )
     @precondition(lambda self: self.world.settle_seconds)
-    def insert_only(self, author: str, kind: str, count: int) -> None:
-        """Insert, and commit later."""
-        self.insert(author, kind, count)
+    def insert_only(self, author: str, kind: str, count: int, is_placed: bool) -> None:
+        """Insert, and commit later; perhaps even the rows are written a little later."""
+        self.insert(author, kind, count, is_placed)
+
+    @rule(index=indexes)
+    @precondition(lambda self: self.world.store.open_transactions)
+    def place(self, index: int) -> None:
+        """Rows whose ids were given out are written."""
+        self.pick(self.world.store.open_transactions, index).place()
+
+    @rule(count=st.sampled_from([1, 2, 64]))
+    @precondition(lambda self: self.world.settle_seconds)
+    def burn(self, count: int) -> None:
+        """Ids are given out that nobody uses."""
+        self.world.store.burn(count)
 
     @rule(viewer=viewers, friend=authors, later=seldom, way=indexes, says=st.booleans())
     def befriend(self, viewer: str, friend: str, later: bool, way: int, says: bool) -> None:
@@ -206,6 +224,20 @@ class FeedMachine(RuleBasedStateMachine):
         self.process(where).tick(1000)
         self.world.gate.open()
 
+    @rule(index=indexes, where=indexes, author=authors)
+    @precondition(lambda self: self.world.settle_seconds)
+    def overtake(self, index: int, where: int, author: str) -> None:
+        """A browser is answered past an id that may still appear, and polls again."""
+        browser, process = self.pick(self.browsers, index), self.process(where)
+        self.insert(author, "post", 1)
+        for event in self.world.commit(self.insert("bob", "post", 1)):
+            process.log.offer(event)
+        for _ in range(2):
+            process.tick(1000)
+            self.world.flush()
+            browser.arrive(True, True)
+            browser.go_on(process, True)
+
     @rule(index=indexes, slow=seldom)
     @precondition(lambda self: any(browser.answered for browser in self.browsers))
     def poll_again(self, index: int, slow: bool) -> None:
@@ -247,7 +279,7 @@ class FeedMachine(RuleBasedStateMachine):
                     index,
                 )
             case "prune":
-                settled = min(process.log.settled for process in self.world.processes)
+                settled = min(process.log.horizon.whole for process in self.world.processes)
                 self.world.store.prune(settled * (other % 5) // 4)
             case "save":
                 self.process(index).save()
@@ -256,26 +288,10 @@ class FeedMachine(RuleBasedStateMachine):
                 self.world.start()
             case "away":
                 self.world.store.away = True
+            case "kill" if self.world.settle_seconds:
+                self.world.store.kill()
             case "renew" if not self.world.store.open_transactions:
                 self.renew()
-
-    def open(self, viewer: str, index: int) -> None:
-        """A viewer opens a page, and loads it."""
-        self.browsers.append(Browser(viewer))
-        self.browsers[-1].load(self.process(index))
-
-    def go_back(self, browser: Browser, back: int) -> None:
-        """A browser comes back with an old cursor: all that it received after it is forgotten."""
-        if browser.history:
-            browser.poll = None
-            browser.move(browser.history[-1 - back % min(3, len(browser.history))])
-
-    def renew(self) -> None:
-        """The database gets another epoch, for which every process is started anew."""
-        self.world.store.epoch = f"k{int(self.world.store.epoch[1:]) + 1}"
-        for process in tuple(self.world.processes):
-            self.kill(process)
-            self.world.start()
 
     # what always holds
 
@@ -299,82 +315,6 @@ class FeedMachine(RuleBasedStateMachine):
                 process.check()
                 assert process.hub.is_empty, f"left: {list(process.hub)}"
                 assert not process.broker.followed, f"left: {process.broker.followed}"
-
-    def heal(self) -> None:
-        self.world.store.away = False
-        self.world.gate.open()
-        for _ in range(2):
-            self.world.advance(6, True)
-            for process in self.world.processes:
-                process.tick(1000)
-        self.world.advance(6, True)
-        for process in self.world.processes:
-            process.tick(1000)
-            assert process.log.settled >= max(self.world.store.rows, default=0), (
-                "the net does not get on"
-            )
-
-    def drain(self, browser: Browser) -> None:
-        """Poll until there is nothing more, and compare."""
-        process = (
-            browser.last
-            if browser.last and browser.last.alive
-            else self.process(len(browser.history))
-        )
-        if not browser.started or browser.lost_place:
-            browser.load(process)
-        for _ in range(20):
-            if browser.poll:
-                browser.poll.lost()
-            browser.ask(process, False)
-            assert browser.poll and browser.poll.answer, "no answer"
-            had, more = browser.stand.got, browser.poll.more
-            browser.receive()
-            if browser.lost_place:
-                browser.load(process)
-            elif browser.stand.got == had and not more:
-                break
-        else:
-            raise AssertionError("there is always more")
-        missed = self.world.due(browser.viewer) - browser.stand.got - browser.stand.before
-        assert not missed, f"{browser.viewer} missed {sorted(missed)[:9]}"
-
-    # small things
-
-    def change(self, viewer: str, friend: str) -> Transaction:
-        return self.world.begin(
-            lambda transaction: self.world.store.insert_change(transaction, viewer, friend)
-        )
-
-    def insert(self, author: str, kind: str, count: int) -> Transaction:
-        def fill(transaction: Transaction) -> None:
-            for _ in range(count):
-                if kind == "post":
-                    self.world.store.insert_post(transaction, author, b"{}")
-                else:
-                    transaction.insert(kind, author, 1, b"{}")
-
-        return self.world.begin(fill)
-
-    def tell(self, events: list[Event], way: int) -> None:
-        """Nobody, the broker, or a process and the broker."""
-        if way % 3:
-            if way % 3 == 1:
-                for event in events:
-                    self.process(way).log.offer(event)
-            self.world.publish(events)
-
-    def process(self, index: int) -> Process:
-        return self.pick(self.world.processes, index)
-
-    def kill(self, process: Process) -> None:
-        process.kill()
-        for browser in self.browsers:
-            if browser.poll and browser.poll.process is process and not browser.poll.answer:
-                browser.poll = None
-
-    def pick(self, things: Sequence[T], index: int) -> T:
-        return things[index % len(things)]
 
 
 class MachineTests(SynchronousTestCase):

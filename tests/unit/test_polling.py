@@ -105,13 +105,13 @@ class ParkTests(PollingCase):
         self.assertEqual((poll.waits, self.hub.parked), (True, 1))
         event = self.offer()
         self.flush()
-        self.assertEqual(heard.answers, [([event], f"k1.0.{event}~{poll.subscription.handle}")])
+        self.assertEqual(heard.answers, [([event], f"k1.{event}~{poll.subscription.handle}")])
         self.assertEqual((poll.waits, self.hub.parked), (False, 0))
 
     def test_deadline(self) -> None:
         """At its deadline it is answered with nothing, and the cursor has moved with the log."""
         poll, heard = self.parked()
-        self.log.note_read(0, 0, 7)
+        self.log.settling.note_read(0, 0, 7)
         poll.expire()
         self.assertEqual(heard.answers, [([], f"k1.7~{poll.subscription.handle}")])
 

@@ -1,5 +1,6 @@
 """The order of the post path: commit, then tell."""
 
+from feedd.core.position import Position
 from feedd.feed.ports import Friendship, NotYours, Unavailable
 from tests.unit.core import CoreCase, ids
 
@@ -13,7 +14,7 @@ class PostingTests(CoreCase):
 
     def known(self) -> list[int]:
         """The ids that were let through here."""
-        return ids(self.log.after(0, (), {"al", "bob"}) or ())
+        return ids(self.log.after(Position(0), {"al", "bob"}) or ())
 
     def test_post(self) -> None:
         """A post is committed, let through here and told to the others."""

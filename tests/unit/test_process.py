@@ -7,6 +7,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from feedd.core.position import Position
 from feedd.feed.settings import Auth, Config
 from feedd.process import (
     Process,
@@ -45,7 +46,7 @@ class FlushTests(SynchronousTestCase):
         for index in range(number):
             subscription = self.process.feed.hub.open(f"v{index}")
             self.process.feed.hub.set_friends(f"v{index}", ["bob"], {})
-            subscription.start(0, (), ())
+            subscription.start(Position(0), ())
             self.process.feed.hub.park(subscription, Waiter(index, self.answered))
 
     def turn(self) -> int:

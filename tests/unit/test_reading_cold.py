@@ -157,7 +157,7 @@ class LongTests(DatabaseCase):
         self.store.insert_post(late, "bob", b"{}")
         self.commit("bob", MAX_MISSED + 50)
         reply = self.asked_before("k1.2", late.commit, self.tick)
-        self.assertEqual(self.log.settled, 23 + MAX_MISSED + 50)
+        self.assertEqual(self.log.horizon.settled, 23 + MAX_MISSED + 50)
         self.assertIn(23, ids(self.drain(reply.cursor)))
 
     def asked_before(self, text: str, *meanwhile: Callable[[], object]) -> Reply:

@@ -4,7 +4,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
 from feedd.core.event import Event
-from feedd.core.recent import MAX_ABOVE, MAX_CHANGES, MAX_MESSAGES, RecentLog
+from feedd.core.horizon import MAX_ABOVE
+from feedd.core.position import Position
+from feedd.core.recent import MAX_CHANGES, MAX_MESSAGES, RecentLog
 from tests.unit.core import change, ids, post
 
 
@@ -51,7 +53,8 @@ class OfferTests(RecentCase):
         self.assertTrue(self.log.offer(post(-7)))
         self.assertFalse(self.log.offer(post(-7)))
         self.assertEqual(
-            (ids(self.through), self.log.highest, self.log.after(0, (), {"bob"})), ([-7], 0, [])
+            (ids(self.through), self.log.highest, self.log.after(Position(0), {"bob"})),
+            ([-7], 0, []),
         )
 
     def test_many_messages(self) -> None:
@@ -70,19 +73,20 @@ class OfferTests(RecentCase):
         """A row that is gone or unreadable is not asked for again, and holds nothing."""
         self.log.missing([3])
         self.assertEqual(
-            (self.log.unknown([3]), self.log.after(0, (), {"bob"}), self.through), ([], [], [])
+            (self.log.unknown([3]), self.log.after(Position(0), {"bob"}), self.through),
+            ([], [], []),
         )
 
     def test_missing_settled(self) -> None:
         """A missing row below the watermark changes nothing."""
         self.log.fill("k1", 5, [])
         self.log.missing([3])
-        self.assertEqual(self.log.settled, 5)
+        self.assertEqual(self.log.horizon.settled, 5)
 
     def test_net_away(self) -> None:
         """When nothing settles for very long the oldest ids are forgotten, and that is counted."""
-        self.log.missing(range(1, MAX_ABOVE + 2))
-        self.assertEqual((self.log.unknown([1, 2]), self.counters["recent_forgotten"]), ([1], 1))
+        self.log.missing(range(2, MAX_ABOVE + 3))
+        self.assertEqual((self.log.unknown([2, 3]), self.counters["recent_forgotten"]), ([2], 1))
 
 
 class MemoryTests(RecentCase):
@@ -92,7 +96,7 @@ class MemoryTests(RecentCase):
         """After a cursor come the events of these authors, without those that it names, by id."""
         self.offer(4, 2, 1, 5)
         self.offer(3, author="eve")
-        self.assertEqual(ids(self.log.after(1, (4,), {"bob"}) or ()), [2, 5])
+        self.assertEqual(ids(self.log.after(Position(1, (4,)), {"bob"}) or ()), [2, 5])
 
     def test_highest(self) -> None:
         """The highest id is what came in, or what is settled."""
@@ -107,38 +111,38 @@ class MemoryTests(RecentCase):
         Memory says None for a cursor that it does not reach back to, and answers one that it does.
         """
         self.offer(*range(1, 11))
-        self.assertIsNone(self.log.after(1, (), {"bob"}))
-        self.assertEqual(ids(self.log.after(2, (), {"bob"}) or ()), [3, 4, 5, 6, 7, 8, 9, 10])
+        self.assertIsNone(self.log.after(Position(1), {"bob"}))
+        self.assertEqual(ids(self.log.after(Position(2), {"bob"}) or ()), [3, 4, 5, 6, 7, 8, 9, 10])
 
     def test_late_below_memory(self) -> None:
         """A late event below what memory holds is let through, and memory says nothing about it."""
         self.offer(*range(2, 12), 1)
         self.assertEqual(self.through[-1].id, 1)
-        self.assertIsNone(self.log.after(0, (), {"bob"}))
-        self.assertEqual(len(self.log.after(3, (), {"bob"}) or ()), 8)
+        self.assertIsNone(self.log.after(Position(0), {"bob"}))
+        self.assertEqual(len(self.log.after(Position(3), {"bob"}) or ()), 8)
 
     def test_fill(self) -> None:
         """The last events before now are in memory, and nobody is told of them."""
         self.log.fill("k1", 5, [post(4), post(5), post(7)])
-        self.assertEqual((self.through, self.log.settled, self.log.highest), ([], 5, 7))
-        self.assertEqual(ids(self.log.after(3, (), {"bob"}) or ()), [4, 5, 7])
+        self.assertEqual((self.through, self.log.horizon.settled, self.log.highest), ([], 5, 7))
+        self.assertEqual(ids(self.log.after(Position(3), {"bob"}) or ()), [4, 5, 7])
         self.assertFalse(self.log.offer(post(7)))
 
     def test_epoch(self) -> None:
         """The log is of the database that it was filled from, until that is another one."""
-        self.assertEqual(self.log.epoch, "")
+        self.assertEqual(self.log.horizon.epoch, "")
         self.log.fill("k1", 5, [])
-        self.assertEqual(self.log.epoch, "k1")
+        self.assertEqual(self.log.horizon.epoch, "k1")
         self.log.close()
-        self.assertEqual(self.log.epoch, "")
+        self.assertEqual(self.log.horizon.epoch, "")
         self.log.fill("k2", 0, [])
-        self.assertEqual(self.log.epoch, "k2")
+        self.assertEqual(self.log.horizon.epoch, "k2")
 
     def test_fill_reaches_down_to_its_first(self) -> None:
         """Memory reaches down to the first of them, and no further."""
         self.log.fill("k1", 5, [post(4)])
-        self.assertIsNone(self.log.after(2, (), {"bob"}))
-        self.assertEqual(ids(self.log.after(3, (), {"bob"}) or ()), [4])
+        self.assertIsNone(self.log.after(Position(2), {"bob"}))
+        self.assertEqual(ids(self.log.after(Position(3), {"bob"}) or ()), [4])
 
     def test_fill_far_above_settled(self) -> None:
         """
@@ -146,29 +150,33 @@ class MemoryTests(RecentCase):
         between.
         """
         self.log.fill("k1", 5, [post(100)])
-        self.assertIsNone(self.log.after(5, (), {"bob"}))
-        self.assertEqual(ids(self.log.after(99, (), {"bob"}) or ()), [100])
+        self.assertIsNone(self.log.after(Position(5), {"bob"}))
+        self.assertEqual(ids(self.log.after(Position(99), {"bob"}) or ()), [100])
 
     def test_fill_with_nothing(self) -> None:
         """With no event at all memory reaches down to the watermark."""
         self.log.fill("k1", 5, [])
-        self.assertIsNone(self.log.after(4, (), {"bob"}))
-        self.assertEqual(self.log.after(5, (), {"bob"}), [])
+        self.assertIsNone(self.log.after(Position(4), {"bob"}))
+        self.assertEqual(self.log.after(Position(5), {"bob"}), [])
 
     def test_fill_again(self) -> None:
         """Another database's opening replaces all that was known."""
         self.log.fill("k1", 0, [post(1), change(2, "friend", "al", "bob")])
-        self.log.note_read(0, 0, 2)
+        self.log.settling.note_read(0, 0, 2)
         self.log.fill("k1", 0, [])
         self.assertEqual((self.log.highest, self.log.friend_changes("al")), (0, {}))
-        self.assertTrue(self.log.offer(post(1)))
-        self.log.note_read(9, 9, 0)
-        self.assertEqual(self.log.settled, 0)
+        self.assertTrue(self.log.offer(post(2)))
+        self.log.settling.note_read(9, 9, 0)
+        self.assertEqual(self.log.horizon.settled, 0)
 
     def test_bounded(self) -> None:
         """However many come, few more than the newest are kept."""
         self.offer(*range(1, 1000))
-        kept = [number for number in range(1000) if self.log.after(number, (), {"bob"}) is not None]
+        kept = [
+            number
+            for number in range(1000)
+            if self.log.after(Position(number), {"bob"}) is not None
+        ]
         self.assertLessEqual(len(kept), 10)
 
 
@@ -232,68 +240,68 @@ class SettleTests(RecentCase):
 
     def test_too_early(self) -> None:
         """A read that starts less than S after an id was seen settles nothing."""
-        self.log.note_read(0, 1, 7)
-        self.log.note_read(5.9, 6, 7)
-        self.assertEqual(self.log.settled, 0)
+        self.log.settling.note_read(0, 1, 7)
+        self.log.settling.note_read(5.9, 6, 7)
+        self.assertEqual(self.log.horizon.settled, 0)
 
     def test_later(self) -> None:
         """A read that starts S after the answer in which an id was seen settles it."""
-        self.log.note_read(0, 1, 7)
-        self.log.note_read(6, 6.5, 9)
-        self.assertEqual(self.log.settled, 7)
+        self.log.settling.note_read(0, 1, 7)
+        self.log.settling.note_read(6, 6.5, 9)
+        self.assertEqual(self.log.horizon.settled, 7)
 
     def test_start_does_not_count(self) -> None:
         """
         S runs from the end of the read that saw the id, for it may have been given out just before.
         """
-        self.log.note_read(0, 4, 7)
-        self.log.note_read(5, 5, 7)
-        self.assertEqual(self.log.settled, 0)
+        self.log.settling.note_read(0, 4, 7)
+        self.log.settling.note_read(5, 5, 7)
+        self.assertEqual(self.log.horizon.settled, 0)
 
     def test_each_in_its_time(self) -> None:
         """Ids that were seen at several moments settle one after the other."""
         for second in range(5):
-            self.log.note_read(second, second, second + 10)
+            self.log.settling.note_read(second, second, second + 10)
         settled = []
         for second in range(5, 10):
-            self.log.note_read(second, second, 20)
-            settled.append(self.log.settled)
+            self.log.settling.note_read(second, second, 20)
+            settled.append(self.log.horizon.settled)
         self.assertEqual(settled, [10, 11, 12, 13, 14])
 
     def test_limit(self) -> None:
         """Where a limit cut the later read, nothing above is settled."""
-        self.log.note_read(0, 0, 9)
-        self.log.note_read(5, 5, 4)
-        self.assertEqual(self.log.settled, 4)
+        self.log.settling.note_read(0, 0, 9)
+        self.log.settling.note_read(5, 5, 4)
+        self.assertEqual(self.log.horizon.settled, 4)
 
     def test_nothing_there(self) -> None:
         """A read without any row settles nothing and is no error."""
-        self.log.note_read(0, 0, 0)
-        self.log.note_read(5, 5, 0)
-        self.assertEqual(self.log.settled, 0)
+        self.log.settling.note_read(0, 0, 0)
+        self.log.settling.note_read(5, 5, 0)
+        self.assertEqual(self.log.horizon.settled, 0)
 
     def test_never_down(self) -> None:
         """The watermark does not go back when a later read finds less."""
         self.log.fill("k1", 3, [])
-        self.log.note_read(0, 0, 9)
-        self.log.note_read(5, 5, 0)
-        self.assertEqual(self.log.settled, 3)
+        self.log.settling.note_read(0, 0, 9)
+        self.log.settling.note_read(5, 5, 0)
+        self.assertEqual(self.log.horizon.settled, 3)
 
     def test_seen_from_the_first_time(self) -> None:
         """An id that stays the highest settles S after it was seen first."""
         for second in range(6):
-            self.log.note_read(second, second, 9)
-        self.assertEqual(self.log.settled, 9)
+            self.log.settling.note_read(second, second, 9)
+        self.assertEqual(self.log.horizon.settled, 9)
 
     def test_known_above(self) -> None:
         """What was let through above the watermark is still known when it has moved."""
         self.offer(7, 9)
-        self.log.note_read(0, 0, 7)
-        self.log.note_read(5, 5, 9)
-        self.assertEqual((self.log.settled, self.log.unknown([6, 7, 8, 9])), (7, [8]))
+        self.log.settling.note_read(0, 0, 7)
+        self.log.settling.note_read(5, 5, 9)
+        self.assertEqual((self.log.horizon.settled, self.log.unknown([6, 7, 8, 9])), (7, [8]))
 
     def test_ids_that_commit_in_order(self) -> None:
         """With S = 0 a read settles what it has seen."""
         log = RecentLog(self.through.append, 8, 0, self.counters)
-        log.note_read(3, 4, 7)
-        self.assertEqual(log.settled, 7)
+        log.settling.note_read(3, 4, 7)
+        self.assertEqual(log.horizon.settled, 7)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
+from feedd.core.position import Position
 from feedd.core.recent import RecentLog
 from tests.unit.core import post
 
@@ -57,8 +58,8 @@ class After(SynchronousTestCase):
         """
         log = self.log(filled, offered)
         looked_up, scanned = (
-            log.after(settled, ids, authors),
-            log.after(settled, ids, [*authors, *STRANGERS]),
+            log.after(Position(settled, tuple(ids)), authors),
+            log.after(Position(settled, tuple(ids)), [*authors, *STRANGERS]),
         )
         self.assertEqual(looked_up, scanned)
         if looked_up is not None:
@@ -74,7 +75,9 @@ class After(SynchronousTestCase):
             [(1, "al"), (3, "bob"), (5, "al")], [(9, "al"), (4, "bob"), (7, "al"), (2, "cid")]
         )
         for authors in (["al", "bob"], ["al", "bob", *STRANGERS]):
-            self.assertEqual([event.id for event in log.after(1, [7], authors) or []], [3, 4, 5, 9])
+            self.assertEqual(
+                [event.id for event in log.after(Position(1, (7,)), authors) or []], [3, 4, 5, 9]
+            )
 
     def test_few_are_looked_at(self) -> None:
         """
@@ -85,7 +88,7 @@ class After(SynchronousTestCase):
             [], [(number, f"author{number % 500}") for number in range(1, 5001)], size=5000
         )
         authors = Compared(["author7", "author8"])
-        self.assertEqual(len(log.after(0, (), authors) or []), 20)
+        self.assertEqual(len(log.after(Position(0), authors) or []), 20)
         self.assertLess(authors.comparisons, 50)
 
     def test_recent_cursor(self) -> None:
@@ -100,7 +103,7 @@ class After(SynchronousTestCase):
                 raise AssertionError("gone through")
 
         self.assertEqual(
-            [event.id for event in log.after(4998, (), Uncounted(["al", *STRANGERS])) or []],
+            [event.id for event in log.after(Position(4998), Uncounted(["al", *STRANGERS])) or []],
             [4999, 5000],
         )
 

@@ -4,7 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.cursor import MAX_IDS, parse_cursor
 from feedd.core.event import Event
-from feedd.core.position import Positions
+from feedd.core.horizon import Horizon
+from feedd.core.position import Position, Positions
 from feedd.core.subscription import Subscription
 from tests.unit.core import Heard, ids, post
 
@@ -23,7 +24,7 @@ class SubscriptionTests(SynchronousTestCase):
 
     def take(self, settled: int = 0) -> list[int]:
         """The ids of an answer."""
-        return ids(self.subscription.take(self.positions, "k1", settled))
+        return ids(self.subscription.take(self.positions, Horizon("k1", settled)))
 
     def test_held(self) -> None:
         """
@@ -31,7 +32,7 @@ class SubscriptionTests(SynchronousTestCase):
         counts once.
         """
         self.push(9, 7)
-        self.subscription.start(5, (), [post(8), post(7), post(6)])
+        self.subscription.start(Position(5), [post(8), post(7), post(6)])
         self.assertEqual(self.take(), [6, 7, 8, 9])
 
     def test_start_without_what_the_viewer_has(self) -> None:
@@ -39,13 +40,13 @@ class SubscriptionTests(SynchronousTestCase):
         What the cursor says that the viewer has is not answered, whether it was held or missed.
         """
         self.push(4, 7, 10)
-        self.subscription.start(5, (7, 8), [post(5), post(8), post(9)])
+        self.subscription.start(Position(5, (7, 8)), [post(5), post(8), post(9)])
         self.assertEqual(self.take(), [9, 10])
 
     def test_start_keeps_messages(self) -> None:
         """A foreign message that was held has no place in the log and stays."""
         self.push(-3)
-        self.subscription.start(5, (), [])
+        self.subscription.start(Position(5), [])
         self.assertEqual(self.take(), [-3])
 
     def test_start_now(self) -> None:
@@ -54,48 +55,48 @@ class SubscriptionTests(SynchronousTestCase):
         began.
         """
         self.push(8)
-        self.subscription.start_now(5, [6, 7, 8])
+        self.subscription.start_now(Horizon("k1", 5), [6, 7, 8])
         self.assertEqual((self.take(5), self.subscription.issued), ([8], "k1.5.6.7.8~h1"))
 
     def test_start_now_with_nothing_held(self) -> None:
         """A viewer who begins now and held nothing is answered with nothing."""
-        self.subscription.start_now(5, [6])
+        self.subscription.start_now(Horizon("k1", 5), [6])
         self.assertEqual((self.take(), self.subscription.issued), ([], "k1.5.6~h1"))
 
     def test_push_what_the_viewer_has(self) -> None:
         """What the viewer has does not become pending again."""
-        self.subscription.start(5, (7,), [])
+        self.subscription.start(Position(5, (7,)), [])
         self.push(4, 5, 7)
         self.assertFalse(self.subscription.pending)
 
     def test_order(self) -> None:
         """An answer is in order of id, foreign messages first and as they came."""
-        self.subscription.start(0, (), [])
+        self.subscription.start(Position(0), [])
         self.push(7, -9, 5, -2, 6)
         self.assertEqual(self.take(), [-9, -2, 5, 6, 7])
 
     def test_cursor(self) -> None:
         """The cursor names the watermark and what the viewer has above it, no foreign message."""
-        self.subscription.start(5, (6, 9), [])
+        self.subscription.start(Position(5, (6, 9)), [])
         self.push(8, -4, 11)
         self.take(7)
         self.assertEqual(self.subscription.issued, "k1.7.8.9.11~h1")
 
     def test_cursor_settles(self) -> None:
         """What the watermark has passed leaves the cursor, also when nothing came in."""
-        self.subscription.start(5, (6, 9), [])
+        self.subscription.start(Position(5, (6, 9)), [])
         self.take(8)
         self.assertEqual(self.subscription.issued, "k1.8.9~h1")
 
     def test_never_back(self) -> None:
         """A process whose watermark is behind the viewer's cursor leaves it where it is."""
-        self.subscription.start(5, (), [])
+        self.subscription.start(Position(5), [])
         self.take(3)
         self.assertEqual(self.subscription.issued, "k1.5~h1")
 
     def test_many_ids(self) -> None:
         """A cursor names the newest 200 ids; the subscription itself repeats none of those."""
-        self.subscription.start(0, (), [])
+        self.subscription.start(Position(0), [])
         self.push(*range(1, 302), limit=1000)
         self.take()
         self.assertEqual(
@@ -106,7 +107,7 @@ class SubscriptionTests(SynchronousTestCase):
 
     def test_taken_once(self) -> None:
         """What was taken is not pending any more."""
-        self.subscription.start(0, (), [])
+        self.subscription.start(Position(0), [])
         self.push(1)
         self.assertEqual(
             (self.take(), bool(self.subscription.pending), self.take()), ([1], False, [])
@@ -114,7 +115,7 @@ class SubscriptionTests(SynchronousTestCase):
 
     def test_overflow(self) -> None:
         """Past the limit everything is let go, and nothing is taken in any more."""
-        self.subscription.start(0, (), [])
+        self.subscription.start(Position(0), [])
         self.push(1, 2, 3, 4, limit=2)
         self.assertEqual(
             (self.subscription.overflowed, bool(self.subscription.pending)), (True, False)
@@ -129,7 +130,7 @@ class SubscriptionTests(SynchronousTestCase):
 
     def test_retract(self) -> None:
         """What is pending of one author can be taken back."""
-        self.subscription.start(0, (), [])
+        self.subscription.start(Position(0), [])
         self.subscription.retract("bob")
         events: list[Event] = [post(1, "bob"), post(2, "cy")]
         for event in events:

@@ -1,7 +1,10 @@
 """The net: what it reads, offers and reports."""
 
 from feedd.core.counters import Counters
+from feedd.core.event import MAX_ID
+from feedd.core.horizon import Horizon, Standing
 from feedd.core.recent import RecentLog
+from feedd.core.runs import runs_of
 from feedd.feed.ports import Unavailable
 from feedd.log.tail import BATCH, CHUNK
 from tests.unit.tail import TailCase
@@ -27,9 +30,7 @@ class HangTests(TailCase):
         clock.pump([1.0] * 3)
         store.rows = {1, 2}
         clock.advance(1.0)
-        self.assertEqual((offered, log.settled), ([2, 1], 0))
-        clock.pump([1.0] * 5)
-        self.assertEqual(log.settled, 2)
+        self.assertEqual((offered, log.horizon.settled), ([2, 1], 2))
 
 
 class TailTests(TailCase):
@@ -51,15 +52,36 @@ class TailTests(TailCase):
         """A tick reads above what is settled, and fetches no row that the log knows."""
         self.store.rows = {3, 5}
         self.start()
-        self.log.settled = 4
+        self.log.horizon = Horizon("k1", 4)
         self.clock.advance(1)
         self.assertEqual(self.store.calls_of("ids"), [0, 4])
         self.assertEqual(self.store.calls_of("events"), [[3, 5]])
 
+    def test_two_reads(self) -> None:
+        """
+        A tick reads what stands, and then what is committed, above what is settled and in its
+        holes; then it says what stood, and when that was read.
+        """
+        self.store.standing, self.store.rows = {2, 5, 6}, {2, 6}
+        self.log.horizon = Horizon("k1", 4, runs_of([2, 3]))
+        self.log.seen = {6}
+        self.start()
+        names = [name for name, _ in self.store.calls]
+        self.assertEqual(names, ["standing", "ids", "events"])
+        self.assertEqual(self.store.calls_of("standing"), [(4, [(2, 3)])])
+        self.assertEqual(self.log.notes, [2, ("standing", Standing([2, 5, 6], MAX_ID), 0.0, 0.0)])
+
+    def test_what_stands_is_cut(self) -> None:
+        """Of more rows than a read holds, it says up to where they were looked at."""
+        self.store.standing = set(range(1, BATCH + 5))
+        self.start()
+        (note,) = self.log.notes
+        self.assertEqual((len(note[1].ids), note[1].upto), (BATCH, BATCH))
+
     def test_an_empty_log(self) -> None:
         """An empty log has been read up to 0; one without news, up to what is settled."""
         self.start()
-        self.log.settled = 7
+        self.log.horizon = Horizon("k1", 7)
         self.clock.advance(1)
         self.assertEqual(self.log.notes, [("read", 0.0, 0.0, 0), ("read", 1.0, 1.0, 7)])
 

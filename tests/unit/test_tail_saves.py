@@ -1,5 +1,6 @@
 """The net writes down what is settled, and notices when the database has become another one."""
 
+from feedd.core.horizon import Horizon
 from feedd.feed.ports import Unavailable
 from tests.unit.tail import TailCase
 
@@ -9,13 +10,13 @@ class SaveTests(TailCase):
 
     def test_what_is_settled_is_saved(self) -> None:
         """The watermark is saved every five seconds, with the epoch that it belongs to."""
-        self.log.settled = 3
+        self.log.horizon = Horizon("k1", 3)
         self.start()
         self.clock.pump([1.0] * 4)
         self.assertEqual(self.store.calls_of("save"), [])
         self.clock.advance(1.0)
         self.assertEqual(self.store.calls_of("save"), [("k1", 3)])
-        self.log.settled = 8
+        self.log.horizon = Horizon("k1", 8)
         self.clock.pump([1.0] * 5)
         self.assertEqual(self.store.calls_of("save"), [("k1", 3), ("k1", 8)])
         self.assertEqual(self.owner.others, 0)

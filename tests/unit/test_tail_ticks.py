@@ -1,5 +1,6 @@
 """The net: when it ticks, and how it stops."""
 
+from feedd.core.horizon import Horizon
 from feedd.feed.ports import Unavailable
 from feedd.log.tail import BATCH
 from tests.unit.tail import TailCase
@@ -60,6 +61,33 @@ class TickTests(TailCase):
         self.assertEqual(len(self.store.calls_of("ids")), 2)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
 
+    def test_haste(self) -> None:
+        """With haste the next tick comes a twentieth of a second after the last, not at once."""
+        self.start()
+        self.clock.advance(0.01)
+        for _ in range(3):
+            self.tail.hasten()
+        self.assertEqual(len(self.store.calls_of("ids")), 1)
+        self.clock.advance(0.04)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
+        self.clock.advance(0.5)
+        self.tail.hasten()
+        self.clock.advance(0)
+        self.assertEqual(len(self.store.calls_of("ids")), 3)
+
+    def test_haste_without_need(self) -> None:
+        """A tick that runs, is due sooner or is not to come is left as it is."""
+        self.tail.hasten()
+        self.start()
+        self.clock.advance(0.99)
+        self.tail.hasten()
+        self.tail.hasten()
+        held = self.hold()
+        self.clock.advance(0.01)
+        self.tail.hasten()
+        held.pop(0).callback(None)
+        self.assertEqual(len(self.store.calls_of("ids")), 2)
+
     def test_a_poke_before_or_after(self) -> None:
         """A poke before the start or after the stop does nothing."""
         self.tail.poke()
@@ -76,7 +104,7 @@ class TickTests(TailCase):
         self.tail.poke()
         stopped = self.tail.stopService()
         self.assertNoResult(stopped)
-        self.log.settled = 1
+        self.log.horizon = Horizon("k1", 1)
         held.pop(0).callback(None)
         held.pop(0).callback(None)
         self.assertNoResult(stopped)
@@ -90,7 +118,7 @@ class TickTests(TailCase):
         To stop while the database is away is no failure: the next process reads a little more.
         """
         self.start()
-        self.log.settled = 5
+        self.log.horizon = Horizon("k1", 5)
         self.store.error = Unavailable("database", "gone")
         self.successResultOf(self.tail.stopService())
 

@@ -83,6 +83,13 @@ class Dialect:
     def begin(self, connection: Connection, write: bool) -> None:
         """Begin a transaction."""
 
+    def sees_uncommitted(self, txn: Statements) -> bool:
+        """
+        Let `txn`, which has run nothing yet, see rows that are not committed; returns whether it
+        sees those of everybody.
+        """
+        return False
+
     def migration_lock(self, connection: Connection) -> AbstractContextManager[None]:
         """Hold the lock of whoever changes the schema: one process of all that use the database."""
         raise NotImplementedError

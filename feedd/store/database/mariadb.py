@@ -77,6 +77,7 @@ class MariaDB(Dialect):
         self._tls = _tls(server)
         self._asks_for_blocks = has_blocks is None
         self.has_blocks = bool(has_blocks)
+        self._several_write = False
 
     def connect(self, *, patient: bool = False) -> Connection:
         seconds = PATIENT_SECONDS if patient else self._query_seconds
@@ -110,6 +111,10 @@ class MariaDB(Dialect):
             self.has_blocks = "MariaDB" in connection.server_version
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(_CLUSTER)
+            self._several_write = not {("wsrep_on", "ON"), _MULTI_PRIMARY}.isdisjoint(
+                cursor.fetchall()
+            )
         return connection
 
     def _timed(self, seconds: float) -> TimedSocket:
@@ -124,6 +129,13 @@ class MariaDB(Dialect):
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connected
+
+    def sees_uncommitted(self, txn: Statements) -> bool:
+        if self._several_write:
+            return False
+        # Of the transaction that the next statement begins; the session keeps its own level.
+        txn.execute("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+        return True
 
     def ping(self, connection: Connection) -> None:
         connection.ping(reconnect=False)
@@ -273,6 +285,12 @@ def _block(
         f"{insert_into(second, (link, *others), linked)}; "
         "SELECT CONCAT_WS(' ', @first, LAST_INSERT_ID(), @@auto_increment_increment); END"
     )
+
+
+# Of Galera and of MySQL's group replication: other nodes write too, and nobody sees here what is
+# open there.
+_MULTI_PRIMARY = ("group_replication_single_primary_mode", "OFF")
+_CLUSTER = f"SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', '{_MULTI_PRIMARY[0]}')"
 
 
 def _tls(server: ServerAddress) -> dict[str, Any]:

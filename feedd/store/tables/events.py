@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from feedd.core.event import Event, UnreadableEvent, make_event, stored_event
+from feedd.core.runs import NO_RUNS, Runs, above
 from feedd.feed.ports import History, Opening
 from feedd.store.database.adapter import EventRow
 from feedd.store.database.dialect import Row, Rows, marks
@@ -118,27 +119,73 @@ def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
 
 
 def history(
-    txn: Transaction, settled: int, authors: Collection[str], limit: int
+    txn: Transaction, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
 ) -> tuple[History, list[int]]:
-    """Read the first `limit` events of `authors` above `settled`, and ids of unreadable rows."""
+    """
+    Read the first `limit` events of `authors` above `settled` or in `holes`, and ids of unreadable
+    rows.
+    """
     pruned = int(_meta(txn, "pruned"))
     highest = max(highest_id(txn), pruned)
     events: list[Event] = []
     unreadable: list[int] = []
     more = True
+    after = 0
     while more and not events:  # a caller goes on after the last event, so "more" needs one
-        ids = first_ids(txn, EVENTS, authors, rising(max(settled, pruned), highest), limit + 1)
+        left = holes.both(above(max(after, pruned)))
+        ids = ids_of_authors(txn, authors, max(after, settled, pruned), highest, limit + 1, left)
         more = len(ids) > limit
         found = by_id(txn, ids[:limit])
         events += found.events
         unreadable += found.unreadable
-        settled = ids[limit - 1] if more else settled
+        after = ids[limit - 1] if more else after
     return History(events, more, pruned, highest), unreadable
 
 
-def ids_above(txn: Transaction, settled: int, limit: int) -> list[int]:
-    """The first `limit` ids above `settled`, ascending."""
-    return txn.ids("SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?", (settled, limit))
+def ids_of_authors(
+    txn: Transaction,
+    authors: Collection[str],
+    after: int,
+    highest: int,
+    limit: int,
+    holes: Runs,
+) -> list[int]:
+    """The first `limit` ids of `authors` in `holes` and above `after` up to `highest`."""
+    ids: list[int] = []
+    if holes and authors:
+        # Holes are few and mostly empty, so that their rows are read, whoever wrote them.
+        names = frozenset(authors)
+        where, values = _within(holes)
+        rows = txn.rows(f"SELECT id, author FROM events WHERE {where} ORDER BY id", values)
+        ids = [id for id, author in rows if author in names][:limit]
+    if len(ids) < limit:
+        ids += first_ids(txn, EVENTS, authors, rising(after, highest), limit - len(ids))
+    return ids
+
+
+def ids_above(txn: Transaction, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
+    """The first `limit` ids above `settled` or in `holes`, ascending."""
+    where, values = _within(holes)
+    where = f"({where} OR id > ?)" if holes else "id > ?"
+    return txn.ids(
+        f"SELECT id FROM events WHERE {where} ORDER BY id LIMIT ?", (*values, settled, limit)
+    )
+
+
+def ids_standing(
+    txn: Transaction, settled: int, limit: int, holes: Runs = NO_RUNS
+) -> list[int] | None:
+    """As `ids_above`, of rows committed or not; None where these cannot be seen, or need not be."""
+    if not txn.dialect.sees_uncommitted(txn):
+        return None
+    return ids_above(txn, settled, limit, holes)
+
+
+def _within(holes: Runs) -> tuple[str, list[int]]:
+    """The SQL for an id within `holes`, and its values."""
+    spans = holes.spans
+    values = [bound for span in spans for bound in span]
+    return " OR ".join(["id BETWEEN ? AND ?"] * len(spans)), values
 
 
 def by_id(txn: Transaction, ids: Sequence[int]) -> Found:

@@ -17,6 +17,7 @@ from feedd.core.event import (
     make_event,
     safe_json,
 )
+from feedd.core.runs import NO_RUNS, Runs
 from feedd.feed.ports import NotFound, NotYours, Page, Stored
 from feedd.store.database.adapter import PostRow
 from feedd.store.database.dialect import Row, Rows, marks
@@ -25,11 +26,12 @@ from feedd.store.tables.events import (
     EventDraft,
     event_of_post,
     highest_id,
+    ids_of_authors,
     json_bytes,
     write_event,
     write_with_events,
 )
-from feedd.store.tables.keyset import EVENTS, POSTS, falling, first_ids, last_ids, rising, split
+from feedd.store.tables.keyset import POSTS, falling, last_ids, split
 
 PAGE_IDS = 1_000
 """Ids above ``settled`` that a page names."""
@@ -115,11 +117,16 @@ def delete_post(txn: Transaction, author: str, post: int, at: int) -> Event:
 
 
 def page(
-    txn: Transaction, authors: Collection[str], before: int | None, limit: int, settled: int
+    txn: Transaction,
+    authors: Collection[str],
+    before: int | None,
+    limit: int,
+    settled: int,
+    holes: Runs = NO_RUNS,
 ) -> tuple[Page, list[int]]:
     """
-    Read the newest `limit` posts of `authors` below `before` and the ids above `settled`; and the
-    ids of unreadable posts.
+    Read the newest `limit` posts of `authors` below `before` and the ids above `settled` or in
+    `holes`; and the ids of unreadable posts.
     """
     if before is None or before > MAX_ID:
         before = (txn.row("SELECT MAX(id) FROM posts")[0] or 0) + 1
@@ -136,7 +143,7 @@ def page(
             except UnreadableEvent:
                 unreadable.append(row[0])
         before = ids[wanted - 1] if more else 0
-    seen = first_ids(txn, EVENTS, authors, rising(settled, highest_id(txn)), PAGE_IDS)
+    seen = ids_of_authors(txn, authors, settled, highest_id(txn), PAGE_IDS, holes)
     return Page(posts, tuple(seen), more), unreadable
 
 
