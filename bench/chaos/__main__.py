@@ -28,9 +28,11 @@ reactor: Any = installed_reactor
 def main(arguments: list[str]) -> int:
     """Run, print, and return the exit code."""
     given = _parse(arguments)
-    run = Run(
-        reactor, Options(given.seed, given.minutes * 60, given.faults, given.rate, given.written)
+    seconds = given.minutes * 60
+    options = Options(
+        given.seed, seconds, given.faults, given.rate, given.written, given.open, given.viewers
     )
+    run = Run(reactor, options)
     outcome: list[dict[str, Any]] = []
     running = Deferred.fromCoroutine(_bounded(run, outcome))
     running.addErrback(lambda failure: print(failure.getTraceback(), file=sys.stderr))
@@ -89,6 +91,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         default=2.0,
         help="transactions per second of the writer that only INSERTs",
     )
+    parser.add_argument(
+        "--open", type=float, default=3.0, help="the writer's transactions are open so long at most"
+    )
+    parser.add_argument("--viewers", type=int, default=50, help="each hears six others")
     parser.add_argument("--report", help="a file for the figures, as JSON")
     parser.add_argument("--logs", help="a folder for the logs of all servers")
     return parser.parse_args(arguments)

@@ -14,7 +14,6 @@ from bench.chaos.faults import EVERYBODY, NOBODY, Window
 from bench.chaos.people import People
 from bench.chaos.viewer import Diary, Given
 
-SETTLE_SECONDS = 5.0
 """feedd's own default: COMMIT must follow the INSERT within this time."""
 AFTERMATH_SECONDS = 5.0
 """A delivery that is under way this long after a fault is put down to it."""
@@ -138,11 +137,6 @@ class Truth:
         commit = self.commits.get(id)
         return commit is not None and commit.written
 
-    def beyond(self, id: int) -> bool:
-        """Whether the writer's transaction may have taken longer than feedd asks."""
-        commit = self.commits.get(id)
-        return commit is not None and commit.held > SETTLE_SECONDS
-
     def owed(self, viewer: str) -> set[int]:
         """The ids that `viewer` must have been given."""
         stable = {viewer, *self.people.stable[viewer]}
@@ -228,12 +222,7 @@ def _excuses(excuse: str, given: Given, commit: float) -> bool:
 
 def _lost(truth: Truth, diary: Diary) -> list[Complaint]:
     missing = truth.owed(diary.name) - {given.id for given in diary.given}
-    return [
-        Complaint(
-            "lost beyond S" if truth.beyond(id) else "lost", diary.name, id, _about(truth, id)
-        )
-        for id in sorted(missing)
-    ]
+    return [Complaint("lost", diary.name, id, _about(truth, id)) for id in sorted(missing)]
 
 
 def _about(truth: Truth, id: int) -> str:

@@ -85,7 +85,6 @@ def verdict(complaints: Iterable[Complaint]) -> dict[str, int]:
     """The number of complaints of each kind; the kinds that matter are there even with none."""
     kinds = (
         "lost",
-        "lost beyond S",
         "doubled",
         "disordered",
         "foreign",

@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from bench.chaos.client import Answer, Client, Failed
 from bench.chaos.world import World
 from feedd.core.cursor import parse_cursor
+from feedd.core.horizon import Horizon
 
 HOLD_SECONDS = 20.0
 GIVE_UP_SECONDS = 28.0
@@ -80,6 +81,7 @@ class Diary:
         self.errors: Counter[str] = Counter()
         self.slowest = 0.0
         self.degraded = 0
+        self.longest_cursor = ""
 
     def note(
         self,
@@ -116,7 +118,7 @@ class Viewer:
     """
     One user's page.
 
-    :ivar settled: up to where the viewer has everything, as the cursor says.
+    :ivar whole: up to where the viewer has everything, as the cursor says.
     """
 
     def __init__(self, world: World, name: str, rng: random.Random) -> None:
@@ -134,9 +136,12 @@ class Viewer:
         self._broke_off = False
 
     @property
-    def settled(self) -> int:
+    def whole(self) -> int:
         """Up to where the viewer has everything, as the cursor says; -1 without one."""
-        return parse_cursor(self._cursor).settled if self._cursor else -1
+        if not self._cursor:
+            return -1
+        cursor = parse_cursor(self._cursor)
+        return Horizon(cursor.epoch, cursor.settled, cursor.holes).whole
 
     async def run(self) -> None:
         """Poll until `stop`."""
@@ -179,6 +184,7 @@ class Viewer:
         self.diary.note(found["events"], now, tuple(self._used), self._resumed)
         self.diary.degraded += found.get("state") == "degraded"
         self._cursor = found["cursor"]
+        self.diary.longest_cursor = max(self.diary.longest_cursor, self._cursor, key=len)
         if found.get("gap"):
             self.diary.gaps.append(now)
             self._cursor = ""
