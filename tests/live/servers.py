@@ -1,9 +1,9 @@
 """
-The real servers of the live tests: RabbitMQ, MariaDB and memcached, on free loopback ports, with
-their data in a temporary folder.
+The real servers of the live tests: RabbitMQ, MariaDB, MySQL and memcached, on free loopback ports,
+with their data in a temporary folder.
 
-`rabbitmq()`, `mariadb()` and `memcached()` return the one that all tests share; the classes make a
-private one for a test that stops, kills or freezes it. Everything here blocks.
+`rabbitmq()`, `mariadb()`, `mysql()` and `memcached()` return the one that all tests share; the
+classes make a private one for a test that stops, kills or freezes it. Everything here blocks.
 """
 
 import functools
@@ -37,6 +37,7 @@ __all__ = [
     "SHARED",
     "MariaDB",
     "Memcached",
+    "MySQL",
     "NotInstalled",
     "NotStarted",
     "RabbitMQ",
@@ -45,10 +46,14 @@ __all__ = [
     "free_port",
     "mariadb",
     "memcached",
+    "mysql",
     "rabbitmq",
     "supervisor",
     "variable",
 ]
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Memcached(Server):
@@ -106,31 +111,41 @@ class MariaDB(Server):
             connection.close()
 
     def _prepare(self) -> None:
-        (self.folder / "init.sql").write_text(
-            "CREATE USER IF NOT EXISTS 'feedd'@'127.0.0.1';\nGRANT ALL ON *.* TO "
-            "'feedd'@'127.0.0.1' WITH GRANT OPTION;\n"
-        )
+        self._write_users()
         command = [
             program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self.folder}/data",
-            *as_root("--user"),
         ]
         command += [
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--skip-name-resolve",
-            *self._DURABILITY,
         ]
+        self._install(command)
+
+    def _write_users(self) -> None:
+        (self.folder / "init.sql").write_text(
+            "CREATE USER IF NOT EXISTS 'feedd'@'127.0.0.1';\nGRANT ALL ON *.* TO "
+            "'feedd'@'127.0.0.1' WITH GRANT OPTION;\n"
+        )
+
+    def _install(self, command: list[str]) -> None:
+        """Lay out the data with this program."""
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS
+            [*command, *self._DURABILITY, *as_root("--user")],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
         )
         if done.returncode:
-            raise NotStarted(
-                f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-            )
+            raise NotStarted(f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
     def _launch(self) -> int:
+        return self._run(["mariadbd", "--no-defaults", *self._arguments()])
+
+    def _arguments(self) -> list[str]:
         options = {
             "datadir": self.folder / "data",
             "socket": self._socket(),
@@ -142,16 +157,7 @@ class MariaDB(Server):
             "character-set-server": "utf8mb4",
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        return self._run(
-            [
-                "mariadbd",
-                "--no-defaults",
-                *arguments,
-                "--skip-name-resolve",
-                *self._DURABILITY,
-                *as_root("--user"),
-            ]
-        )
+        return [*arguments, "--skip-name-resolve", *self._DURABILITY, *as_root("--user")]
 
     def _socket(self) -> str:
         """A path within the 107 bytes of a socket's address."""
@@ -165,6 +171,33 @@ class MariaDB(Server):
         except pymysql.Error:
             return False
         return True
+
+
+class MySQL(MariaDB):
+    """The same of Oracle's, which ``tests/mysql`` fetches."""
+
+    NAME = "mysql"
+    _DURABILITY = ("--innodb-flush-log-at-trx-commit=2", "--innodb-redo-log-capacity=32M")
+
+    def _prepare(self) -> None:
+        self._write_users()
+        self._install([_mysqld(), "--initialize-insecure", f"--datadir={self.folder}/data"])
+
+    def _launch(self) -> int:
+        return self._run(
+            [_mysqld(), *self._arguments(), "--performance-schema=OFF", "--disable-log-bin"]
+        )
+
+
+def _mysqld() -> str:
+    """The program, which is fetched when it is not there yet. Raises as `program` does."""
+    script = ROOT / "tests" / "mysql"
+    fetched = subprocess.run([script], capture_output=True, text=True, check=False)
+    if fetched.returncode:
+        raise (NotStarted if os.environ.get("CI") else NotInstalled)(
+            f"MySQL could not be fetched: {fetched.stderr.strip()}"
+        )
+    return fetched.stdout.strip()
 
 
 class RabbitMQ(Server):
@@ -273,7 +306,9 @@ def _listens(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-SHARED: dict[str, type[Server]] = {kind.NAME: kind for kind in (RabbitMQ, MariaDB, Memcached)}
+SHARED: dict[str, type[Server]] = {
+    kind.NAME: kind for kind in (RabbitMQ, MariaDB, MySQL, Memcached)
+}
 
 
 def variable(name: str) -> str:
@@ -298,6 +333,13 @@ def mariadb() -> MariaDB:
     """The MariaDB that all tests of this run share."""
     server = _shared(MariaDB)
     assert isinstance(server, MariaDB)
+    return server
+
+
+def mysql() -> MySQL:
+    """The MySQL that all tests of this run share."""
+    server = _shared(MySQL)
+    assert isinstance(server, MySQL)
     return server
 
 

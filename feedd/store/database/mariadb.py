@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha1
 from typing import Any
 
 import pymysql
@@ -144,9 +145,8 @@ class MariaDB(Dialect):
     def migration_lock(self, connection: Connection) -> Iterator[None]:
         """A lock of the server by name, one name per database; it ends with the connection."""
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT GET_LOCK(CONCAT('feedd:', SHA1(DATABASE())), %s)", (LOCK_SECONDS,)
-            )
+            name = lock_name(self._server.database)
+            cursor.execute("SELECT GET_LOCK(%s, %s)", (name, LOCK_SECONDS))
             if cursor.fetchone() != (1,):
                 raise pymysql.OperationalError(
                     ER.LOCK_WAIT_TIMEOUT,
@@ -154,7 +154,7 @@ class MariaDB(Dialect):
                 )
             yield
             connection.commit()
-            cursor.execute("DO RELEASE_LOCK(CONCAT('feedd:', SHA1(DATABASE())))")
+            cursor.execute("DO RELEASE_LOCK(%s)", (name,))
 
     def native(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         if not values:
@@ -291,6 +291,11 @@ def _block(
 # open there.
 _MULTI_PRIMARY = ("group_replication_single_primary_mode", "OFF")
 _CLUSTER = f"SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', '{_MULTI_PRIMARY[0]}')"
+
+
+def lock_name(database: str) -> str:
+    """The name of the lock of whoever changes the schema of `database`; 64 characters at most."""
+    return f"feedd:{sha1(database.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _tls(server: ServerAddress) -> dict[str, Any]:
