@@ -5,6 +5,7 @@ import time
 
 from feedd.store.database.adapter import EventRow, PostRow, register
 from feedd.store.tables.friendships import friends_of
+from feedd.store.tables.posts import stored_key
 from tests.contracts.store import body_of, pairs
 from tests.contracts.store_log import CROWD, shown
 from tests.contracts.store_sql import SQL
@@ -45,6 +46,19 @@ class SiteContract(SQL):
         ]:
             self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", (viewer, friend))
         self.assertEqual(await self.store.friends_of(["bob", "ann"]), {"ann": ("bob",), "bob": ()})
+
+    async def test_names_with_a_space_at_the_end(self) -> None:
+        """A row of 'ann ' does not stand in the way of ann's friends, nor of her keyed posts."""
+        self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", ("ann ", "bob"))
+        self.write(
+            "INSERT INTO posts (author, body, idempotency_key) VALUES (?, ?, ?)",
+            ("ann ", '"other"', stored_key("k")),
+        )
+        self.assertEqual(len(await self.store.change_friends(pairs("ann-bob"), [])), 1)
+        self.assertEqual(await self.store.friends_of(["ann"]), {"ann": ("bob",)})
+        stored = await self.store.add_post("ann", b'"mine"', "k")
+        self.assertTrue(stored.fresh)
+        self.assertEqual(shown(await self.store.page(["ann"], None, 9, 0)), ["mine"])
 
     async def test_friends_with_a_comma(self) -> None:
         """
