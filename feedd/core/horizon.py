@@ -6,6 +6,7 @@ one, and "everything up to N" is only true but for the ids that may still appear
 """
 
 from collections.abc import Iterable
+from math import inf
 from typing import NamedTuple
 
 from feedd.core.counters import Counters
@@ -26,6 +27,13 @@ heard of it learns it from them. By then the net of every process has come by.
 
 MAX_IDS = 200
 """Ids above the watermark in one cursor; instead of older ones it names the gaps between them."""
+
+
+MANY_ABOVE = 100
+"""
+Ids above the watermark that are too many to be named by cursors: what is missing between them
+becomes holes without a read, which may be impossible now.
+"""
 
 
 class Horizon(NamedTuple):
@@ -89,11 +97,12 @@ class Settling:
         # A set that keeps its order, so that the oldest id can be forgotten.
         self._above: dict[int, None] = {}
         self._sightings: list[tuple[int, float]] = []
+        self._has_holes = False  # until a read has shown that what stands can be seen
         # The ids that the watermark stops below, and since when; None before the next read.
         self._held: dict[int, float | None] = {}
         # The holes whose row has been seen, and since when each of the others is known.
         self._open = NO_RUNS
-        self._unplaced: list[tuple[Runs, float]] = []
+        self._unplaced: list[tuple[Runs, float | None]] = []
 
     def close(self) -> None:
         """The database has turned out to be another one."""
@@ -122,6 +131,8 @@ class Settling:
                 self._held[id] = None
             if id == settled + 1 and id not in self._held:
                 self._go_on()
+            elif len(self._above) >= MANY_ABOVE and holes.count < MAX_HOLES:
+                self._give_way()
         elif id in holes:
             self._end(runs_of((id,)))
 
@@ -137,7 +148,8 @@ class Settling:
         :param began: when the first read began, in seconds of the database's clock.
         :param ended: when its answer was here.
         """
-        self._end_holes(standing, began)
+        self._has_holes = True
+        self._end_holes(standing, began, ended)
         self._release(began, ended)
         stood = standing.ids[-1] if standing.ids else 0
         stop = min(self._held, default=stood + 1)
@@ -171,7 +183,19 @@ class Settling:
                 self._move(settled, NO_RUNS)
         self._go_on()
 
-    def _end_holes(self, standing: Standing, began: float) -> None:
+    def _give_way(self) -> None:
+        """
+        Make holes of all that is missing.
+
+        It has been given out, as a higher id is there. Since when it has been missing is not known
+        before the next read but one. Nothing is held any more: processes that are to learn it from
+        cursors have had the time of a hundred ids.
+        """
+        self._held.clear()
+        if self._has_holes:
+            self._settle_upto(sorted(self._above), NO_RUNS, None)
+
+    def _end_holes(self, standing: Standing, began: float, ended: float) -> None:
         """
         End the holes in which nothing can appear any more.
 
@@ -180,22 +204,26 @@ class Settling:
         step inside one statement: it ends after `settle_seconds`.
         """
         stand, seen = runs_of(standing.ids), upto(standing.upto)
-        ended = self._open.both(seen).but(stand)
+        over = self._open.both(seen).but(stand)
         for holes, since in self._unplaced:
-            if since + self._settle_seconds <= began:
-                ended = ended.either(holes.both(seen).but(stand))
+            if since is not None and since + self._settle_seconds <= began:
+                over = over.either(holes.both(seen).but(stand))
+        # This read may have begun before such a hole was made; the next one has not.
+        next_since = {None: inf, inf: ended}
+        self._unplaced = [(holes, next_since.get(since, since)) for holes, since in self._unplaced]
         placed = self.horizon.holes.both(stand)
         if placed:
             self._open = self._open.either(placed)
             self._take_from_unplaced(placed)
-        if ended:
-            self._end(ended)
+        if over:
+            self._end(over)
 
-    def _settle_upto(self, known: list[int], standing: Runs, at: float) -> None:
+    def _settle_upto(self, known: list[int], standing: Runs, at: float | None) -> None:
         """
         Move the watermark to the highest of the `known` ids, or as far as `MAX_HOLES` allow.
 
         :param standing: the ids whose rows stood.
+        :param at: when they were read; None when they were not.
         """
         settled, holes = self.horizon.settled, self.horizon.holes
         missing = gaps(settled, known)

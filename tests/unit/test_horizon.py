@@ -6,6 +6,7 @@ from feedd.core.counters import Counters
 from feedd.core.event import MAX_ID
 from feedd.core.horizon import (
     HELD_SECONDS,
+    MANY_ABOVE,
     MAX_HOLES,
     MAX_IDS,
     Horizon,
@@ -144,6 +145,29 @@ class SettlingTests(SettlingCase):
         self.assert_settled(1)
         self.stand(2, 3, at=HELD_SECONDS)
         self.assert_settled(3)
+
+    def test_too_many_to_be_named(self) -> None:
+        """
+        While nothing can be read, a hundred ids above the watermark make holes of what is missing;
+        these are burnt S after the next read but one, or open when their rows stand then.
+        """
+        self.stand()
+        self.let_through(1)
+        self.settling.let_through(3, is_held=True)
+        self.let_through(*range(6, 6 + MANY_ABOVE - 2))
+        self.assert_settled(1)
+        self.let_through(200)
+        self.assert_settled(200, 2, 4, 5, *range(6 + MANY_ABOVE - 2, 200))
+        for second in (90, 100, 100 + S - 0.1):
+            self.stand(5, at=second)
+            self.assert_settled(200, 2, 4, 5, *range(6 + MANY_ABOVE - 2, 200))
+        self.stand(5, at=100 + S)
+        self.assert_settled(200, 5)
+
+    def test_no_holes_where_nothing_is_seen(self) -> None:
+        """Where nobody sees what stands, time alone settles."""
+        self.let_through(*range(2, 2 + MANY_ABOVE + 9))
+        self.assert_settled(0)
 
     def test_closed(self) -> None:
         """Another database has another epoch; ids mean what they did until it is opened."""
