@@ -1,4 +1,4 @@
-"""What can be done to a small world (`tests.model`), and how it is brought to a good end."""
+"""The actions of a small world (`tests.model`), and the way to bring it to a good end."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -18,7 +18,6 @@ MAX_ABOVE = 100_000
 MAX_HOLES = 200
 """Runs of holes; `Settling` stops before the next one. A cursor names all of them."""
 
-
 HELD_SECONDS = 2.0
 """
 How long the watermark stops below a friend change, so that cursors name it: a process that has not
@@ -27,7 +26,6 @@ heard of it learns it from them. By then the net of every process has come by.
 
 MAX_IDS = 200
 """Ids above the watermark in one cursor; instead of older ones it names the gaps between them."""
-
 
 MANY_ABOVE = 100
 """

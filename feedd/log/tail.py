@@ -192,7 +192,7 @@ class Tail(Service):
     async def _read(self) -> None:
         """
         Read until the end of the log: first the ids of all rows, committed or not, then those that
-        are committed, `BATCH` at a time; in this order an id that is missing is known to be.
+        are committed, `BATCH` at a time. The first read tells what is open of what is missing.
 
         All batches count as one read that began with the first: a row that became visible meanwhile
         below an id that had been passed already is not in it, and will be in the next tick's. Its
