@@ -15,6 +15,8 @@ from twisted.python.failure import Failure
 
 from feedd.feed.ports import Opening, Unavailable
 
+UNUSABLE = "the database cannot be used, see the log of the daemon"
+
 
 class _Store(Protocol):
     async def prepare(self) -> None: ...
@@ -24,8 +26,8 @@ class _Store(Protocol):
 
 class Opener(Service):
     """
-    Prepares and opens the store, every `RETRY_SECONDS` until it succeeds, and then calls `opened`
-    with what it has read.
+    Prepares and opens the store, every `RETRY_SECONDS` until it succeeds, whatever fails, and then
+    calls `opened` with what it has read.
 
     :param last: how many of the newest events to read.
     :ivar trouble: why the log is not open; "" when it is.
@@ -72,6 +74,12 @@ class Opener(Service):
                 if self.trouble != error.why:
                     self._log.warn("the database is away: {why}", why=error.why)
                 self.trouble = error.why
+            except CancelledError:
+                raise
+            except Exception:  # a table that is away, say, and may be back
+                if self.trouble != UNUSABLE:
+                    self._log.failure("the database cannot be used")
+                self.trouble = UNUSABLE
             await deferLater(self._clock, self.RETRY_SECONDS, lambda: None)
         self.trouble = ""
         self._log.info(
@@ -82,7 +90,5 @@ class Opener(Service):
         self._opened(opening)
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(CancelledError):
-            return
-        self.trouble = "the database cannot be used, see the log"
-        self._log.failure("the database cannot be used", failure=failure)
+        if not failure.check(CancelledError):
+            self._log.failure("the feed cannot be opened", failure=failure)
