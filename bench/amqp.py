@@ -13,9 +13,11 @@ import argparse
 import http.client
 import json
 import socket
+import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,11 @@ from bench.process import cpu_seconds
 from feedd.amqp.authors import FollowedAuthors
 from feedd.amqp.event_frames import pack_event
 from feedd.amqp.exchanges import Exchanges
-from feedd.amqp.inbox import Inbox
+from feedd.amqp.inbox import Inbox, Receiver
 from feedd.amqp.protocol.frame_reader import FrameReader
 from feedd.amqp.protocol.frames import PROTOCOL_HEADER, pack_method
 from feedd.amqp.protocol.methods import METHODS, SIGNATURES
+from feedd.amqp.seal import Seal
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.reactor.complaints import Complaints
@@ -108,10 +111,9 @@ def over_network(messages: int, author: str, feedd: Feedd, first_id: int) -> flo
     Microseconds of feedd's CPU for each message of `author`; a last one, for nobody, says that all
     have come.
     """
-    frames = b"".join(
-        pack_event(1, EXCHANGE, message(first_id + n, author), FRAME_MAX) for n in range(messages)
-    )
-    last = pack_event(1, EXCHANGE, message(first_id + messages, "nobody"), FRAME_MAX)
+    seal = seal_of(feedd)
+    frames = b"".join(_sealed(message(first_id + n, author), seal) for n in range(messages))
+    last = _sealed(message(first_id + messages, "nobody"), seal)
     publisher = Publisher(servers.rabbitmq().port)
     unfollowed = _unfollowed(feedd)
     expected = unfollowed + 1 + (messages if author != "alice" else 0)
@@ -126,18 +128,35 @@ def over_network(messages: int, author: str, feedd: Feedd, first_id: int) -> flo
     return spent / messages * 1e6
 
 
+def seal_of(feedd: Feedd) -> Seal:
+    """The seal of its database."""
+    with closing(sqlite3.connect(feedd.folder / "feedd.sqlite")) as connection:
+        meta = dict(connection.execute("SELECT name, value FROM meta"))
+    seal = Seal()
+    seal.begin(meta["epoch"], bytes.fromhex(meta["seal_key"]))
+    return seal
+
+
+def _sealed(event: Event, seal: Seal) -> bytes:
+    return pack_event(1, EXCHANGE, event, FRAME_MAX, seal.of(event.json))
+
+
 def without_network(messages: int, author: str) -> float:
     """Microseconds of CPU for each message, read in pieces of 64 KiB by what feedd reads with."""
     authors = FollowedAuthors(Exchanges("feed.{shard}", 1), 60)
     authors.follow("alice")
     counters, delivered = Counters(), []
     complain = Complaints(counters, time.monotonic)
-    deliver: Callable[[Event], object] = delivered.append
-    inbox = Inbox(authors, deliver, complain, counters, lambda: 0)
+    receiver = Receiver(delivered.append, lambda id: None)
+    seal = Seal()
+    seal.begin("k1", b"a key")
+    inbox = Inbox(authors, seal, receiver, complain, counters, lambda: 0, "bench")
     reader = FrameReader(inbox, lambda *args: None, complain, FRAME_MAX)
     reads = list(
         _pieces(
-            b"".join(_delivery(message(FIRST_ID + number, author)) for number in range(messages))
+            b"".join(
+                _delivery(message(FIRST_ID + number, author), seal) for number in range(messages)
+            )
         )
     )
     spent = time.process_time()
@@ -148,14 +167,14 @@ def without_network(messages: int, author: str) -> float:
     return spent / messages * 1e6
 
 
-def _delivery(event: Event) -> bytes:
+def _delivery(event: Event, seal: Seal) -> bytes:
     """The frames that RabbitMQ sends for it."""
     method = pack_method(
         1,
         METHODS["basic.deliver"],
         (b"amq.ctag-0123456789abcdefghijkl", event.id, False, EXCHANGE, event.author),
     )
-    published = pack_event(1, EXCHANGE, event, FRAME_MAX)
+    published = _sealed(event, seal)
     header = published[published.index(b"\xce") + 1 :]
     return method + header
 

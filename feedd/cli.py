@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater, react
 from twisted.python import usage
 
 from feedd import __version__
+from feedd.amqp.inbox import Receiver
 from feedd.auth.token import make_token
 from feedd.config import load_config, read_secret
 from feedd.core.counters import Counters
@@ -217,7 +218,7 @@ def check_pieces(config: Config, reactor: Any) -> list[Finding]:
         "auth": lambda: make_authenticator(config, reactor, counters),
         "backend key": lambda: make_backend_key(config),
         "database": lambda: make_store(config, reactor, counters),
-        "broker": lambda: make_broker(config, reactor, counters, _ignore, _ignore),
+        "broker": lambda: make_broker(config, reactor, counters, NOBODY, _ignore),
         "cache": lambda: make_friends(config, reactor, counters, _no_friends, MultiService()),
     }
     return [
@@ -248,7 +249,7 @@ async def probe_database(config: Config, reactor: Any) -> str:
 
 async def probe_broker(config: Config, reactor: Any) -> str:
     """Check that the broker lets feedd in; returns the trouble."""
-    broker = make_broker(config, reactor, Counters(), _ignore, _ignore)
+    broker = make_broker(config, reactor, Counters(), NOBODY, _ignore)
     service = MultiService()
     if IService.providedBy(broker):
         service.addService(broker)
@@ -329,6 +330,9 @@ def _words(error: Exception) -> str:
 
 def _ignore(*_: object) -> None:
     pass
+
+
+NOBODY = Receiver(_ignore, _ignore)
 
 
 async def _no_friends(viewers: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

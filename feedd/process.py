@@ -20,6 +20,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 
 from feedd import __version__
 from feedd.amqp.broker import AMQPBroker
+from feedd.amqp.inbox import Receiver
 from feedd.amqp.local import LocalBroker
 from feedd.auth.backend import BackendKey
 from feedd.auth.demo import DemoAuth
@@ -104,15 +105,15 @@ def make_broker(
     config: Config,
     reactor: Any,
     counters: Counters,
-    deliver: Callable[[Event], object],
+    receiver: Receiver,
     changed: Callable[[], None],
 ) -> AMQPBroker | LocalBroker:
     """The bell behind ``broker.url``."""
     if config.broker.url.startswith("local"):
-        return LocalBroker(deliver)
+        return LocalBroker(receiver.deliver)
     password = read_secret(config.broker.password_file)
     return AMQPBroker(
-        reactor, config.broker, password, deliver, counters, now_ms, random.random, changed
+        reactor, config.broker, password, receiver, counters, now_ms, random.random, changed
     )
 
 
@@ -176,9 +177,8 @@ class Process:
         self.friends = make_friends(
             config, reactor, self.counters, self.store.friends_of, self.service
         )
-        self.broker = make_broker(
-            config, reactor, self.counters, self._deliver, self._broker_changed
-        )
+        receiver = Receiver(self._deliver, self._hint)
+        self.broker = make_broker(config, reactor, self.counters, receiver, self._broker_changed)
         self.renderer = Renderer(Spelling(reactor.seconds), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
@@ -227,6 +227,9 @@ class Process:
 
     def _deliver(self, event: Event) -> None:
         self.feed.log.offer(event)
+
+    def _hint(self, id: int) -> None:
+        self.feed.hints.add(id)
 
     def _hasten(self) -> None:
         self.tail.hasten()

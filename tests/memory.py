@@ -357,9 +357,13 @@ class MemoryBroker:
     trouble = ""
 
     def __init__(self) -> None:
+        self.sealed_with = ("", b"")
         self.followed: set[str] = set()
         self.published: list[Event] = []
         self.heard_late: list[str] = []
+
+    def seal_with(self, epoch: str, key: bytes) -> None:
+        self.sealed_with = (epoch, key)
 
     def follow(self, author: str) -> None:
         assert author not in self.followed, "followed twice"

@@ -13,9 +13,10 @@ from twisted.logger import Logger
 from feedd.amqp.authors import FollowedAuthors
 from feedd.amqp.exchanges import Exchanges
 from feedd.amqp.hosts import make_hosts, parse_address
-from feedd.amqp.inbox import Inbox
+from feedd.amqp.inbox import Inbox, Receiver
 from feedd.amqp.protocol.client import Client
 from feedd.amqp.protocol.closed import Closed, describe
+from feedd.amqp.seal import Seal
 from feedd.amqp.session import Session, Sessions
 from feedd.core.counters import Counters
 from feedd.core.event import Event
@@ -32,7 +33,8 @@ class AMQPBroker(Service):
     """
     `feedd.feed.ports.Broker` over AMQP 0-9-1, made for RabbitMQ 3.8 and later.
 
-    Counts ``amqp_unreadable``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped``
+    Counts ``amqp_unreadable``, ``amqp_hints`` (without a seal), ``amqp_other_seal``,
+    ``amqp_foreign_exchange``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped``
     (broker away, blocked or slow), ``amqp_publish_lost`` (under way when a channel went),
     ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we may not use),
     ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned``, ``amqp_bound_again`` (see
@@ -46,7 +48,7 @@ class AMQPBroker(Service):
         reactor: Any,
         settings: Broker,
         password: str,
-        deliver: Callable[[Event], object],
+        receiver: Receiver,
         counters: Counters,
         now_ms: Callable[[], int],
         random: Callable[[], float],
@@ -69,8 +71,17 @@ class AMQPBroker(Service):
         self._authors = FollowedAuthors(
             Exchanges(settings.exchange, settings.shards), settings.linger_seconds
         )
-        self._sessions = Sessions(self._authors, settings.queue_length, self._complain)
-        self._inbox = Inbox(self._authors, deliver, self._complain, counters, now_ms)
+        self._seal = Seal()
+        self._sessions = Sessions(self._authors, self._seal, settings.queue_length, self._complain)
+        self._inbox = Inbox(
+            self._authors,
+            self._seal,
+            receiver,
+            self._complain,
+            counters,
+            now_ms,
+            f"{random():.17f}",
+        )
         steps = Steps(self._make_client, self._use, self._lost, self._told)
         if hosts is None:
             hosts = make_hosts(reactor, self._address, settings.timeout_seconds)
@@ -95,6 +106,10 @@ class AMQPBroker(Service):
         if self._ready and self._session is not None and self._session.client.blocked is not None:
             return f"the broker takes no messages: {self._session.client.blocked}"
         return "" if self._ready else self._link.trouble or "connecting"
+
+    def seal_with(self, epoch: str, key: bytes) -> None:
+        """Seal what is published from now on, and believe what bears the same seal."""
+        self._seal.begin(epoch, key)
 
     def follow(self, author: str) -> None:
         """Bind the exchange of `author` soon. Once is enough, again does no harm."""

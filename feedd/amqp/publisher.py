@@ -18,6 +18,7 @@ from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
 from feedd.amqp.protocol.closed import describe, reply_code
 from feedd.amqp.protocol.frames import Unpackable
+from feedd.amqp.seal import Seal
 from feedd.amqp.topology import NOT_FOUND, Topology
 from feedd.core.event import Event
 from feedd.reactor.complaints import Complain
@@ -33,9 +34,15 @@ class Publisher(ChannelObserver):
     """Publishes on a channel of its own, over one connection."""
 
     def __init__(
-        self, client: Client, exchanges: Exchanges, topology: Topology, complain: Complain
+        self,
+        client: Client,
+        exchanges: Exchanges,
+        seal: Seal,
+        topology: Topology,
+        complain: Complain,
     ) -> None:
         self._client = client
+        self._seal = seal
         self._exchanges = exchanges
         self._topology = topology
         self._complain = complain
@@ -127,7 +134,8 @@ class Publisher(ChannelObserver):
     def _send(self, channel: Channel, exchange: bytes, event: Event) -> None:
         """Pack `event` for the one write of this turn of the reactor."""
         try:
-            packed = pack_event(channel.id, exchange, event, self._client.frame_max)
+            seal = self._seal.of(event.json)
+            packed = pack_event(channel.id, exchange, event, self._client.frame_max, seal)
         except Unpackable as error:
             self._finish(len(event.json))
             self._complain("amqp_publish_lost", str(error))

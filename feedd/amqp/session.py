@@ -16,6 +16,7 @@ from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
 from feedd.amqp.protocol.closed import Closed, describe
 from feedd.amqp.publisher import Publisher
+from feedd.amqp.seal import Seal
 from feedd.amqp.topology import Topology
 from feedd.core.event import Event
 from feedd.reactor.complaints import Complain
@@ -87,9 +88,12 @@ class Session:
 class Sessions:
     """Opens the sessions of a process, one after the other."""
 
-    def __init__(self, authors: FollowedAuthors, queue_length: int, complain: Complain) -> None:
+    def __init__(
+        self, authors: FollowedAuthors, seal: Seal, queue_length: int, complain: Complain
+    ) -> None:
         """:param queue_length: the most messages that wait in the queue."""
         self._authors = authors
+        self._seal = seal
         self._queue_length = queue_length
         self._complain = complain
         self._as_it_is = Remembered(MAX_AS_IT_IS)
@@ -104,7 +108,7 @@ class Sessions:
         channel = await client.open_channel(_ConsumerObserver(client))
         queue = await _consume(channel, self._queue_length)
         topology = Topology(client, queue, self._authors.needs, self._as_it_is, self._complain)
-        publisher = Publisher(client, self._authors.exchanges, topology, self._complain)
+        publisher = Publisher(client, self._authors.exchanges, self._seal, topology, self._complain)
         await publisher.open()
         return Session(client, topology, publisher, Probe(client, channel, queue, client.clock))
 

@@ -205,19 +205,19 @@ def without_body(event: Event) -> Event:
     return make_event(event.id, event.kind, event.author, event.post, b"{}", wire.at)
 
 
-def foreign_message(data: bytes, author: str, message_id: bytes, at: int) -> Event:
+def foreign_message(data: bytes, author: str, seed: bytes, at: int) -> Event:
     """
     The live event of kind ``message`` for a JSON document of any other shape that `author`'s
     exchange carried.
 
-    Its id is negative, so that it can never be a row of the log; it is made from `message_id`, else
-    from content and time, so that every process gives the same message the same id. It fits a
-    JavaScript number (53 bits).
+    Its id is negative, so that it can never be a row of the log, and fits a JavaScript number (53
+    bits).
 
+    :param seed: the id is made from it. With the message-id of its producer every process gives
+        the same message the same id; where there is none each message has a seed of its own.
     :raises UnreadableEvent: when it is not JSON.
     """
     check_json(data)
-    seed = message_id or b"%d\0%s" % (at, data)
     digest = hashlib.blake2b(seed, digest_size=8, key=author.encode()).digest()
     return make_event(-1 - (int.from_bytes(digest, "big") >> 12), "message", author, None, data, at)
 

@@ -14,6 +14,7 @@ from feedd.core.hub import Hub, HubLimits
 from feedd.core.position import Position
 from feedd.core.recent import RecentLog
 from feedd.feed import polling
+from feedd.feed.hints import Hints
 from feedd.feed.polling import Polling
 from feedd.feed.ports import Authenticator, Broker, Friends, Opening, Store
 from feedd.feed.posting import Posting
@@ -76,6 +77,7 @@ class Feed:
     :ivar reading: pages, and the events that polls missed.
     :ivar posting: posts and friend changes.
     :ivar polling: polls.
+    :ivar hints: the ids that others have rung for.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Feed:
         instance: str,
     ) -> None:
         store, broker, friends, authenticator = ports
+        self._broker = broker
         self._friends = friends
         self._linger_seconds = settings.linger_seconds
         self._surroundings = surroundings
@@ -96,6 +99,7 @@ class Feed:
             self.hub.dispatch, settings.recent_events, store.settle_seconds, counters
         )
         self.reading = Reading(self.log, self.hub, store, friends)
+        self.hints = Hints(store, self.log, surroundings.start, counters)
         self.posting = Posting(store, self.log, broker)
         self.polling = Polling(
             self.reading, self.hub, authenticator, surroundings, settings.hold_seconds
@@ -103,7 +107,8 @@ class Feed:
 
     def open(self, opening: Opening) -> None:
         """Begin with what the database holds; also when it is another one than before."""
-        self.log.fill(*opening)
+        self.log.fill(opening.epoch, opening.settled, opening.events)
+        self._broker.seal_with(opening.epoch, opening.seal_key)
         # Whoever committed these may have died before the friend lists were forgotten.
         unsettled = (event for event in opening.events if event.id > opening.settled)
         self.friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})
@@ -114,6 +119,7 @@ class Feed:
         its ids mean something else, and every page begins anew.
         """
         self.log.close()
+        self.hints.forget()
         self.hub.close_all()
 
     def flush(self) -> None:

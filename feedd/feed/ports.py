@@ -96,11 +96,14 @@ class Opening(NamedTuple):
     """
     The beginning of a process: the epoch of the database, the watermark that it keeps, and its
     newest events, ascending.
+
+    :ivar seal_key: the random key of this database with which the bell is sealed; b"" for none.
     """
 
     epoch: str
     settled: int
     events: list[Event]
+    seal_key: bytes = b""
 
 
 class Friendship(msgspec.Struct, frozen=True):
@@ -201,7 +204,7 @@ class Store(Protocol):
 class Broker(Protocol):
     """
     The bell. An event that comes in goes to the callable ``deliver(event)`` that the constructor
-    took.
+    took; the id of one that cannot prove to be an event of the log to ``hint(id)``.
 
     No method raises or waits for the network: what the bell does not bring, the net does.
     """
@@ -213,6 +216,9 @@ class Broker(Protocol):
     @property
     def trouble(self) -> str:
         """Why not, in a few words without secrets; "" when up."""
+
+    def seal_with(self, epoch: str, key: bytes) -> None:
+        """Tell others' messages by `key` from those of this database, whose `epoch` that is."""
 
     def follow(self, author: str) -> None:
         """Bring the events of `author`, whom somebody here begins to hear."""

@@ -13,11 +13,13 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from feedd.amqp.broker import AMQPBroker
+from feedd.amqp.inbox import Receiver
 from feedd.core.counters import Counters
 from feedd.core.event import Event
 from feedd.feed.settings import Broker
 from tests.live import servers
 
+SEALED_WITH = ("k1", b"a key")
 EXCHANGE = "{user}_feedExchange"
 LINGER_SECONDS = 0.05
 WAIT_SECONDS = 15.0
@@ -39,6 +41,7 @@ class BrokerTestCase(TestCase):
 
     def setUp(self) -> None:
         self.heard: list[Event] = []
+        self.hints: list[int] = []
         self.counters = Counters()
         self.rabbit = servers.rabbitmq()
 
@@ -54,12 +57,13 @@ class BrokerTestCase(TestCase):
             reactor,
             Broker(url=url or self.rabbit.url, **{"linger_seconds": LINGER_SECONDS, **settings}),
             password,
-            self.heard.append,
+            Receiver(self.heard.append, self.hints.append),
             self.counters,
             now_ms,
             random.random,
             changed,
         )
+        broker.seal_with(*SEALED_WITH)
         broker.startService()
         self.addCleanup(broker.stopService)
         return broker

@@ -4,22 +4,33 @@ An `AMQPBroker` on a `FakeRabbit`.
 
 from typing import Any
 
+from pika import spec
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.amqp.broker import AMQPBroker
+from feedd.amqp.inbox import Receiver
+from feedd.amqp.seal import HEADER, Seal
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.feed.settings import Broker
 from feedd.reactor.link import Host
 from tests.unit.amqp_peer import FakeRabbit, Wire
 
+SEALED_WITH = ("k1", b"a key")
 EXCHANGE = "{user}_feedExchange"
 
 
 def event(id: int = 1, author: str = "alice", body: bytes = b'{"text":"hi"}') -> Event:
     """A post."""
     return make_event(id, "post", author, id, body, 1000)
+
+
+def sealed(event: Event) -> Any:
+    """The properties with which another feedd publishes `event`."""
+    seal = Seal()
+    seal.begin(*SEALED_WITH)
+    return spec.BasicProperties(headers={HEADER: seal.of(event.json).decode()})
 
 
 class BrokerTestCase(SynchronousTestCase):
@@ -33,23 +44,26 @@ class BrokerTestCase(SynchronousTestCase):
         self.clock = Clock()
         self.rabbit = FakeRabbit(self.clock)
         self.events: list[Event] = []
+        self.hints: list[int] = []
         self.flips: list[bool] = []
         self.counters = Counters()
         self.broker = self.make_broker()
         self.addCleanup(self.stop)
 
     def make_broker(self, hosts: int = 1, **settings: Any) -> AMQPBroker:
-        return AMQPBroker(
+        broker = AMQPBroker(
             self.clock,
             Broker(url="amqp://u:s3cret@h", **{"heartbeat_seconds": 0, **settings}),
             "",
-            self.events.append,
+            Receiver(self.events.append, self.hints.append),
             self.counters,
             lambda: 5000,
             lambda: 1.0,
             lambda: self.flips.append(self.broker.up),
             [Host(f"rabbit{number}", self.rabbit) for number in range(hosts)],
         )
+        broker.seal_with(*SEALED_WITH)
+        return broker
 
     def start(self, *authors: str, **settings: Any) -> None:
         """Start the broker, following these."""
@@ -67,6 +81,10 @@ class BrokerTestCase(SynchronousTestCase):
         self.pass_time(20)
         self.successResultOf(stopping)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def hear(self, event: Event) -> None:
+        """Let a message of another feedd arrive."""
+        self.rabbit.deliver(event.json, properties=sealed(event))
 
     def pass_time(self, seconds: float) -> None:
         self.rabbit.pass_time(seconds)

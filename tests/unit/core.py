@@ -165,7 +165,8 @@ class CoreCase(SynchronousTestCase):
         ports = Ports(self.store, self.broker, self.friends, NameAuth())
         self.turns = MemoryTurns()
         self.reported = self.turns.errors
-        self.feed = Feed(ports, settings, self.turns, Counters(), "h")
+        self.counters = Counters()
+        self.feed = Feed(ports, settings, self.turns, self.counters, "h")
         self.log, self.hub = self.feed.log, self.feed.hub
         self.reading, self.posting = self.feed.reading, self.feed.posting
 

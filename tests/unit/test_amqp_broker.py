@@ -64,7 +64,7 @@ class StartTests(BrokerTestCase):
     def test_heard(self) -> None:
         """What arrives is delivered."""
         self.start("alice")
-        self.rabbit.deliver(event().json)
+        self.hear(event())
         self.assertEqual(self.events, [event()])
 
     def test_heard_by_myself(self) -> None:
@@ -94,7 +94,7 @@ class FollowTests(BrokerTestCase):
         self.broker.unfollow("alice")
         self.pass_time(59)
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange"})
-        self.rabbit.deliver(event().json)
+        self.hear(event())
         self.assertEqual(self.events, [event()])
         self.pass_time(2)
         self.assertEqual(self.rabbit.bindings, set())
@@ -332,7 +332,7 @@ class BlockedTests(BrokerTestCase):
         )
         self.broker.publish([event()])
         self.assertEqual(self.counters["amqp_publish_dropped"], 1)
-        self.rabbit.deliver(event().json)
+        self.hear(event())
         self.assertEqual(self.events, [event()])
 
     def test_bound_later(self) -> None:

@@ -5,7 +5,7 @@ frame of AMQP to the socket of a browser, are those that run.
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench.calls import INLINE, name_of
 from feedd.amqp.broker import AMQPBroker
+from feedd.amqp.inbox import Receiver
 from feedd.core.counters import Counters
 from feedd.core.event import make_event
 from feedd.feed.settings import Broker
@@ -22,6 +23,7 @@ from feedd.reactor.link import Host
 from tests.browser import Browser, House
 from tests.sockets import Socket
 from tests.unit.amqp_peer import FakeRabbit
+from tests.unit.amqp_rig import SEALED_WITH, sealed
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "architecture.rst"
 WALK = re.compile(r"\.\. begin walk\n(.*?)\.\. end walk\n", re.DOTALL)
@@ -77,7 +79,7 @@ class WalkTests(SynchronousTestCase):
         self.house = House()
         self.house.open()
         self.rabbit = FakeRabbit(self.house.clock)
-        self.broker = self._start_broker(self.house.log.offer)
+        self.broker = self._start_broker(Receiver(self.house.log.offer, self.house.feed.hints.add))
         self.wire = Socket()
         self.browser = Browser(self.house.fast_site(), self.wire)
         self.browser.ask("GET", "/feed/poll?as=alice&wait=0")
@@ -92,7 +94,7 @@ class WalkTests(SynchronousTestCase):
         stacks = Stacks()
         with stacks.noted():
             self.browser.ask("GET", self.poll)
-            self.rabbit.deliver(POST.json)
+            self.rabbit.deliver(POST.json, properties=sealed(POST))
             self.house.clock.advance(0)
         self.assertIn(POST.json, self.wire.value())
         for functions in written():
@@ -119,18 +121,19 @@ class WalkTests(SynchronousTestCase):
             ],
         )
 
-    def _start_broker(self, deliver: Callable[..., object]) -> AMQPBroker:
+    def _start_broker(self, receiver: Receiver) -> AMQPBroker:
         broker = AMQPBroker(
             self.house.clock,
             Broker(url="amqp://u:p@h", heartbeat_seconds=0),
             "",
-            deliver,
+            receiver,
             Counters(),
             lambda: 5000,
             lambda: 1.0,
             lambda: None,
             [Host("rabbit", self.rabbit)],
         )
+        broker.seal_with(*SEALED_WITH)
         broker.follow("alice")
         broker.startService()
         self.rabbit.run()

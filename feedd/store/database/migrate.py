@@ -17,6 +17,7 @@ from feedd.store.database.dialect import PART, Connection, Dialect
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 EPOCH_LETTERS = 7
+SEAL_KEY_BYTES = 32
 
 
 class Outdated(Unavailable):
@@ -70,7 +71,13 @@ def _upgrade(dialect: Dialect, connection: Connection) -> tuple[int, int]:
                 run(statement)
             run("REPLACE INTO meta (name, value) VALUES ('schema', ?)", str(number))
             now = number
-        for name, value in (("epoch", _new_epoch()), ("settled", "0"), ("pruned", "0")):
+        firsts = {
+            "epoch": _new_epoch(),
+            "settled": "0",
+            "pruned": "0",
+            "seal_key": secrets.token_hex(SEAL_KEY_BYTES),
+        }
+        for name, value in firsts.items():
             run(f"{dialect.insert_ignore} INTO meta (name, value) VALUES (?, ?)", name, value)
     return before, now
 

@@ -27,6 +27,10 @@ IN ('post', 'edit')
 """
 
 
+MAX_KEY_BYTES = 64
+"""A longer key cannot be used by BLAKE2b."""
+
+
 class Found(NamedTuple):
     """Events that were read, ascending by id, and the ids of rows that hold none."""
 
@@ -115,7 +119,7 @@ def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
         rows += some
         before = some[-1][0]
     found = readable(rows[::-1])
-    return Opening(epoch, settled, found.events), found.unreadable
+    return Opening(epoch, settled, found.events, _seal_key(txn)), found.unreadable
 
 
 def history(
@@ -260,6 +264,15 @@ def _event(id: int, kind: Any, author: Any, post: Any, payload: Any, at: Any) ->
     if post is not None and not isinstance(post, int):
         raise UnreadableEvent("a post that is not a number")
     return stored_event(id, kind, author, post, json_bytes(payload), at)
+
+
+def _seal_key(txn: Transaction) -> bytes:
+    """The key of the bell's seal; b"" where somebody has deleted or spoilt it."""
+    rows = txn.rows("SELECT value FROM meta WHERE name = 'seal_key'", ())
+    try:
+        return bytes.fromhex(rows[0][0])[:MAX_KEY_BYTES] if rows else b""
+    except ValueError:
+        return b""
 
 
 def _meta(txn: Transaction, name: str) -> Any:

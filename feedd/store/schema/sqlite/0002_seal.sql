@@ -1,0 +1,1 @@
+-- meta gains the row seal_key, which feedd.store.database.migrate fills in.
