@@ -166,7 +166,8 @@ class MemoryStore:
 
     async def open(self, last: int) -> Opening:
         await self._ask("open")
-        opening = Opening(self.epoch, max(self.settled, self.pruned), self._events()[-last:])
+        settled = max(self.settled, self.pruned)
+        opening = Opening(self.epoch, settled, self._events()[-last:], b"k" * 32)
         await self.pace()
         return opening
 

@@ -35,6 +35,8 @@ class LogContract(Contract):
         stored = [one.event for one in await self.posted("ann", 3) + await self.posted("bob", 2)]
         opening = await self.store.open(3)
         self.assertEqual((opening.epoch, opening.events), (epoch, stored[-3:]))
+        self.assertEqual(len(opening.seal_key), 32)
+        self.assertEqual((await self.store.open(1)).seal_key, opening.seal_key)
         self.assertEqual((await self.store.open(100)).events, stored)
 
     async def test_settled_moves_up_only(self) -> None:

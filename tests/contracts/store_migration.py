@@ -53,6 +53,12 @@ class MigrationContract(SQL):
         store = await self.reached(migrate=False)
         await store.ping()
 
+    async def test_a_seal_key_that_is_none(self) -> None:
+        """Where somebody has spoilt or deleted it the log opens, and nothing is sealed."""
+        for change in ("UPDATE meta SET value = 'é' WHERE", "DELETE FROM meta WHERE"):
+            self.write(f"{change} name = ?", ("seal_key",))
+            self.assertEqual((await self.store.open(1)).seal_key, b"")
+
     async def test_nothing_before_it_is_prepared(self) -> None:
         """Every method says that the database is unavailable."""
         store = self.started()

@@ -18,8 +18,8 @@ from feedd.core.counters import Counters
 from feedd.core.event import Event
 from feedd.feed.settings import Broker
 from tests.live import servers
+from tests.sealed import SEALED_WITH
 
-SEALED_WITH = ("k1", b"a key")
 EXCHANGE = "{user}_feedExchange"
 LINGER_SECONDS = 0.05
 WAIT_SECONDS = 15.0

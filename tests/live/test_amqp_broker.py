@@ -150,10 +150,15 @@ class ProducerTests(BrokerTestCase):
         )
         stranger.publish(author, make_event(9, "post", "somebody-else", 1, b"{}", 1).json)
         stranger.publish(author, posts(author)[0].json)
+        stranger.publish(author, PAYLOAD)
         stranger.close()
         await self.wait_for(3)
-        self.assertEqual([event.kind for event in self.heard], ["message", "message", "post"])
-        self.assertEqual(self.counters.snapshot(), {"amqp_too_large": 1, "amqp_unreadable": 7})
+        self.assertEqual({event.kind for event in self.heard}, {"message"})
+        self.assertEqual(self.hints, [1])
+        self.assertEqual(
+            self.counters.snapshot(),
+            {"amqp_hints": 1, "amqp_too_large": 1, "amqp_unreadable": 7},
+        )
         self.assertEqual(flips, [1])
 
     async def test_queue_is_bounded(self) -> None:

@@ -18,6 +18,7 @@ from tests.contracts.broker import posts, someone
 from tests.live import servers
 from tests.live.amqp import BrokerTestCase, Stranger
 from tests.live.proxy import Proxy
+from tests.sealed import sealed
 
 
 class ComesAndGoesTests(BrokerTestCase):
@@ -55,7 +56,8 @@ class ComesAndGoesTests(BrokerTestCase):
         await self.run_server(self.own.start)
         await self.until(lambda: broker.up)
         stranger = Stranger(self.own)
-        stranger.publish(author, posts(author, first=3)[0].json)
+        (post,) = posts(author, first=3)
+        stranger.publish(author, post.json, sealed(post))
         stranger.close()
         await self.wait_for(2)
         self.assertEqual(flips, [True, False, True])

@@ -4,33 +4,24 @@ An `AMQPBroker` on a `FakeRabbit`.
 
 from typing import Any
 
-from pika import spec
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.amqp.broker import AMQPBroker
 from feedd.amqp.inbox import Receiver
-from feedd.amqp.seal import HEADER, Seal
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.feed.settings import Broker
 from feedd.reactor.link import Host
+from tests.sealed import SEALED_WITH, sealed
 from tests.unit.amqp_peer import FakeRabbit, Wire
 
-SEALED_WITH = ("k1", b"a key")
 EXCHANGE = "{user}_feedExchange"
 
 
 def event(id: int = 1, author: str = "alice", body: bytes = b'{"text":"hi"}') -> Event:
     """A post."""
     return make_event(id, "post", author, id, body, 1000)
-
-
-def sealed(event: Event) -> Any:
-    """The properties with which another feedd publishes `event`."""
-    seal = Seal()
-    seal.begin(*SEALED_WITH)
-    return spec.BasicProperties(headers={HEADER: seal.of(event.json).decode()})
 
 
 class BrokerTestCase(SynchronousTestCase):

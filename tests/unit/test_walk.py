@@ -21,9 +21,9 @@ from feedd.core.event import make_event
 from feedd.feed.settings import Broker
 from feedd.reactor.link import Host
 from tests.browser import Browser, House
+from tests.sealed import SEALED_WITH, sealed
 from tests.sockets import Socket
 from tests.unit.amqp_peer import FakeRabbit
-from tests.unit.amqp_rig import SEALED_WITH, sealed
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "architecture.rst"
 WALK = re.compile(r"\.\. begin walk\n(.*?)\.\. end walk\n", re.DOTALL)
