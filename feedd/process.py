@@ -187,7 +187,8 @@ class Process:
         self.feed = Feed(ports, config.poll, turns, self.counters, secrets.token_hex(3))
         self.tail = self._make_tail()
         self.pruner = make_pruner(config, reactor, self.store, self.counters)
-        self.opener = Opener(reactor, self.store, config.poll.recent_events, self._opened)
+        amount = config.poll.recent_events, config.poll.recent_bytes
+        self.opener = Opener(reactor, self.store, *amount, self._opened)
 
     def degraded(self) -> bool:
         """Whether events come by the net only."""

@@ -12,7 +12,10 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from feedd.core.event import BODY_KINDS, Event, safe_json, stored_event, without_body
 from feedd.core.runs import NO_RUNS, Runs
+from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.feed.ports import (
+    OPENING_BYTES,
+    Batch,
     Friendship,
     History,
     NotFound,
@@ -164,10 +167,12 @@ class MemoryStore:
         self.rows = {id: event for id, event in self.rows.items() if id > upto}
         self.pruned = max(self.pruned, upto)
 
-    async def open(self, last: int) -> Opening:
+    async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:
         await self._ask("open")
         settled = max(self.settled, self.pruned)
-        opening = Opening(self.epoch, settled, self._events()[-last:], b"k" * 32)
+        newest = self._events()[::-1][:last]
+        count = fitting((len(event.json) for event in newest), most_bytes)
+        opening = Opening(self.epoch, settled, newest[:count][::-1], b"k" * 32)
         await self.pace()
         return opening
 
@@ -247,17 +252,29 @@ class MemoryStore:
             for p in older
         ]
         ids = tuple(event.id for event in self._after(settled, holes) if event.author in authors)
-        page = Page([safe_json(text) for text in texts[:limit]], ids, len(older) > limit)
+        posts = [safe_json(text) for text in texts[:limit]]
+        posts = posts[: fitting(map(len, posts), ANSWER_BYTES)]
+        page = Page(posts, ids, len(older) > len(posts))
         await self.pace()
         return page
 
     async def events_after(
-        self, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+        self,
+        settled: int,
+        authors: Collection[str],
+        limit: int,
+        holes: Runs = NO_RUNS,
+        known: Collection[int] = (),
     ) -> History:
         await self._ask("events_after")
-        events = [event for event in self._after(settled, holes) if event.author in authors]
+        events = [
+            event
+            for event in self._after(settled, holes)
+            if event.author in authors and event.id not in known
+        ]
         highest = max(self.rows, default=self.pruned)
-        history = History(events[:limit], len(events) > limit, self.pruned, highest)
+        some = _first_fitting(events[:limit])
+        history = History(some, len(events) > len(some), self.pruned, highest)
         await self.pace()
         return history
 
@@ -278,11 +295,14 @@ class MemoryStore:
         await self.pace()
         return found
 
-    async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
+    async def events_by_id(self, ids: Sequence[int]) -> Batch:
         await self._ask("events_by_id")
-        events = [self._shown(event) for id in sorted(ids) if (event := self.rows.get(id))]
+        ids = sorted(set(ids))
+        events = [self._shown(event) for id in ids if (event := self.rows.get(id))]
+        some = _first_fitting(events)
         await self.pace()
-        return events
+        rest = [id for id in ids if id > some[-1].id] if len(some) < len(events) else []
+        return Batch(some, rest)
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         await self._ask("save_settled")
@@ -349,6 +369,10 @@ class MemoryFriends:
         for viewer in viewers:
             self._forgotten[viewer] += 1
             self.lists.pop(viewer, None)
+
+
+def _first_fitting(events: list[Event]) -> list[Event]:
+    return events[: fitting((len(event.json) for event in events), ANSWER_BYTES)]
 
 
 class MemoryBroker:

@@ -311,7 +311,7 @@ class Process:
             ids = await self.world.store.ids_after(max(after, settled), limit, left)
             ended = self.world.now
             unknown = self.log.unknown(ids)
-            events = await self.world.store.events_by_id(unknown)
+            events = (await self.world.store.events_by_id(unknown)).events
             for event in events:
                 self.log.offer(event)
             self.log.missing(sorted(set(unknown).difference(event.id for event in events)))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from feedd.core.event import Event
 from feedd.core.horizon import Horizon
 from feedd.core.position import Position, Positions
-from feedd.core.subscription import Listener, Subscription, in_order
+from feedd.core.subscription import Listener, Pending, Subscription, in_order
 
 
 class Delivery(NamedTuple):
@@ -62,7 +62,7 @@ class _Grouping:
         self._horizon = horizon
         self._groups: dict[tuple[Position, int], _Group] = {}
 
-    def of(self, position: Position, pending: Event | dict[int, Event] | None) -> _Group:
+    def of(self, position: Position, pending: Event | Pending | None) -> _Group:
         """The group of those who stand at `position` and get what is pending."""
         if not isinstance(pending, Event):
             return self._begin(position, in_order(pending))

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 
+import msgspec
+
 from feedd.core.counters import Counters
 from feedd.core.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
 from feedd.core.horizon import Horizon, Settling
@@ -29,6 +31,7 @@ class RecentLog:
     :param settle_seconds: how long after its id was given out an event may become visible; 0 when
         ids become visible in their order.
     :param counters: counts ``recent_forgotten``.
+    :param most_bytes: the JSON of all events that are kept, so that fewer may be.
     :ivar settling: decides how far the log is settled.
     """
 
@@ -38,10 +41,13 @@ class RecentLog:
         size: int,
         settle_seconds: float,
         counters: Counters,
+        most_bytes: int = 16_777_216,
     ) -> None:
         self.settling = Settling(settle_seconds, counters)
         self._dispatch = dispatch
         self._size = size
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._floor = 0
         self._ids: list[int] = []
         self._by_author: dict[str, list[int]] = {}
@@ -83,6 +89,7 @@ class RecentLog:
             known.clear()
         for corrections in (self._changes, self._changed, self._deletions):
             corrections.clear()
+        self._bytes = 0
         for event in events:
             self._keep(event)
 
@@ -168,6 +175,7 @@ class RecentLog:
             return event
         bare = without_body(event)
         if event.id in self._events:
+            self._bytes += len(bare.json) - len(self._events[event.id].json)
             self._events[event.id] = bare
         return bare
 
@@ -176,8 +184,8 @@ class RecentLog:
         For each other user the newest ``friend`` or ``unfriend`` event of `viewer`, of the newest
         `MAX_CHANGES` of all viewers.
 
-        They are kept longer than other events, because one that comes late must still correct a
-        friend list that was cached before it.
+        They are without their JSON, and are kept longer than other events, because one that comes
+        late must still correct a friend list that was cached before it.
         """
         return self._changes.get(viewer, {})
 
@@ -202,9 +210,10 @@ class RecentLog:
             else:
                 insort(ids, event.id)
         self._events[event.id] = event
+        self._bytes += len(event.json)
         if event.kind == "delete" and event.post is not None:
             self._keep_deletion(event)
-        if len(self._ids) > self._size + self._size // 8:
+        if len(self._ids) > self._size + self._size // 8 or self._bytes > self._most_bytes:
             self._evict()
 
     def _keep_change(self, event: Event) -> None:
@@ -212,8 +221,9 @@ class RecentLog:
         changes = self._changes.setdefault(event.author, {})
         newest = changes.get(event.friend)
         if newest is None or newest.id < event.id:
-            changes[event.friend] = event
-            insort(self._changed, event, key=attrgetter("id"))
+            # What is kept so long must not be long, and it is not told.
+            changes[event.friend] = change = msgspec.structs.replace(event, json=b"")
+            insort(self._changed, change, key=attrgetter("id"))
         if len(self._changed) > MAX_CHANGES:
             self._forget_change(self._changed.pop(0))
 
@@ -236,16 +246,23 @@ class RecentLog:
 
     def _evict(self) -> None:
         """
-        Forget the oldest events, an eighth of `size` at a time: deleting at the front moves the
-        whole list, which must not be done for every event.
+        Forget the oldest events, an eighth of all at a time: deleting at the front moves the whole
+        list, which must not be done for every event. The newest one stays, whatever its size.
         """
-        count = len(self._ids) - self._size
+        most_bytes = self._most_bytes - self._most_bytes // 8
         gone: Counter[str] = Counter()
-        for id in self._ids[:count]:
-            event = self._events.pop(id)
+        count = 0
+        while len(self._events) > 1 and (
+            len(self._events) > self._size or self._bytes > most_bytes
+        ):
+            event = self._events.pop(self._ids[count])
+            count += 1
+            self._bytes -= len(event.json)
             gone[event.author] += 1
             if self._deletions.get((event.author, event.post)) is event:
                 del self._deletions[event.author, event.post]
+        if not count:
+            return
         self._floor = self._ids[count - 1]
         del self._ids[:count]
         for author, number in gone.items():

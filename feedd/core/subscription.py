@@ -9,12 +9,35 @@ from typing import Any
 from feedd.core.event import BODY_KINDS, Event, without_body
 from feedd.core.horizon import Horizon, advance
 from feedd.core.position import Position, Positions
+from feedd.core.sizes import PENDING_BYTES
 
 Listener = Any
 """
 An object that waits on a subscription. The core only keeps it, and hands it out with a
 `feedd.core.delivery.Delivery`; how it is answered is known to those who deliver.
 """
+
+
+class Pending(dict[int, Event]):
+    """
+    Several events by id.
+
+    :ivar size: the bytes of their JSON, or a little more.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        super().__init__()
+        self.size = 0
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Add an event, or put it in the place of one with the same id."""
+        if event.id not in self:
+            self.size += len(event.json)
+        self[event.id] = event
 
 
 class Subscription:
@@ -48,7 +71,7 @@ class Subscription:
         self.handle = handle
         self.open = True
         self.overflowed = False
-        self.pending: Event | dict[int, Event] | None = None
+        self.pending: Event | Pending | None = None
         self.listener: Listener | None = None
         self.idle_since = now
         self.position = Position(0)
@@ -70,7 +93,8 @@ class Subscription:
         """
         self.position = position
         merged = {event.id: event for event in events} | by_id(self.pending)
-        self.pending = {id: event for id, event in merged.items() if not position.has(id)} or None
+        lacking = (event for id, event in merged.items() if not position.has(id))
+        self.pending = Pending(lacking) or None
 
     def start_now(self, horizon: Horizon, known: Iterable[int]) -> None:
         """
@@ -86,8 +110,8 @@ class Subscription:
 
     def push(self, event: Event, limit: int) -> bool:
         """
-        Make `event` pending, unless the viewer has it; with more than `limit` the subscription
-        overflows. Returns whether a listener must be answered.
+        Make `event` pending, unless the viewer has it; with more than `limit`, or `PENDING_BYTES`,
+        the subscription overflows. Returns whether a listener must be answered.
         """
         id = event.id
         if self.pending and event.kind == "delete" and event.post is not None:
@@ -105,8 +129,8 @@ class Subscription:
             self.pending = event
         else:
             self.pending = pending = by_id(self.pending)
-            pending[id] = event
-            if len(pending) > limit:
+            pending.add(event)
+            if len(pending) > limit or pending.size > PENDING_BYTES:
                 self.pending = None
                 self.overflowed = True
         return self.listener is not None
@@ -124,9 +148,8 @@ class Subscription:
 
     def retract(self, author: str) -> None:
         """Drop what is pending from `author`, whom the viewer does not hear any more."""
-        self.pending = {
-            id: event for id, event in by_id(self.pending).items() if event.author != author
-        } or None
+        left = (event for event in by_id(self.pending).values() if event.author != author)
+        self.pending = Pending(left) or None
 
     def take(self, positions: Positions, horizon: Horizon) -> list[Event]:
         """
@@ -151,16 +174,16 @@ class Subscription:
         return listener
 
 
-def in_order(pending: Event | dict[int, Event] | None) -> list[Event]:
+def in_order(pending: Event | Pending | None) -> list[Event]:
     """The pending events in the order in which they are told."""
     return sorted(by_id(pending).values(), key=_order)
 
 
-def by_id(pending: Event | dict[int, Event] | None) -> dict[int, Event]:
-    """The pending events by id; when there are several it is the same dict."""
+def by_id(pending: Event | Pending | None) -> Pending:
+    """The pending events by id; when there are several it is the same object."""
     if isinstance(pending, Event):
-        return {pending.id: pending}
-    return {} if pending is None else pending
+        return Pending((pending,))
+    return Pending() if pending is None else pending
 
 
 def _order(event: Event) -> int:

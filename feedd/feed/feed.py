@@ -96,7 +96,11 @@ class Feed:
         limits = HubLimits(settings.max_pending, settings.max_subscriptions)
         self.hub = Hub(broker, self, instance, limits, surroundings.seconds())
         self.log = RecentLog(
-            self.hub.dispatch, settings.recent_events, store.settle_seconds, counters
+            self.hub.dispatch,
+            settings.recent_events,
+            store.settle_seconds,
+            counters,
+            settings.recent_bytes,
         )
         self.reading = Reading(self.log, self.hub, store, friends)
         self.hints = Hints(store, self.log, surroundings.start, counters)

@@ -4,18 +4,15 @@ rows are read, and what these say is told.
 """
 
 from collections.abc import Callable, Coroutine
-from itertools import islice
 from typing import Any
 
 from feedd.core.counters import Counters
 from feedd.core.recent import RecentLog
 from feedd.feed.ports import Store, Unavailable
+from feedd.feed.rows import read_rows
 
 MAX_HINTS = 10_000
 """Ids that wait to be read; the net brings the rows of others."""
-
-AT_ONCE = 250
-"""Ids of one query."""
 
 
 class Hints:
@@ -69,14 +66,12 @@ class Hints:
             self._is_reading = False
 
     async def _read_some(self) -> None:
-        some = list(islice(self._ids, AT_ONCE))
-        for id in some:
-            del self._ids[id]
+        unknown = self._log.unknown(sorted(self._ids))
+        self._ids.clear()
         epoch = self._log.horizon.epoch
-        unknown = self._log.unknown(some)
-        events = await self._store.events_by_id(unknown)
-        if self._log.horizon.epoch != epoch:
-            return
-        for event in events:
-            self._log.offer(event)
-        self._counters.add("hints_empty", len(unknown) - len(events))
+        async for events, gone in read_rows(self._store, unknown):
+            if self._log.horizon.epoch != epoch:
+                return
+            for event in events:
+                self._log.offer(event)
+            self._counters.add("hints_empty", len(gone))

@@ -13,6 +13,9 @@ import msgspec
 from feedd.core.event import Event
 from feedd.core.runs import NO_RUNS, Runs
 
+OPENING_BYTES = 16_777_216
+"""The default of ``poll.recent_bytes``."""
+
 
 class Unavailable(Exception):
     """
@@ -63,7 +66,8 @@ class Stored(NamedTuple):
 
 class Page(NamedTuple):
     """
-    A page of posts, newest first, and the ids for a cursor of the same snapshot.
+    A page of posts, newest first, and the ids for a cursor of the same snapshot. It ends where its
+    posts have `feedd.core.sizes.ANSWER_BYTES`.
 
     :ivar posts: each post as JSON bytes, already `feedd.core.event.safe_json`.
     :ivar ids: the ids above ``settled`` that are visible in the snapshot for the same authors,
@@ -76,12 +80,24 @@ class Page(NamedTuple):
     more: bool
 
 
+class Batch(NamedTuple):
+    """
+    Some of the rows that were asked for.
+
+    :ivar events: ascending by id.
+    :ivar rest: the ids that were not read, because all rows together would be too large.
+    """
+
+    events: list[Event]
+    rest: Sequence[int]
+
+
 class History(NamedTuple):
     """
     A stretch of the log for some authors.
 
     :ivar events: ascending by id.
-    :ivar more: the limit left some out.
+    :ivar more: the limit, or `feedd.core.sizes.ANSWER_BYTES`, left some out.
     :ivar pruned: the highest id that retention has deleted, 0 for none.
     :ivar highest: the highest id visible in the log (or ever pruned), 0 for none.
     """
@@ -127,8 +143,11 @@ class Store(Protocol):
         becomes visible; 0 when ids become visible in their order.
         """
 
-    async def open(self, last: int) -> Opening:
-        """Read the epoch, ``meta.settled`` and the newest `last` events."""
+    async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:
+        """
+        Read the epoch, ``meta.settled`` and the newest `last` events, or as many of these as have
+        `most_bytes` as JSON.
+        """
 
     async def add_post(self, author: str, body: bytes, key: str | None) -> Stored:
         """Commit a post and its event in one transaction; `key` is the Idempotency-Key."""
@@ -169,9 +188,14 @@ class Store(Protocol):
         """
 
     async def events_after(
-        self, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+        self,
+        settled: int,
+        authors: Collection[str],
+        limit: int,
+        holes: Runs = NO_RUNS,
+        known: Collection[int] = (),
     ) -> History:
-        """The first `limit` events of `authors` above `settled` or in `holes`."""
+        """The first `limit` events of `authors` above `settled` or in `holes`, without `known`."""
 
     async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
         """The first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
@@ -186,9 +210,10 @@ class Store(Protocol):
         `settle_seconds` of its INSERT.
         """
 
-    async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
+    async def events_by_id(self, ids: Sequence[int]) -> Batch:
         """
-        The events with these ids, ascending; one that is gone or unreadable (counted) is left out.
+        The events with these ids, which ascend; one that is gone or unreadable (counted) is left
+        out. A piece at a time, see `feedd.feed.rows`.
         """
 
     async def save_settled(self, epoch: str, settled: int) -> bool:

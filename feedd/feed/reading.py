@@ -13,11 +13,16 @@ from feedd.core.horizon import Horizon, advance
 from feedd.core.hub import Hub, HubFull
 from feedd.core.position import Position
 from feedd.core.recent import RecentLog
+from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.core.subscription import Subscription
-from feedd.feed.ports import Friends, History, Page, Store, Unavailable
+from feedd.feed.ports import Friends, Page, Store, Unavailable
+from feedd.feed.rows import read_rows
 
 MAX_MISSED = 500
-"""Events in one answer. When more were missed it says so, and the next poll brings the next."""
+"""
+Events in one answer, which ends at `ANSWER_BYTES` too. When more were missed it says so, and the
+next poll brings the next.
+"""
 
 _TRIES = 3
 
@@ -163,49 +168,43 @@ class Reading:
             return self._gap(subscription, authors, horizon)
         position = Position(cursor.settled, cursor.ids, holes=cursor.holes)
         missed = self._in_memory(position, authors)
+        is_whole = True
         if missed is None:
             history = await self._store.events_after(
-                cursor.settled, authors, MAX_MISSED + len(cursor.ids), cursor.holes
+                cursor.settled, authors, MAX_MISSED, cursor.holes, cursor.ids
             )
             if not history.pruned <= cursor.settled <= history.highest:
                 return self._gap(subscription, authors, horizon)
-            if history.more:
-                return self._some(subscription, cursor, history, horizon)
-            missed = self._heard(viewer, history)
-        subscription.start(position, missed)
+            missed, is_whole = history.events, not history.more
+        count = fitting((len(event.json) for event in missed[:MAX_MISSED]), ANSWER_BYTES)
+        if count < len(missed) or not is_whole:
+            return self._some(subscription, cursor, missed[:count], horizon)
+        subscription.start(position, self._heard(viewer, missed))
         return self._taken(subscription)
 
     def _in_memory(self, position: Position, authors: Collection[str]) -> list[Event] | None:
-        """
-        The events that a viewer at `position` lacks; None when memory does not hold all of them, or
-        when they are too many for one answer.
-        """
+        """The events that a viewer at `position` lacks; None when memory does not hold them all."""
         if position.settled > self._log.highest:
             return None
-        missed = self._log.after(position, authors)
-        return None if missed is None or len(missed) > MAX_MISSED else missed
+        return self._log.after(position, authors)
 
     async def _learn(self, ids: Sequence[int]) -> None:
         """
         Read the events that the viewer has and this process has not. An unfriend may be among them,
         after which nothing more may come from that friend.
         """
-        unknown = self._log.unknown(ids)
-        for event in await self._store.events_by_id(unknown) if unknown else ():
-            self._log.offer(event)
+        async for events, _ in read_rows(self._store, self._log.unknown(ids)):
+            for event in events:
+                self._log.offer(event)
 
-    def _heard(self, viewer: str, history: History) -> list[Event]:
+    def _heard(self, viewer: str, events: Sequence[Event]) -> list[Event]:
         """
-        The events of `history` that `viewer` may see after the friend changes and deletions in it,
-        and after those that came in while it was read.
+        Those of `events` that `viewer` may see after the friend changes and deletions among them,
+        and after those that came in while they were read.
         """
-        for event in history.events:
+        for event in events:
             self._log.offer(event)
-        return [
-            self._log.shown(event)
-            for event in history.events
-            if self._hub.hears(viewer, event.author)
-        ]
+        return [self._log.shown(event) for event in events if self._hub.hears(viewer, event.author)]
 
     def take(self, subscription: Subscription) -> list[Event]:
         """
@@ -236,23 +235,24 @@ class Reading:
         return self._begin_now(subscription, authors, horizon)._replace(gap=True)
 
     def _some(
-        self, subscription: Subscription, cursor: Cursor, history: History, horizon: Horizon
+        self,
+        subscription: Subscription,
+        cursor: Cursor,
+        history: Sequence[Event],
+        horizon: Horizon,
     ) -> Reply:
         """
         A part of a long history. Its cursor names no subscription, and goes no further than the
         part.
 
+        :param history: at least one event.
         :param horizon: how far the log was settled before the history was read; what settled since
             may not be in it.
         """
-        events = [
-            event
-            for event in self._heard(subscription.viewer, history)
-            if event.id not in cursor.ids
-        ]
+        events = self._heard(subscription.viewer, history)
         self._hub.close(subscription)
         stands = Horizon(cursor.epoch, cursor.settled, cursor.holes)
-        told = [event.id for event in history.events]
+        told = [event.id for event in history]
         stands, ids = advance(stands, cursor.ids, horizon.below(told[-1]), told)
         return Reply(events, _text(stands, ids), None, more=True)
 

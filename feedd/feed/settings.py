@@ -53,6 +53,7 @@ class Poll(Section, frozen=True):
     max_pending: Count = 200
     max_subscriptions: Count = 100_000
     recent_events: Count = 10_000
+    recent_bytes: Annotated[int, Meta(ge=1_048_576, le=1_000_000_000_000)] = 16_777_216
 
 
 class Auth(Section, frozen=True):

@@ -21,7 +21,7 @@ UNUSABLE = "the database cannot be used, see the log of the daemon"
 class _Store(Protocol):
     async def prepare(self) -> None: ...
 
-    async def open(self, last: int) -> Opening: ...
+    async def open(self, last: int, most_bytes: int) -> Opening: ...
 
 
 class Opener(Service):
@@ -29,7 +29,8 @@ class Opener(Service):
     Prepares and opens the store, every `RETRY_SECONDS` until it succeeds, whatever fails, and then
     calls `opened` with what it has read.
 
-    :param last: how many of the newest events to read.
+    :param last: how many of the newest events to read,
+    :param most_bytes: and how many bytes of them at most.
     :ivar trouble: why the log is not open; "" when it is.
     """
 
@@ -37,12 +38,18 @@ class Opener(Service):
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: _Store, last: int, opened: Callable[[Opening], object]
+        self,
+        clock: IReactorTime,
+        store: _Store,
+        last: int,
+        most_bytes: int,
+        opened: Callable[[Opening], object],
     ) -> None:
         self.trouble = "not opened yet"
         self._clock = clock
         self._store = store
         self._last = last
+        self._most_bytes = most_bytes
         self._opened = opened
         self._opening: Deferred[None] | None = None
 
@@ -68,7 +75,7 @@ class Opener(Service):
         while True:
             try:
                 await self._store.prepare()
-                opening = await self._store.open(self._last)
+                opening = await self._store.open(self._last, self._most_bytes)
                 break
             except Unavailable as error:
                 if self.trouble != error.why:

@@ -17,13 +17,11 @@ from feedd.core.event import MAX_ID, Event
 from feedd.core.horizon import Horizon, Settling, Standing
 from feedd.core.runs import Runs, above
 from feedd.feed.ports import Store, Unavailable
+from feedd.feed.rows import read_rows
 from feedd.log.database_clock import DatabaseClock
 
 BATCH = 5_000
 """Ids of one read."""
-
-CHUNK = 250
-"""Rows of one read."""
 
 SAVE_SECONDS = 5.0
 HASTE_SECONDS = 0.05
@@ -225,15 +223,12 @@ class Tail(Service):
                 return
 
     async def _offer(self, ids: Sequence[int]) -> None:
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            events = await self._store.events_by_id(chunk)
+        async for events, gone in read_rows(self._store, ids):
             for event in events:
                 if self._recent.offer(event):
                     self._owner.found(event)
-            gone = set(chunk).difference(event.id for event in events)
             if gone:
-                self._recent.missing(sorted(gone))
+                self._recent.missing(gone)
 
     async def _save(self) -> None:
         """

@@ -15,7 +15,16 @@ from twisted.logger import Logger
 from feedd.core.counters import Counters
 from feedd.core.event import Event
 from feedd.core.runs import NO_RUNS, Runs
-from feedd.feed.ports import Friendship, History, Opening, Page, Stored, Unavailable
+from feedd.feed.ports import (
+    OPENING_BYTES,
+    Batch,
+    Friendship,
+    History,
+    Opening,
+    Page,
+    Stored,
+    Unavailable,
+)
 from feedd.feed.settings import Store as Settings
 from feedd.reactor.complaints import Complaints
 from feedd.store.database.adapter import register
@@ -226,16 +235,28 @@ class SQLStore(Service):
 
     # The log
 
-    async def open(self, last: int) -> Opening:
-        """Read the epoch, ``meta.settled`` and the newest `last` events."""
-        opening = _call(events.opening, last)
+    async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:
+        """
+        Read the epoch, ``meta.settled`` and the newest `last` events, or as many of these as have
+        `most_bytes` as JSON.
+        """
+        opening = _call(events.opening, last, most_bytes)
         return self._readable(await self.reads.run(opening, seconds=OPENING_SECONDS))
 
     async def events_after(
-        self, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+        self,
+        settled: int,
+        authors: Collection[str],
+        limit: int,
+        holes: Runs = NO_RUNS,
+        known: Collection[int] = (),
     ) -> History:
-        """Read the first `limit` events of `authors` above `settled` or in `holes`."""
-        return self._readable(await self._read(events.history, settled, authors, limit, holes))
+        """
+        Read the first `limit` events of `authors` above `settled` or in `holes`, without `known`.
+        """
+        return self._readable(
+            await self._read(events.history, settled, authors, limit, holes, known)
+        )
 
     async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
         """Read the first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
@@ -252,14 +273,14 @@ class SQLStore(Service):
             return None
         return await self._unbounded(events.ids_standing, settled, limit, holes)
 
-    async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
+    async def events_by_id(self, ids: Sequence[int]) -> Batch:
         """
-        Read the events with these ids, ascending; one that is gone or unreadable (counted) is left
-        out.
+        Read the events with these ids, which ascend, as far as they fit in a batch; one that is
+        gone or unreadable (counted) is left out.
         """
         if not ids:
-            return []
-        return self._readable(await self._unbounded(events.by_id, ids))
+            return Batch([], ())
+        return self._readable(await self._unbounded(events.batch, ids))
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """

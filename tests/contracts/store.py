@@ -88,7 +88,7 @@ class PostContract(Contract):
             (event.kind, event.author, event.post, event.friend), ("post", "ann", stored.post, None)
         )
         self.assertEqual(body_of(event), {"text": "hi"})
-        self.assertEqual(await self.store.events_by_id([event.id]), [event])
+        self.assertEqual((await self.store.events_by_id([event.id])).events, [event])
 
     async def test_a_key_is_used_once(self) -> None:
         """The same key of the same author returns the first result, whatever the body is now."""
@@ -150,7 +150,7 @@ class PostContract(Contract):
             for ascii in (True, False):
                 body = json.dumps({"text": text, text: 1}, ensure_ascii=ascii).encode()
                 stored = await self.store.add_post("ann", body, None)
-                (event,) = await self.store.events_by_id([stored.event.id])
+                (event,) = (await self.store.events_by_id([stored.event.id])).events
                 page = await self.store.page(["ann"], None, 1, 0)
                 self.assertEqual(body_of(event), json.loads(body))
                 self.assertEqual(json.loads(page.posts[0])["body"], json.loads(body))
@@ -165,7 +165,7 @@ class PostContract(Contract):
             json.dumps("😀" * 16_383, ensure_ascii=False).encode(),
         ):
             stored = await self.store.add_post("ann", body, None)
-            (event,) = await self.store.events_by_id([stored.event.id])
+            (event,) = (await self.store.events_by_id([stored.event.id])).events
             self.assertEqual(body_of(event), json.loads(body))
 
     async def test_an_edit(self) -> None:
@@ -219,7 +219,7 @@ class FriendContract(Contract):
         """What changed, as (kind, viewer, friend); each event is checked against the log."""
         events = await self.store.change_friends(pairs(*add), pairs(*remove))
         self.assertEqual(
-            await self.store.events_by_id([event.id for event in events]),
+            (await self.store.events_by_id([event.id for event in events])).events,
             sorted(events, key=lambda e: e.id),
         )
         for event in events:

@@ -101,7 +101,7 @@ class GroupContract(SQL):
         self.assertEqual(
             len(self.rows("SELECT id FROM events")), len(self.rows("SELECT id FROM posts"))
         )
-        events = await store.events_by_id([stored.event.id for stored in self.given])
+        events = (await store.events_by_id([stored.event.id for stored in self.given])).events
         self.assertEqual(
             {event.id: event for event in events},
             {stored.event.id: stored.event for stored in self.given},
@@ -146,7 +146,7 @@ class GroupContract(SQL):
             sorted(stored.event.id for stored in told), [stored.event.id for stored in told]
         )
         self.assertEqual(
-            await self.store.events_by_id([stored.event.id for stored in told]),
+            (await self.store.events_by_id([stored.event.id for stored in told])).events,
             [one.event for one in told],
         )
         self.assertEqual((sum(sizes), len(sizes)), (100, 3))

@@ -11,6 +11,11 @@ from tests.contracts.store import Contract, pairs
 CROWD = [f"nobody{number}" for number in range(1_200)]
 
 
+LONG = b'"%b"' % (b"x" * 480_000)
+LONG_WHEN_TOLD = b'"%b"' % (b"<" * 80_000)
+"""Bodies that are a little less than half a mebibyte when they are told."""
+
+
 def shown(page: Page) -> list[int]:
     """The bodies of a page of numbered posts."""
     return [json.loads(post)["body"] for post in page.posts]
@@ -92,9 +97,34 @@ class LogContract(Contract):
         """Ascending, whatever the order of the question; what is not there is left out."""
         events = [one.event for one in await self.posted("ann", 3)]
         ids = [event.id for event in events]
-        self.assertEqual(await self.store.events_by_id([*ids[::-1], 10**6]), events)
-        self.assertEqual(await self.store.events_by_id([]), [])
-        self.assertEqual(await self.store.events_by_id(range(10**6, 10**6 + 1_200)), [])
+        self.assertEqual((await self.store.events_by_id([*ids[::-1], 10**6])).events, events)
+        self.assertEqual((await self.store.events_by_id([])).events, [])
+        self.assertEqual((await self.store.events_by_id(range(10**6, 10**6 + 1_200))).events, [])
+
+    async def test_long_events(self) -> None:
+        """
+        What is read at once has about a mebibyte, but one event at least; the newest are what a
+        process begins with.
+        """
+        ids = [(await self.store.add_post("ann", LONG, None)).event.id for _ in range(4)]
+        fits = 2  # of a little less than half a mebibyte each
+        batch = await self.store.events_by_id(ids)
+        self.assertEqual([event.id for event in batch.events], ids[:fits])
+        self.assertEqual(list(batch.rest), ids[fits:])
+        history = await self.store.events_after(0, ["ann"], 9)
+        self.assertEqual([event.id for event in history.events], ids[:fits])
+        self.assertTrue(history.more)
+        history = await self.store.events_after(0, ["ann"], 9, known=ids[:fits])
+        self.assertEqual([event.id for event in history.events], ids[fits:])
+        self.assertFalse(history.more)
+        for _ in range(4):
+            await self.store.add_post("bob", LONG_WHEN_TOLD, None)
+        for author in ("ann", "bob"):
+            page = await self.store.page([author], None, 9, 0)
+            self.assertEqual((len(page.posts), page.more), (fits, True))
+        for most_bytes, count in ((1, 1), (1_000_000, 2), (10_000_000, 8)):
+            events = (await self.store.open(9, most_bytes)).events
+            self.assertEqual([event.id for event in events], [*range(9 - count, 9)])
 
     async def test_events_after(self) -> None:
         """
@@ -141,7 +171,9 @@ class LogContract(Contract):
         deletion = await self.store.delete_post("ann", first.post)
         events = [without_body(first.event), second.event, without_body(edit), other, deletion]
         self.assertEqual((await self.store.events_after(0, ["ann"], 9)).events, events)
-        self.assertEqual(await self.store.events_by_id([event.id for event in events]), events)
+        self.assertEqual(
+            (await self.store.events_by_id([event.id for event in events])).events, events
+        )
         self.assertEqual((await self.store.open(9)).events, events)
         self.assertEqual(len((await self.store.page(["ann"], None, 9, 0)).posts), 1)
 

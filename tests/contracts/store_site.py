@@ -25,7 +25,7 @@ class SiteContract(SQL):
             ("post", "ann", 1, '"100 % ?"'),
         )
         self.write("INSERT INTO friendships (viewer, friend) VALUES (?, ?)", ("bob", "ann"))
-        (event,) = await self.store.events_by_id(await self.store.ids_after(0, 10))
+        (event,) = (await self.store.events_by_id(await self.store.ids_after(0, 10))).events
         page = await self.store.page(["ann"], None, 10, 0)
         post = json.loads(page.posts[0])
         self.assertEqual(json.loads(event.json)["body"], "100 % ?")
@@ -144,7 +144,7 @@ class SiteContract(SQL):
         self.assertEqual(first.events, [last.event])
         ids = await self.store.ids_after(0, 10)
         self.assertEqual(
-            [event.id for event in await self.store.events_by_id(ids)], [ids[0], ids[-1]]
+            [event.id for event in (await self.store.events_by_id(ids)).events], [ids[0], ids[-1]]
         )
         self.assertEqual(
             [event.id for event in (await self.store.open(10)).events], [ids[0], ids[-1]]

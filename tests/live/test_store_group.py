@@ -49,7 +49,7 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         ]
         ids = [one.event.id for one in stored]
         self.assertEqual([later - ids[1] for later in ids[1:]], list(range(0, 56, 7)))
-        self.assertEqual(await self.store.events_by_id(ids), [one.event for one in stored])
+        self.assertEqual((await self.store.events_by_id(ids)).events, [one.event for one in stored])
         links = [(one.event.id, one.post) for one in stored]
         self.assertEqual(sorted(self.rows("SELECT id, post FROM events")), links)
 

@@ -188,7 +188,7 @@ class SQLiteTests(SQLite, TestCase):
             "INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', X'2262797465732022')"
         )
         await self.posted("ann", 1)
-        events = await self.store.events_by_id([1, 2, 3, 4, 5])
+        events = (await self.store.events_by_id([1, 2, 3, 4, 5])).events
         self.assertEqual([json.loads(event.json)["body"] for event in events], ["bytes ", 0])
 
     async def test_a_folder_that_is_not_there(self) -> None:

@@ -198,7 +198,7 @@ class CoreCase(SynchronousTestCase):
     def tick(self) -> None:
         """Read the new end of the log, as the tail does."""
         upto = self.now(self.store.ids_after(self.log.horizon.settled, 10_000))
-        for event in self.now(self.store.events_by_id(self.log.unknown(upto))):
+        for event in self.now(self.store.events_by_id(self.log.unknown(upto))).events:
             self.log.offer(event)
         self.log.settling.note_read(0, 0, upto[-1] if upto else 0)
         self.flush()

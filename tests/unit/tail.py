@@ -11,6 +11,7 @@ from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.core.horizon import Horizon, Standing
 from feedd.core.runs import NO_RUNS, Runs
+from feedd.feed.ports import Batch
 from feedd.log.tail import Recent, Tail
 
 
@@ -55,9 +56,10 @@ class FakeStore:
         self.reading()
         return ids
 
-    async def events_by_id(self, ids: Sequence[int]) -> list[Event]:
+    async def events_by_id(self, ids: Sequence[int]) -> Batch:
         await self._answer("events", list(ids))
-        return [event(id) for id in ids if id in self.rows and id not in self.unreadable]
+        found = [event(id) for id in ids if id in self.rows and id not in self.unreadable]
+        return Batch(found, ())
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         await self._answer("save", (epoch, settled))

@@ -20,6 +20,7 @@ hold_seconds = 25.5
 linger_seconds = 1
 max_pending = 2
 max_subscriptions = 3
+recent_bytes = 2000000
 recent_events = 4
 [auth]
 mode = "token"

@@ -1,8 +1,9 @@
 """Hints: whoever rings is not believed; the row is."""
 
 from feedd.core.event import MAX_ID
-from feedd.feed.hints import AT_ONCE, MAX_HINTS
+from feedd.feed.hints import MAX_HINTS
 from feedd.feed.ports import Opening
+from feedd.feed.rows import AT_ONCE
 from tests.unit.core import CoreCase
 
 

@@ -19,7 +19,7 @@ class FakeStore:
         if self._failures:
             raise self._failures.pop(0)
 
-    async def open(self, last: int) -> Opening:
+    async def open(self, last: int, most_bytes: int) -> Opening:
         return FOUND
 
 
@@ -29,7 +29,7 @@ class OpenerTests(SynchronousTestCase):
     def start(self, *failures: Exception) -> None:
         """Start one on a store that fails like this."""
         self.clock, self.opened = Clock(), list[Opening]()
-        self.opener = Opener(self.clock, FakeStore(*failures), 9, self.opened.append)
+        self.opener = Opener(self.clock, FakeStore(*failures), 9, 999, self.opened.append)
         self.opener.startService()
         self.addCleanup(self.opener.stopService)
 

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 
 from feedd.core.cursor import parse_cursor
 from feedd.core.event import Event
+from feedd.core.sizes import ANSWER_BYTES
 from feedd.feed.ports import Friendship, Unavailable
 from feedd.feed.reading import MAX_MISSED, Reply
 from tests.unit.core import ids
@@ -150,6 +151,35 @@ class LongTests(DatabaseCase):
         self.commit("bob", 2 * MAX_MISSED)
         self.tick()
         self.assertEqual(ids(self.drain("k1.2.4.6")), [3, 5, *range(7, 23 + 2 * MAX_MISSED)])
+
+    def test_bytes(self) -> None:
+        """A part ends at a mebibyte too, from memory as from the database; both tell all, once."""
+        for first in (self.log.highest, 2):
+            self.commit_long("bob", 12)
+            self.tick()
+            text = f"k1.{first}"
+            reply = self.cold(text)
+            size = sum(len(event.json) for event in reply.events)
+            self.assertTrue(reply.more)
+            self.assertTrue(ANSWER_BYTES * 0.8 < size <= ANSWER_BYTES, size)
+            self.assertEqual(ids(self.drain(text)), list(range(first + 1, self.log.highest + 1)))
+        self.assertEqual(self.store.asked["events_after"], 5)
+
+    def test_what_the_viewer_has_is_not_in_the_way(self) -> None:
+        """Nor do events that the cursor names take the place of those that it lacks."""
+        first = self.log.highest
+        self.commit_long("bob", 30)
+        self.tick()
+        had = ".".join(map(str, range(3, first + 26)))
+        reply = self.cold(f"k1.2.{had}")
+        self.assertEqual(ids(reply.events)[:1], [first + 26])
+
+    def commit_long(self, author: str, count: int) -> None:
+        """Posts of a tenth of an answer."""
+        transaction = self.store.begin()
+        for _ in range(count):
+            self.store.insert_post(transaction, author, b'"%b"' % (b"x" * (ANSWER_BYTES // 10)))
+        transaction.commit()
 
     def test_nothing_is_settled_that_it_does_not_hold(self) -> None:
         """What becomes visible and settles after a part was read is in the next part."""

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.counters import Counters
-from feedd.core.event import Event
+from feedd.core.event import Event, make_event
 from feedd.core.horizon import MAX_ABOVE
 from feedd.core.position import Position
 from feedd.core.recent import MAX_CHANGES, MAX_MESSAGES, RecentLog
@@ -22,6 +22,70 @@ class RecentCase(SynchronousTestCase):
         """Posts with these ids."""
         for number in numbers:
             self.log.offer(post(number, author))
+
+
+class BytesTests(SynchronousTestCase):
+    """The bound in bytes: a thousand and no more than eight events."""
+
+    def setUp(self) -> None:
+        self.log = RecentLog(lambda event: None, 8, 0.0, Counters(), 1_000)
+
+    def offer(self, id: int, size: int, kind: str = "post") -> Event:
+        """An event of so many bytes."""
+        event = make_event(id, kind, "bob", 1, b'""', 1)
+        long = make_event(id, kind, "bob", 1, b'"%b"' % (b"x" * (size - len(event.json))), 1)
+        self.log.offer(long)
+        return long
+
+    def kept(self) -> list[int]:
+        """The ids that are in memory."""
+        for settled in range(20):
+            found = self.log.after(Position(settled), {"bob"})
+            if found is not None:
+                return ids(found)
+        raise AssertionError
+
+    def test_the_oldest_go(self) -> None:
+        """Until an eighth is free."""
+        for id in range(1, 5):
+            self.offer(id, 250)
+        self.assertEqual(self.kept(), [1, 2, 3, 4])
+        self.offer(5, 100)
+        self.assertEqual(self.kept(), [2, 3, 4, 5])
+        self.offer(6, 300)
+        self.assertEqual(self.kept(), [4, 5, 6])
+
+    def test_a_single_one(self) -> None:
+        """The newest stays, whatever its size."""
+        self.offer(1, 250)
+        self.offer(2, 5_000)
+        self.assertEqual(self.kept(), [2])
+        self.offer(3, 250)
+        self.assertEqual(self.kept(), [3])
+
+    def test_a_body_that_goes(self) -> None:
+        """What a deletion makes shorter makes room."""
+        edit = self.offer(1, 700)
+        self.offer(2, 90, "delete")
+        self.log.shown(edit)
+        self.offer(3, 700)
+        self.assertEqual(self.kept(), [1, 2, 3])
+
+    def test_at_the_start(self) -> None:
+        """The same holds for what a process begins with."""
+        events = [self.offer(id, 300) for id in range(1, 9)]
+        self.log.fill("k1", 8, events)
+        self.assertEqual(self.kept(), [7, 8])
+        self.log.fill("k2", 8, events[-1:])
+        self.offer(9, 600)
+        self.assertEqual(self.kept(), [8, 9])
+
+    def test_friend_changes(self) -> None:
+        """They are remembered for longer, and so without what may make them long."""
+        body = b'{"friend":"al","more":"%b"}' % (b"x" * 999)
+        self.log.offer(make_event(1, "friend", "bob", None, body, 1))
+        (change,) = self.log.friend_changes("bob").values()
+        self.assertEqual((change.id, change.kind, change.json), (1, "friend", b""))
 
 
 class OfferTests(RecentCase):

@@ -3,9 +3,10 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.cursor import MAX_IDS, parse_cursor
-from feedd.core.event import Event
+from feedd.core.event import Event, make_event
 from feedd.core.horizon import Horizon
 from feedd.core.position import Position, Positions
+from feedd.core.sizes import PENDING_BYTES
 from feedd.core.subscription import Subscription
 from tests.unit.core import Heard, ids, post
 
@@ -112,6 +113,24 @@ class SubscriptionTests(SynchronousTestCase):
         self.assertEqual(
             (self.take(), bool(self.subscription.pending), self.take()), ([1], False, [])
         )
+
+    def test_overflow_in_bytes(self) -> None:
+        """A few events may be too long together; a single one may be as long as it likes."""
+        for number in range(1, 5):
+            body = b'"%b"' % (b"x" * (PENDING_BYTES // 3))
+            self.subscription.push(make_event(number, "post", "bob", 1, body, 1), 10)
+            self.assertEqual(self.subscription.overflowed, number > 2, number)
+        other = Subscription("al", "h2")
+        other.push(make_event(1, "post", "bob", 1, b'"%b"' % (b"x" * PENDING_BYTES), 1), 10)
+        self.assertFalse(other.overflowed)
+
+    def test_the_same_again(self) -> None:
+        """What is pending already is not counted again."""
+        body = b'"%b"' % (b"x" * (PENDING_BYTES // 3))
+        for _ in range(9):
+            for number in (1, 2):
+                self.subscription.push(make_event(number, "post", "bob", 1, body, 1), 10)
+        self.assertFalse(self.subscription.overflowed)
 
     def test_overflow(self) -> None:
         """Past the limit everything is let go, and nothing is taken in any more."""

@@ -6,7 +6,8 @@ from feedd.core.horizon import Horizon, Standing
 from feedd.core.recent import RecentLog
 from feedd.core.runs import runs_of
 from feedd.feed.ports import Unavailable
-from feedd.log.tail import BATCH, CHUNK
+from feedd.feed.rows import AT_ONCE
+from feedd.log.tail import BATCH
 from tests.unit.tail import TailCase
 
 
@@ -145,7 +146,7 @@ class TailTests(TailCase):
             sorted({ended for _, _, ended, _ in reads}), [ended for _, _, ended, _ in reads]
         )
         self.assertEqual(self.log.seen, self.store.rows)
-        self.assertLessEqual(max(len(ids) for ids in self.store.calls_of("events")), CHUNK)
+        self.assertLessEqual(max(len(ids) for ids in self.store.calls_of("events")), AT_ONCE)
 
     def test_nothing_is_said_of_rows_that_were_not_offered(self) -> None:
         """When a part fails, the reads up to there count, and no further one."""

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from feedd.core.event import Event, UnreadableEvent, make_event, stored_event
 from feedd.core.runs import NO_RUNS, Runs, above
-from feedd.feed.ports import History, Opening
+from feedd.core.sizes import ANSWER_BYTES, fitting
+from feedd.feed.ports import Batch, History, Opening
 from feedd.store.database.adapter import EventRow
 from feedd.store.database.dialect import Row, Rows, marks
 from feedd.store.running.transaction import Transaction
-from feedd.store.tables.keyset import AT_ONCE, EVENTS, first_ids, rising, split
+from feedd.store.tables.keyset import EVENTS, first_ids, rising, split
+from feedd.store.tables.sizes import first_fitting
 
 # The body of a post goes when the post is deleted, also for a reader of an older event of it. The
 # post is looked up by its primary key when its event is read: that costs little, and holds for a
@@ -103,31 +105,47 @@ def write_friend_events(
     return events
 
 
-def opening(txn: Transaction, last: int) -> tuple[Opening, list[int]]:
-    """Read what a process starts from, and ids of unreadable rows."""
+def opening(txn: Transaction, last: int, most_bytes: int) -> tuple[Opening, list[int]]:
+    """
+    Read what a process starts from, and ids of unreadable rows.
+
+    :param last: how many events at most,
+    :param most_bytes: and how many bytes of JSON.
+    """
     epoch = str(_meta(txn, "epoch"))
     settled = max(int(_meta(txn, "settled")), int(_meta(txn, "pruned")))
-    rows: list[Row] = []
     before = highest_id(txn) + 1
-    while len(rows) < last:
-        some = txn.rows(
-            f"{_EVENTS} WHERE events.id < ? ORDER BY events.id DESC LIMIT ?",
-            (before, min(AT_ONCE, last - len(rows))),
-        )
-        if not some:
-            break
-        rows += some
-        before = some[-1][0]
-    found = readable(rows[::-1])
+    ids = txn.ids("SELECT id FROM events WHERE id < ? ORDER BY id DESC LIMIT ?", (before, last))
+    found = _newest(txn, ids[::-1], most_bytes)
     return Opening(epoch, settled, found.events, _seal_key(txn)), found.unreadable
 
 
+def _newest(txn: Transaction, ids: Sequence[int], most_bytes: int) -> Found:
+    """The events of the first of `ids`, which descend, that have `most_bytes`; one at least."""
+    found = Found([], [])
+    while ids:
+        some = first_fitting(txn, EVENTS, ids, ANSWER_BYTES)
+        events, unreadable = by_id(txn, some)
+        count = fitting((len(event.json) for event in reversed(events)), most_bytes)
+        found = Found(events[len(events) - count :] + found.events, unreadable + found.unreadable)
+        most_bytes -= sum(len(event.json) for event in events)
+        if most_bytes <= 0:
+            break
+        ids = ids[len(some) :]
+    return found
+
+
 def history(
-    txn: Transaction, settled: int, authors: Collection[str], limit: int, holes: Runs = NO_RUNS
+    txn: Transaction,
+    settled: int,
+    authors: Collection[str],
+    limit: int,
+    holes: Runs = NO_RUNS,
+    known: Collection[int] = (),
 ) -> tuple[History, list[int]]:
     """
-    Read the first `limit` events of `authors` above `settled` or in `holes`, and ids of unreadable
-    rows.
+    Read the first `limit` events of `authors` above `settled` or in `holes`, without `known`; and
+    ids of unreadable rows.
     """
     pruned = int(_meta(txn, "pruned"))
     highest = max(highest_id(txn), pruned)
@@ -137,12 +155,15 @@ def history(
     after = 0
     while more and not events:  # a caller goes on after the last event, so "more" needs one
         left = holes.both(above(max(after, pruned)))
-        ids = ids_of_authors(txn, authors, max(after, settled, pruned), highest, limit + 1, left)
-        more = len(ids) > limit
-        found = by_id(txn, ids[:limit])
+        enough = limit + 1 + len(known)
+        ids = ids_of_authors(txn, authors, max(after, settled, pruned), highest, enough, left)
+        ids = [id for id in ids if id not in known][: limit + 1]
+        some = first_fitting(txn, EVENTS, ids[:limit], ANSWER_BYTES)
+        more = len(ids) > len(some)
+        found = by_id(txn, some)
         events += found.events
         unreadable += found.unreadable
-        after = ids[limit - 1] if more else after
+        after = some[-1] if more else after
     return History(events, more, pruned, highest), unreadable
 
 
@@ -190,6 +211,16 @@ def _within(holes: Runs) -> tuple[str, list[int]]:
     spans = holes.spans
     values = [bound for span in spans for bound in span]
     return " OR ".join(["id BETWEEN ? AND ?"] * len(spans)), values
+
+
+def batch(txn: Transaction, ids: Sequence[int]) -> tuple[Batch, list[int]]:
+    """
+    The events with the first of these ids, as many as have `ANSWER_BYTES`; ids of unreadable rows.
+    """
+    ids = sorted(set(ids))
+    some = first_fitting(txn, EVENTS, ids, ANSWER_BYTES)
+    found = by_id(txn, some)
+    return Batch(found.events, ids[len(some) :]), found.unreadable
 
 
 def by_id(txn: Transaction, ids: Sequence[int]) -> Found:

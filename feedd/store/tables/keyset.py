@@ -33,15 +33,17 @@ class Source(NamedTuple):
 
     :ivar key: its index (author, id).
     :ivar condition: what every row must meet besides, as SQL.
+    :ivar text: the column whose JSON is told.
     """
 
     table: str
     key: str
     condition: str
+    text: str
 
 
-POSTS = Source("posts", "posts_author", "AND deleted_at IS NULL")
-EVENTS = Source("events", "events_author", "")
+POSTS = Source("posts", "posts_author", "AND deleted_at IS NULL", "body")
+EVENTS = Source("events", "events_author", "", "payload")
 
 
 def split(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:

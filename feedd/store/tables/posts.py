@@ -18,6 +18,7 @@ from feedd.core.event import (
     safe_json,
 )
 from feedd.core.runs import NO_RUNS, Runs
+from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.feed.ports import NotFound, NotYours, Page, Stored
 from feedd.store.database.adapter import PostRow
 from feedd.store.database.dialect import Row, Rows, marks
@@ -32,6 +33,7 @@ from feedd.store.tables.events import (
     write_with_events,
 )
 from feedd.store.tables.keyset import POSTS, falling, last_ids, split
+from feedd.store.tables.sizes import first_fitting
 
 PAGE_IDS = 1_000
 """Ids above ``settled`` that a page names."""
@@ -132,17 +134,19 @@ def page(
         before = (txn.row("SELECT MAX(id) FROM posts")[0] or 0) + 1
     posts: list[bytes] = []
     unreadable: list[int] = []
-    more = True
-    while more and len(posts) < limit:
+    more, is_full, room = True, False, ANSWER_BYTES
+    while more and len(posts) < limit and not (is_full and posts):
         wanted = limit - len(posts)
         ids = last_ids(txn, POSTS, authors, falling(before), wanted + 1)
-        more = len(ids) > wanted
-        for row in _rows(txn, ids[:wanted]):
-            try:
-                posts.append(_post_json(*row))
-            except UnreadableEvent:
-                unreadable.append(row[0])
-        before = ids[wanted - 1] if more else 0
+        some = first_fitting(txn, POSTS, ids[:wanted], room)
+        found, bad = _readable(_rows(txn, some))
+        count = fitting(map(len, found), room)
+        posts += found[:count]
+        unreadable += bad
+        room -= sum(map(len, found))
+        is_full = len(some) < wanted or count < len(found)
+        more = len(ids) > len(some) or count < len(found)
+        before = some[-1] if more else 0
     seen = ids_of_authors(txn, authors, settled, highest_id(txn), PAGE_IDS, holes)
     return Page(posts, tuple(seen), more), unreadable
 
@@ -173,6 +177,18 @@ def _rows(txn: Transaction, ids: Sequence[int]) -> list[Row]:
         )
         rows += sorted(txn.rows(statement, some), reverse=True)
     return rows
+
+
+def _readable(rows: Sequence[Row]) -> tuple[list[bytes], list[int]]:
+    """The posts of these rows as JSON, and the ids of those that are none."""
+    found: list[bytes] = []
+    unreadable: list[int] = []
+    for row in rows:
+        try:
+            found.append(_post_json(*row))
+        except UnreadableEvent:
+            unreadable.append(row[0])
+    return found, unreadable
 
 
 def _post_json(id: int, author: Any, body: Any, at: Any, edited: Any) -> bytes:
