@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from feedd.core.event import Event
 from tests.browsers import Browser
-from tests.memory import Transaction
 from tests.model import Process, World
+from tests.transaction import Transaction
 
 T = TypeVar("T")
 

@@ -20,7 +20,8 @@ from feedd.feed.feed import Feed, Ports
 from feedd.feed.ports import Opening, Unavailable
 from feedd.feed.settings import Poll
 from tests.auth import NameAuth
-from tests.memory import MemoryBroker, MemoryFriends, MemoryStore, Transaction
+from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
+from tests.transaction import Transaction
 from tests.turns import MemoryTurns
 from tests.unit import core
 

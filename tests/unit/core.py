@@ -15,6 +15,7 @@ from feedd.core.hub import Hub, HubLimits
 from feedd.core.position import Position
 from feedd.core.subscription import Subscription
 from feedd.feed.feed import Feed, Ports
+from feedd.feed.rows import read_rows
 from feedd.feed.settings import Poll
 from tests.auth import NameAuth
 from tests.memory import MemoryBroker, MemoryFriends, MemoryStore
@@ -198,10 +199,14 @@ class CoreCase(SynchronousTestCase):
     def tick(self) -> None:
         """Read the new end of the log, as the tail does."""
         upto = self.now(self.store.ids_after(self.log.horizon.settled, 10_000))
-        for event in self.now(self.store.events_by_id(self.log.unknown(upto))).events:
-            self.log.offer(event)
+        self.now(self._offer_all(self.log.unknown(upto)))
         self.log.settling.note_read(0, 0, upto[-1] if upto else 0)
         self.flush()
+
+    async def _offer_all(self, ids: Sequence[int]) -> None:
+        async for events, _ in read_rows(self.store, ids):
+            for event in events:
+                self.log.offer(event)
 
     def flush(self) -> None:
         self.feed.flush()
