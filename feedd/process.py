@@ -139,11 +139,21 @@ class Turns:
     answers_at_once = ANSWERS_AT_ONCE
     random = staticmethod(random.random)
 
-    def __init__(self, reactor: Any, fan_out: FanOut, hasten: Callable[[], None]) -> None:
-        """:param hasten: lets the net come by soon."""
+    def __init__(
+        self,
+        reactor: Any,
+        fan_out: FanOut,
+        hasten: Callable[[], None],
+        ids_went_back: Callable[[], None],
+    ) -> None:
+        """
+        :param hasten: lets the net come by soon.
+        :param ids_went_back: lets a new epoch begin.
+        """
         self.deadlines = Deadlines(self.seconds())
         self.deliver = fan_out.deliver
         self.hasten = hasten
+        self.ids_went_back = ids_went_back
         self._reactor = reactor
 
     def seconds(self) -> float:
@@ -182,9 +192,9 @@ class Process:
         self.renderer = Renderer(Spelling(reactor.seconds), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
-        turns = Turns(reactor, FanOut(self.renderer), self._hasten)
-        self.deadlines = turns.deadlines
-        self.feed = Feed(ports, config.poll, turns, self.counters, secrets.token_hex(3))
+        self.turns = Turns(reactor, FanOut(self.renderer), self._hasten, self._ids_went_back)
+        self.deadlines = self.turns.deadlines
+        self.feed = Feed(ports, config.poll, self.turns, self.counters, secrets.token_hex(3))
         self.tail = self._make_tail()
         self.pruner = make_pruner(config, reactor, self.store, self.counters)
         amount = config.poll.recent_events, config.poll.recent_bytes
@@ -234,6 +244,16 @@ class Process:
 
     def _hasten(self) -> None:
         self.tail.hasten()
+
+    def _ids_went_back(self) -> None:
+        self.turns.start(self._renew_epoch(), "no new epoch could begin")
+
+    async def _renew_epoch(self) -> None:
+        epoch = self.feed.log.horizon.epoch
+        if epoch:
+            await self.store.renew_epoch(epoch)
+            if self.feed.log.horizon.epoch == epoch:
+                self.other_epoch()
 
     def _broker_changed(self) -> None:
         self.tail.poke()

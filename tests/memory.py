@@ -257,6 +257,11 @@ class MemoryStore:
             self.settled = max(self.settled, settled)
         return epoch == self.epoch
 
+    async def renew_epoch(self, epoch: str) -> None:
+        await self._ask("renew_epoch")
+        if epoch == self.epoch:
+            self.epoch += "x"
+
     async def ping(self) -> None:
         await self._ask("ping")
 

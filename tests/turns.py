@@ -17,6 +17,7 @@ class MemoryTurns:
     :ivar deadlines: a wheel that nobody turns.
     :ivar errors: what the listeners raised.
     :ivar hastened: how often the net was to come by soon.
+    :ivar went_back: how often an id was given out a second time.
     """
 
     answers_a_turn = answers_at_once = 1_000_000
@@ -26,6 +27,7 @@ class MemoryTurns:
         self.deadlines = Deadlines(0.0)
         self.errors: list[Exception] = []
         self.hastened = 0
+        self.went_back = 0
         self._next: list[Callable[[], None]] = []
 
     def seconds(self) -> float:
@@ -54,6 +56,9 @@ class MemoryTurns:
 
     def hasten(self) -> None:
         self.hastened += 1
+
+    def ids_went_back(self) -> None:
+        self.went_back += 1
 
     def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
         Deferred.fromCoroutine(coroutine)

@@ -53,6 +53,10 @@ class Horizon(NamedTuple):
         """The highest id up to which nothing can appear any more."""
         return self.holes.first - 1 if self.holes else self.settled
 
+    def has(self, id: int) -> bool:
+        """Whether nothing can appear with this id any more."""
+        return id <= self.settled and id not in self.holes
+
     def below(self, id: int) -> "Horizon":
         """How far the log up to `id` is settled."""
         if id >= self.settled:

@@ -51,6 +51,9 @@ class Surroundings(polling.Surroundings, Protocol):
     def soon(self, call: Callable[[], None]) -> None:
         """Call `call` in the next turn of the reactor."""
 
+    def ids_went_back(self) -> None:
+        """Let a new epoch begin: the database has given out an id a second time."""
+
     def hasten(self) -> None:
         """Let the net come by soon."""
 
@@ -104,7 +107,7 @@ class Feed:
         )
         self.reading = Reading(self.log, self.hub, store, friends)
         self.hints = Hints(store, self.log, surroundings.start, counters)
-        self.posting = Posting(store, self.log, broker)
+        self.posting = Posting(store, self.log, broker, surroundings.ids_went_back)
         self.polling = Polling(
             self.reading, self.hub, authenticator, surroundings, settings.hold_seconds
         )

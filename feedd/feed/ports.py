@@ -219,8 +219,11 @@ class Store(Protocol):
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """
         Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a
-        database of another epoch.
+        database of another epoch, or when the ids have gone backwards.
         """
+
+    async def renew_epoch(self, epoch: str) -> None:
+        """Begin a new epoch, since the ids have gone backwards; unless one has begun already."""
 
     async def ping(self) -> None:
         """Return when the database answers."""

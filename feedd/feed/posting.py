@@ -2,9 +2,10 @@
 The post path: first the commit, then the recent log and the bell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from feedd.core.event import Event
+from feedd.core.horizon import Horizon
 from feedd.core.recent import RecentLog
 from feedd.feed.ports import Broker, Friendship, Store, Stored
 
@@ -17,8 +18,12 @@ class Posting:
     database was lost, say) is found by the net.
     """
 
-    def __init__(self, store: Store, log: RecentLog, broker: Broker) -> None:
+    def __init__(
+        self, store: Store, log: RecentLog, broker: Broker, went_back: Callable[[], None]
+    ) -> None:
+        """:param went_back: called when an id has been given out a second time."""
         self._store = store
+        self._went_back = went_back
         self._log = log
         self._broker = broker
 
@@ -27,21 +32,24 @@ class Posting:
         Publish a post. One that repeats an Idempotency-Key gets the first result, and is not
         published again.
         """
+        before = self._log.horizon
         stored = await self._store.add_post(author, body, key)
         if stored.fresh:
-            self._publish([stored.event])
+            self._publish([stored.event], before)
         return stored
 
     async def edit(self, author: str, post: int, body: bytes) -> Event:
         """Publish a new body of the author's own post."""
+        before = self._log.horizon
         event = await self._store.edit_post(author, post, body)
-        self._publish([event])
+        self._publish([event], before)
         return event
 
     async def delete(self, author: str, post: int) -> Event:
         """Delete the author's own post."""
+        before = self._log.horizon
         event = await self._store.delete_post(author, post)
-        self._publish([event])
+        self._publish([event], before)
         return event
 
     async def change_friends(
@@ -51,11 +59,21 @@ class Posting:
         Begin and end friendships; returns the events of those that really changed. The processes in
         which the events arrive forget the cached friend lists.
         """
+        before = self._log.horizon
         events = await self._store.change_friends(add, remove)
-        self._publish(events)
+        self._publish(events, before)
         return events
 
-    def _publish(self, events: Sequence[Event]) -> None:
+    def _publish(self, events: Sequence[Event], before: Horizon) -> None:
+        """
+        Tell of what has been committed.
+
+        :param before: how far the log was settled before: its ids had been given out then.
+        """
         for event in events:
             self._log.offer(event)
         self._broker.publish(events)
+        if before.epoch == self._log.horizon.epoch and any(
+            before.has(event.id) for event in events
+        ):
+            self._went_back()

@@ -35,7 +35,7 @@ from feedd.store.running.runner import Runner
 from feedd.store.running.runners import Runners
 from feedd.store.running.transaction import Transaction
 from feedd.store.running.transactions import TRIES, Duplicate
-from feedd.store.tables import events, friendships, posts, retention
+from feedd.store.tables import epochs, events, friendships, posts, retention
 from feedd.store.tables.keyset import AT_ONCE
 
 P = ParamSpec("P")
@@ -89,6 +89,7 @@ class SQLStore(Service):
         self._now_ms = now_ms
         self._started: _Started | None = None
         self._prepared = False
+        self._was_behind = False
 
     @property
     def settle_seconds(self) -> float:
@@ -286,8 +287,23 @@ class SQLStore(Service):
         """
         Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a
         database of another epoch.
+
+        When the log ends below `settled`, twice in a row, a new epoch begins: False.
         """
+        is_behind = await self._read(epochs.is_behind, settled)
+        if is_behind and self._was_behind:
+            self._was_behind = False
+            await self.renew_epoch(epoch)
+            return False
+        # Once may be a node of a cluster that has not got the last rows yet.
+        self._was_behind = is_behind
         return await self._write(events.save_settled, epoch, settled)
+
+    async def renew_epoch(self, epoch: str) -> None:
+        """Begin a new epoch, unless the present one is not `epoch` any more."""
+        if await self._write(epochs.renew_epoch, epoch, self._now_ms()):
+            why = f"ids have gone backwards: the log is of another epoch than {epoch} now"
+            self._complain("ids_backwards", why)
 
     async def prune(self, owner: str, keep_seconds: float, limit: int) -> int:
         """

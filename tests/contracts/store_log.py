@@ -46,6 +46,7 @@ class LogContract(Contract):
 
     async def test_settled_moves_up_only(self) -> None:
         """Numbers are compared as numbers."""
+        await self.posted("ann", 100)
         epoch, found = (await self.store.open(1)).epoch, []
         for settled in (9, 10, 7, 100, 99):
             self.assertTrue(await self.store.save_settled(epoch, settled))

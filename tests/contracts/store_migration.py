@@ -59,6 +59,45 @@ class MigrationContract(SQL):
             self.write(f"{change} name = ?", ("seal_key",))
             self.assertEqual((await self.store.open(1)).seal_key, b"")
 
+    async def test_a_log_that_has_gone_backwards(self) -> None:
+        """
+        Where the log ends below what was settled, twice in a row, a new epoch begins; then all
+        goes on as on a database of another name.
+        """
+        stored = [await self.store.add_post("ann", b"1", None) for _ in range(3)]
+        epoch, highest = (await self.store.open(1)).epoch, stored[-1].event.id
+        self.write("DELETE FROM events WHERE id > ?", (stored[0].event.id,))
+        answers = [await self.store.save_settled(epoch, highest) for _ in range(3)]
+        self.assertEqual(answers, [True, False, False])
+        opening = await self.store.open(9)
+        self.assertNotEqual(opening.epoch, epoch)
+        # The row that is left is recent, and so is what may still be open below it.
+        self.assertEqual((opening.settled, opening.events), (0, [stored[0].event]))
+        self.assertTrue(await self.store.save_settled(opening.epoch, stored[0].event.id))
+
+    async def test_once_behind_proves_nothing(self) -> None:
+        """A node of a cluster may not have got the last rows yet."""
+        stored = await self.store.add_post("ann", b"1", None)
+        epoch, id = (await self.store.open(1)).epoch, stored.event.id
+        answers = [await self.store.save_settled(epoch, settled) for settled in (9, id, 9, id)]
+        self.assertEqual((answers, (await self.store.open(1)).epoch), ([True] * 4, epoch))
+
+    async def test_a_new_epoch(self) -> None:
+        """It begins once, whoever has noticed; what is old stays settled and pruned."""
+        stored = [await self.store.add_post("ann", b"1", None) for _ in range(3)]
+        first, _, last = (one.event.id for one in stored)
+        self.write("UPDATE events SET created_at = 1 WHERE id <= ?", (last - 1,))
+        for name, value in (("settled", "100"), ("pruned", str(first))):
+            self.write("UPDATE meta SET value = ? WHERE name = ?", (value, name))
+        epoch = (await self.store.open(1)).epoch
+        await self.store.renew_epoch(epoch)
+        opening = await self.store.open(1)
+        self.assertNotEqual(opening.epoch, epoch)
+        self.assertEqual(opening.settled, last - 1)
+        self.assertEqual((await self.store.events_after(0, ["ann"], 1)).pruned, first)
+        await self.store.renew_epoch(epoch)
+        self.assertEqual((await self.store.open(1)).epoch, opening.epoch)
+
     async def test_nothing_before_it_is_prepared(self) -> None:
         """Every method says that the database is unavailable."""
         store = self.started()

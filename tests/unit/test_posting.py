@@ -1,6 +1,8 @@
 """The order of the post path: commit, then tell."""
 
+from feedd.core.horizon import Horizon
 from feedd.core.position import Position
+from feedd.core.runs import runs_of
 from feedd.feed.ports import Friendship, NotYours, Unavailable
 from tests.unit.core import CoreCase, ids
 
@@ -23,6 +25,25 @@ class PostingTests(CoreCase):
             (self.store.rows, self.known(), self.broker.published),
             ({1: stored.event}, [1], [stored.event]),
         )
+
+    def test_an_id_that_comes_again(self) -> None:
+        """A commit with an id that was settled before it began proves that ids go backwards."""
+        self.now(self.posting.post("bob", b"{}", None))
+        self.tick()
+        self.store.last_id += 1  # burnt, or on its way at somebody else's
+        self.now(self.posting.post("bob", b"{}", None))
+        self.assertEqual((self.log.horizon.settled, self.turns.went_back), (1, 0))
+        self.tick()
+        self.store.rows.clear()
+        self.store.last_id = 0
+        stored = self.now(self.posting.post("bob", b"{}", None))
+        self.assertEqual((stored.event.id, self.turns.went_back), (1, 1))
+
+    def test_in_a_hole(self) -> None:
+        """The id of a hole may still be given out: a database that was killed does."""
+        self.log.settling.horizon = Horizon("k", 9, runs_of([1]))
+        self.now(self.posting.post("bob", b"{}", None))
+        self.assertEqual(self.turns.went_back, 0)
 
     def test_not_before_the_commit(self) -> None:
         """Nobody is told before the commit has been answered."""

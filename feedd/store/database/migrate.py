@@ -72,7 +72,7 @@ def _upgrade(dialect: Dialect, connection: Connection) -> tuple[int, int]:
             run("REPLACE INTO meta (name, value) VALUES ('schema', ?)", str(number))
             now = number
         firsts = {
-            "epoch": _new_epoch(),
+            "epoch": new_epoch(),
             "settled": "0",
             "pruned": "0",
             "seal_key": secrets.token_hex(SEAL_KEY_BYTES),
@@ -108,6 +108,6 @@ def _row(dialect: Dialect, connection: Connection, statement: str, *values: Any)
         cursor.close()
 
 
-def _new_epoch() -> str:
+def new_epoch() -> str:
     """A random word, other than that of any other database of the site."""
     return "k" + "".join(secrets.choice(_LETTERS) for _ in range(EPOCH_LETTERS))

@@ -112,8 +112,8 @@ def opening(txn: Transaction, last: int, most_bytes: int) -> tuple[Opening, list
     :param last: how many events at most,
     :param most_bytes: and how many bytes of JSON.
     """
-    epoch = str(_meta(txn, "epoch"))
-    settled = max(int(_meta(txn, "settled")), int(_meta(txn, "pruned")))
+    epoch = str(meta(txn, "epoch"))
+    settled = max(int(meta(txn, "settled")), int(meta(txn, "pruned")))
     before = highest_id(txn) + 1
     ids = txn.ids("SELECT id FROM events WHERE id < ? ORDER BY id DESC LIMIT ?", (before, last))
     found = _newest(txn, ids[::-1], most_bytes)
@@ -147,7 +147,7 @@ def history(
     Read the first `limit` events of `authors` above `settled` or in `holes`, without `known`; and
     ids of unreadable rows.
     """
-    pruned = int(_meta(txn, "pruned"))
+    pruned = int(meta(txn, "pruned"))
     highest = max(highest_id(txn), pruned)
     events: list[Event] = []
     unreadable: list[int] = []
@@ -266,7 +266,7 @@ def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
     Its ids are other ones: a watermark above them would hide them from every process that starts
     there.
     """
-    if str(_meta(txn, "epoch")) != epoch:
+    if str(meta(txn, "epoch")) != epoch:
         return False
     txn.execute(
         "UPDATE meta SET value = ? WHERE name = 'settled' AND CAST(value AS SIGNED) < ?",
@@ -306,5 +306,6 @@ def _seal_key(txn: Transaction) -> bytes:
         return b""
 
 
-def _meta(txn: Transaction, name: str) -> Any:
+def meta(txn: Transaction, name: str) -> Any:
+    """The value of a row of ``meta``."""
     return txn.row("SELECT value FROM meta WHERE name = ?", (name,))[0]
