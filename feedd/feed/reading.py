@@ -199,12 +199,21 @@ class Reading:
 
     def _heard(self, viewer: str, events: Sequence[Event]) -> list[Event]:
         """
-        Those of `events` that `viewer` may see after the friend changes and deletions among them,
-        and after those that came in while they were read.
+        Those of `events`, which ascend, that `viewer` may see after the friend changes and
+        deletions among them, and after those that came in while they were read. What a friend said
+        between two friendships is not among them.
         """
         for event in events:
             self._log.offer(event)
-        return [self._log.shown(event) for event in events if self._hub.hears(viewer, event.author)]
+        ended: set[str] = set()
+        shown: list[Event] = []
+        for event in events:
+            is_own = event.author == viewer
+            if is_own and event.friend is not None:
+                (ended.discard if event.kind == "friend" else ended.add)(event.friend)
+            if (is_own or event.author not in ended) and self._hub.hears(viewer, event.author):
+                shown.append(self._log.shown(event))
+        return shown
 
     def take(self, subscription: Subscription) -> list[Event]:
         """

@@ -98,6 +98,15 @@ class UnfriendTests(DatabaseCase):
         """When the database tells of it, nothing is answered of who was removed."""
         self.assertEqual(ids(self.cold("k1.2").events), [23])
 
+    def test_between_two_friendships(self) -> None:
+        """Nor of what somebody said between two friendships, from wherever it is read."""
+        self.now(self.store.change_friends([Friendship("al", "bob")], []))
+        self.commit("bob")
+        told = [*range(6, 23), 23, 25, 26]
+        self.assertEqual(ids(self.cold("k1.5").events), told)
+        self.tick()
+        self.assertEqual(ids(self.cold("k1.22").events), told[-3:])
+
     def test_in_a_long_history(self) -> None:
         """The same holds for a part of a long history."""
         self.commit("al", MAX_MISSED)
