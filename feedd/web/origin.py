@@ -3,7 +3,8 @@
 import re
 from collections.abc import Collection
 
-_ORIGIN = re.compile(r"(https?)://([^/?#]+)", re.IGNORECASE)
+_ORIGIN = re.compile(r"(https?)://[^/?#]+", re.IGNORECASE)
+_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Origins:
@@ -14,18 +15,17 @@ class Origins:
     """
 
     def __init__(self, allowed: Collection[str]) -> None:
-        self._allowed = frozenset(origin.lower().rstrip("/") for origin in allowed)
+        self._allowed = frozenset(_plain(origin.rstrip("/")) for origin in allowed)
 
     def allows(self, origin: str | None) -> str | None:
         """
-        The configured origin that `origin` is, None for any other.
+        `origin` in lower case when it is one of the configured ones, None for any other.
 
         It is the value of ``Access-Control-Allow-Origin`` (Fetch standard, 3.2).
         """
-        if origin is None:
+        if origin is None or _plain(origin) not in self._allowed:
             return None
-        wanted = origin.lower()
-        return wanted if wanted in self._allowed else None
+        return origin.lower()
 
     def is_own(
         self, fetch_site: str | None, origin: str | None, referer: str | None, host: str | None
@@ -47,4 +47,13 @@ class Origins:
             return True
         # The page may be of the very origin that was asked. A browser that sends Sec-Fetch-Site
         # has said already that it is not.
-        return fetch_site is None and host is not None and found[2].lower() == host.lower()
+        if fetch_site is not None or host is None:
+            return False
+        # A Host names no scheme, and a proxy may have ended the TLS: the page's scheme counts.
+        return _plain(found[0]) == _plain(f"{found[1]}://{host}")
+
+
+def _plain(origin: str) -> str:
+    """`origin` in lower case and without the default port of its scheme (RFC 3986, 6.2.3)."""
+    plain = origin.lower()
+    return plain.removesuffix(_PORTS.get(plain.partition(":")[0], ""))

@@ -56,6 +56,16 @@ class CORSTests(WebTestCase):
             self.assertEqual(reply.headers["Access-Control-Allow-Credentials"], "true")
             self.assertEqual(reply.headers["Vary"], "Origin")
 
+    def test_default_port(self) -> None:
+        """The default port of a scheme says nothing, in the settings and in a request."""
+        self.assertEqual(Origins([SITE]).allows(SITE + ":443"), SITE + ":443")
+        self.assertEqual(Origins([SITE + ":443"]).allows(SITE), SITE)
+        self.assertEqual(
+            Origins(["http://Own.example:80"]).allows("http://own.example"), "http://own.example"
+        )
+        for origin in (SITE + ":80", SITE + ":4443", "http://www.example.org:443"):
+            self.assertIsNone(Origins([SITE]).allows(origin))
+
     def test_parked(self) -> None:
         """Also the answer to a parked poll."""
         self.web.ask("GET", f"/feed/poll?as=bob&cursor={self.cursor()}", None, {"Origin": SITE})
@@ -199,6 +209,23 @@ class CookieTests(WebTestCase):
             {"Sec-Fetch-Site": "cross-site", "Origin": "http://www.example.org"}, False
         )
         self.assert_open({"Origin": "http://www.example.org:8080"}, False)
+
+    def test_default_port(self) -> None:
+        """A Host with the default port of the page's scheme is the page's own."""
+        for origin, host in (
+            ("http://a.example", "a.example:80"),
+            ("http://a.example:80", "A.example"),
+            ("https://a.example", "a.example:443"),
+            ("https://[::1]/page", "[::1]:443"),
+        ):
+            self.assertTrue(Origins([]).is_own(None, origin, None, host), (origin, host))
+        for origin, host in (
+            ("http://a.example", "a.example:443"),
+            ("https://a.example", "a.example:80"),
+            ("https://a.example", "a.example:4430"),
+            ("https://a.example:4430", "a.example"),
+        ):
+            self.assertFalse(Origins([]).is_own(None, origin, None, host), (origin, host))
 
     def test_token(self) -> None:
         """Proof that a foreign page does not have opens everything, whatever page it is on."""
