@@ -12,7 +12,7 @@ import jwt
 from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidSubjectError
 
-from feedd.auth.credentials import bearer, cookie_value
+from feedd.auth.credentials import bearer, cookie_values
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized
 
@@ -24,6 +24,11 @@ MIN_RSA_BITS = 2048
 
 MAX_TOKEN_BYTES = 4096
 MAX_REMEMBERED = 20_000
+MAX_COOKIES = 8
+"""
+So many cookies of one name are tried: a header has room for forty tokens, of which each costs a
+verification.
+"""
 
 _LAST_SECOND = 100_000_000_000
 """Times from the year 5138 on are none: somebody wrote milliseconds."""
@@ -75,27 +80,40 @@ class TokenAuth:
 
     async def identify(self, credentials: Credentials) -> Identity:
         """
-        The token's user. A wrong token is not made good by another one elsewhere in the request.
+        The token's user. A wrong token is not made good by another one elsewhere in the request;
+        but of several cookies of one name, which only the browser can tell apart, the first good
+        one counts.
 
-        :raises Unauthorized: when there is no good token.
+        :raises Unauthorized: when there is no good token; of several cookies the first says why.
         """
-        token, ambient = self._offered(credentials)
-        if not token:
-            raise Unauthorized("no token")
+        tokens, ambient = self._offered(credentials)
+        refusal = None
+        for token in tokens:
+            try:
+                user, until = self._proven(token)
+                return Identity(user, ambient, until)
+            except Unauthorized as error:
+                refusal = refusal or error
+        raise refusal or Unauthorized("no token")
+
+    def _offered(self, credentials: Credentials) -> tuple[list[bytes], bool]:
+        """The tokens to try, and whether they are in cookies."""
+        token = bearer(credentials.authorization) or credentials.token
+        if token:
+            return [token], False
+        cookies = cookie_values(credentials.cookie, self._cookie)
+        return [cookie for cookie in cookies if cookie][:MAX_COOKIES], True
+
+    def _proven(self, token: bytes) -> tuple[str, float]:
+        """The token's user and the second of its end, which is to come."""
         known = self._remembered.get(token)
         if known is None:
             known = self._verify(token)
             self._remember(token, known)
-        user, expires = known
-        if expires <= self._now():
+        if known[1] <= self._now():
             self._remembered.pop(token, None)
             raise Unauthorized("the token has expired")
-        return Identity(user, ambient, expires)
-
-    def _offered(self, credentials: Credentials) -> tuple[bytes | None, bool]:
-        """The token, and whether it is in a cookie."""
-        token = bearer(credentials.authorization) or credentials.token
-        return (token, False) if token else (cookie_value(credentials.cookie, self._cookie), True)
+        return known
 
     def _remember(self, token: bytes, known: tuple[str, float]) -> None:
         if len(self._remembered) >= self._max_remembered:

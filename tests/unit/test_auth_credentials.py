@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.auth.backend import BackendKey
-from feedd.auth.credentials import bearer, cookie_value
+from feedd.auth.credentials import bearer, cookie_value, cookie_values
 from feedd.auth.demo import DemoAuth
 from feedd.feed.ports import Authenticator, Credentials, Identity
 from tests.contracts.authenticator import AuthenticatorContract
@@ -37,6 +37,11 @@ class Cookies(SynchronousTestCase):
     def test_first(self) -> None:
         """Of several with one name the first counts."""
         self.assertEqual(cookie_value(b"a=1; a=2", "a"), b"1")
+
+    def test_all(self) -> None:
+        """All of one name are found, in their order."""
+        self.assertEqual(cookie_values(b'a=1; b=3; a="2"; a=\xff; a=', "a"), [b"1", b"2", b""])
+        self.assertEqual(cookie_values(None, "a"), [])
 
     def test_bad_bytes(self) -> None:
         """A value of other than printable ASCII is passed over."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.auth.token import MAX_TOKEN_BYTES, TokenAuth, make_token
+from feedd.auth.token import MAX_COOKIES, MAX_TOKEN_BYTES, TokenAuth, make_token
 from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized
 from tests.contracts.authenticator import AuthenticatorContract
 
@@ -95,6 +95,8 @@ class TokenContract(AuthenticatorContract, TokenCase):
     ambient = (
         Credentials(cookie=b'a=b; feedd_token="' + token + b'"'),
         Credentials(b"Basic x", b"", b"bob", b"feedd_token=" + token),
+        Credentials(cookie=b"feedd_token=SECRET; feedd_token=; feedd_token=" + token),
+        Credentials(cookie=b"feedd_token=" + token + b"; feedd_token=SECRET"),
     )
     bad = (
         Credentials(authorization=b"Bearer SECRET", token=token, cookie=b"feedd_token=" + token),
@@ -105,6 +107,8 @@ class TokenContract(AuthenticatorContract, TokenCase):
         Credentials(name=b"alice"),
         Credentials(cookie=b"other=" + token),
         Credentials(cookie=b"feedd_token=SECRET"),
+        Credentials(cookie=b"feedd_token=SECRET; feedd_token=SECRET2; other=" + token),
+        Credentials(cookie=b"feedd_token=SECRET; " * MAX_COOKIES + b"feedd_token=" + token),
     )
 
     def authenticator(self) -> Authenticator:
@@ -269,6 +273,24 @@ class Forged(TokenCase):
         self.seconds = float(NOW)
         self.refused(signed(value))
         self.refused(signed({"sub": value, "exp": value, "nbf": value}))
+
+
+class SeveralCookies(TokenCase):
+    """A browser sends all cookies of one name, for whichever path they were set."""
+
+    def asked(self, *tokens: bytes) -> Deferred[Identity]:
+        cookie = b"; ".join(b"feedd_token=" + token for token in tokens)
+        return self.ask(self.auth(), Credentials(cookie=cookie))
+
+    def test_stale(self) -> None:
+        """One that is over does not hide one that is good."""
+        found = self.successResultOf(self.asked(good(exp=NOW), good(sub="bob"), good()))
+        self.assertEqual(found, Identity("bob", True, float(FAR)))
+
+    def test_none_good(self) -> None:
+        """When none is good the first says why."""
+        failure = self.failureResultOf(self.asked(good(exp=NOW), b"x"), Unauthorized)
+        self.assertIn("expired", str(failure.value))
 
 
 class Remembered(TokenCase):
