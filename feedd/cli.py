@@ -150,10 +150,12 @@ def print_token(options: usage.Options, config: Config, out: TextIO) -> int:
         raise Refused(f"{user!r} is not a user: 1-64 characters of A-Z a-z 0-9 _ -")
     if seconds < 1:
         raise Refused("--seconds must be 1 or more")
-    if config.auth.mode != "token":
-        raise Refused(f"auth.mode is {config.auth.mode}, which takes no tokens")
+    auth = config.auth
+    if auth.mode != "token":
+        raise Refused(f"auth.mode is {auth.mode}, which takes no tokens")
     try:
-        token = make_token(read_secret(config.auth.secret_file), user, int(time.time()) + seconds)
+        expires = int(time.time()) + seconds
+        token = make_token(read_secret(auth.secret_file), user, expires, auth.audience)
     except ValueError as error:
         raise Refused(_words(error)) from None
     print(token, file=out)

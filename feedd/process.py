@@ -81,7 +81,7 @@ def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Auth
     """The authenticator for ``auth.mode``."""
     auth = config.auth
     if auth.mode == "token":
-        return TokenAuth(read_secret(auth.secret_file), auth.cookie, time.time)
+        return TokenAuth(read_secret(auth.secret_file), auth, time.time)
     if auth.mode == "http":
         agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
         return SiteAuth(agent, auth, reactor, counters)

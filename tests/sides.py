@@ -8,6 +8,7 @@ from collections import Counter
 
 from feedd.auth.token import TokenAuth
 from feedd.core.subscription import by_id
+from feedd.feed.settings import Auth
 from tests.browser import LINGER_SECONDS, House
 from tests.fast import FastBrowser, SocketBrowser, Tally, batch_reader_on
 from tests.sockets import Kernel
@@ -20,7 +21,9 @@ class Side:
 
     def __init__(self, fast: bool, sockets: bool) -> None:
         self.house = House(
-            authenticator=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())
+            authenticator=TokenAuth(
+                SECRET, Auth(leeway_seconds=0), lambda: self.house.clock.seconds()
+            )
         )
         self.house.store.friendships |= {("alice", "bob"), ("bob", "alice")}
         self.house.open()

@@ -10,11 +10,12 @@ from typing import Any
 
 import jwt
 from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
-from jwt.exceptions import InvalidSubjectError
+from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
 from feedd.auth.credentials import bearer, cookie_values
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized
+from feedd.feed.settings import Auth
 
 MIN_SECRET_BYTES = 32
 """RFC 7518 section 3.2: as long as the hash's output."""
@@ -51,7 +52,7 @@ class TokenAuth:
     def __init__(
         self,
         key: str | bytes,
-        cookie: str,
+        settings: Auth,
         now: Callable[[], float],
         remembered: int = MAX_REMEMBERED,
         decode: Callable[..., dict[str, Any]] = jwt.decode,
@@ -59,7 +60,6 @@ class TokenAuth:
         """
         :param key: the content of the secret file: a secret of 32 bytes or more, or an RSA public
             key in PEM; white space around it does not count.
-        :param cookie: the name of the cookie.
         :param now: seconds since 1970.
         :param remembered: how many verified tokens cost no second verification; over it the one
             known longest goes.
@@ -67,7 +67,7 @@ class TokenAuth:
         :raises ValueError: when the key is none, or too weak; the text does not hold it.
         """
         self._key, self._algorithm = _usable(_stripped(key))
-        self._cookie = cookie
+        self._settings = settings
         self._now = now
         self._max_remembered = remembered
         self._decode = decode
@@ -101,18 +101,18 @@ class TokenAuth:
         token = bearer(credentials.authorization) or credentials.token
         if token:
             return [token], False
-        cookies = cookie_values(credentials.cookie, self._cookie)
+        cookies = cookie_values(credentials.cookie, self._settings.cookie)
         return [cookie for cookie in cookies if cookie][:MAX_COOKIES], True
 
     def _proven(self, token: bytes) -> tuple[str, float]:
-        """The token's user and the second of its end, which is to come."""
+        """The token's user and the second of its end, leeway included, which is to come."""
         known = self._remembered.get(token)
         if known is None:
             known = self._verify(token)
             self._remember(token, known)
         if known[1] <= self._now():
             self._remembered.pop(token, None)
-            raise Unauthorized("the token has expired")
+            raise Unauthorized("the token has expired (exp)")
         return known
 
     def _remember(self, token: bytes, known: tuple[str, float]) -> None:
@@ -121,19 +121,26 @@ class TokenAuth:
         self._remembered[token] = known
 
     def _verify(self, token: bytes) -> tuple[str, float]:
-        """The token's user and the second of its end."""
+        """The token's user and the second of its end, leeway included."""
         if len(token) > MAX_TOKEN_BYTES:
             raise Unauthorized(f"a token has {MAX_TOKEN_BYTES} bytes at most")
         claims = self._claims(token)
         if not is_user(claims["sub"]):
             raise Unauthorized("the token's sub is not a user: 1-64 characters of A-Z a-z 0-9 _ -")
-        if "nbf" in claims and _second(claims, "nbf") > self._now():
-            raise Unauthorized("the token is not valid yet")
-        return claims["sub"], _second(claims, "exp")
+        leeway = self._settings.leeway_seconds
+        if "nbf" in claims and _second(claims, "nbf") > self._now() + leeway:
+            raise Unauthorized("the token is not valid yet (nbf)")
+        return claims["sub"], _second(claims, "exp") + leeway
 
     def _claims(self, token: bytes) -> dict[str, Any]:
         try:
-            return self._decode(token, self._key, algorithms=[self._algorithm], options=_OPTIONS)
+            return self._decode(
+                token,
+                self._key,
+                algorithms=[self._algorithm],
+                options=_OPTIONS,
+                audience=self._settings.audience or None,
+            )
         except jwt.InvalidSignatureError:
             why = "the token is not signed with our key"
         except jwt.InvalidAlgorithmError:
@@ -142,14 +149,20 @@ class TokenAuth:
             why = f"the token has no {error.claim}"
         except InvalidSubjectError:
             why = "the token's sub is not a text"
+        except jwt.InvalidAudienceError:
+            why = "the token's aud is not auth.audience: it is for another service"
+        except InvalidJTIError:
+            why = "the token's jti is not a text"
         except jwt.PyJWTError:
             why = "the token cannot be read"
         raise Unauthorized(why)
 
 
-def make_token(key: str | bytes, user: str, expires: int) -> str:
+def make_token(key: str | bytes, user: str, expires: int, audience: str = "") -> str:
     """
     A token for `user` that ends at the second `expires` (since 1970), signed with HS256.
+
+    :param audience: its ``aud``; "" for none.
 
     :raises ValueError: when the key cannot sign, or there can be no such user.
     """
@@ -158,7 +171,8 @@ def make_token(key: str | bytes, user: str, expires: int) -> str:
         raise ValueError("a public key cannot sign; tokens come from who has the private one")
     if not is_user(user):
         raise ValueError("not a user: 1-64 characters of A-Z a-z 0-9 _ -")
-    return jwt.encode({"sub": user, "exp": expires}, secret, algorithm=algorithm)
+    claims: dict[str, Any] = {"sub": user, "exp": expires}
+    return jwt.encode(claims | ({"aud": audience} if audience else {}), secret, algorithm=algorithm)
 
 
 def _stripped(key: str | bytes) -> bytes:

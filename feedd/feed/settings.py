@@ -62,6 +62,8 @@ class Auth(Section, frozen=True):
     mode: str = "demo"
     secret_file: str = ""
     cookie: str = "feedd_token"
+    audience: str = ""
+    leeway_seconds: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     backend_key_file: str = ""
     url: str = ""
     cache_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0

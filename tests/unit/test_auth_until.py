@@ -17,6 +17,7 @@ from tests.unit.test_auth_http import SiteCase
 
 PROFILE = settings(derandomize="FEEDD_EXAMPLES" not in os.environ, deadline=None, database=None)
 SECRET = "0123456789abcdef" * 2
+EXACT = Auth(leeway_seconds=0)
 TOKENS = [
     make_token(SECRET, user, expires).encode()
     for user in ("alice", "bob")
@@ -64,7 +65,7 @@ def identified(
 
 def auth_at(now: float) -> TokenAuth:
     """An authenticator that has seen no token yet."""
-    return TokenAuth(SECRET, "feedd_token", lambda: now)
+    return TokenAuth(SECRET, EXACT, lambda: now)
 
 
 class TokenTests(SynchronousTestCase):
@@ -81,7 +82,7 @@ class TokenTests(SynchronousTestCase):
         between, and as to an authenticator that remembers nothing; after it they prove nobody.
         """
         now = 0
-        authenticator = TokenAuth(SECRET, "feedd_token", lambda: now, remembered)
+        authenticator = TokenAuth(SECRET, EXACT, lambda: now, remembered)
         proven: dict[Credentials, Identity | None] = {}
         for credentials, seconds in asked:
             now += seconds
@@ -95,7 +96,7 @@ class TokenTests(SynchronousTestCase):
     def test_expired(self) -> None:
         """A token proves nobody from the second on at which it expires."""
         clock = Clock()
-        authenticator = TokenAuth(SECRET, "feedd_token", clock.seconds)
+        authenticator = TokenAuth(SECRET, EXACT, clock.seconds)
         credentials = Credentials(token=TOKENS[0])
         for seconds in (0, 4.9):
             clock.advance(seconds)

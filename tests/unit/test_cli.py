@@ -128,6 +128,15 @@ class TokenTests(CommandCase):
         self.assertEqual(claims["sub"], "alice")
         self.assertTrue(3590 <= claims["exp"] - now <= 3660, claims)
 
+    def test_audience(self) -> None:
+        """It is for the configured audience."""
+        self.path = self.config(
+            '[auth]\nmode = "token"\nsecret_file = "{folder}/key"\naudience = "feed"\n'
+        )
+        code, out, _ = self.run_main("token", "alice", "--config", self.path)
+        claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"], audience="feed")
+        self.assertEqual((code, claims["aud"]), (0, "feed"))
+
     def test_seconds(self) -> None:
         """It is good for as long as is asked for, wherever the option stands."""
         near = self.claims("alice", "--seconds", "60")["exp"]

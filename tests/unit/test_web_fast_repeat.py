@@ -4,6 +4,7 @@ answered with.
 """
 
 from feedd.auth.token import TokenAuth, make_token
+from feedd.feed.settings import Auth
 from tests.browser import Browser, House
 from tests.fast import FastTestCase
 from tests.sides import SECRET
@@ -117,7 +118,9 @@ class RepeatTests(FastTestCase):
         """A token that has expired meanwhile is refused."""
         self.use(
             House(
-                authenticator=TokenAuth(SECRET, "feedd_token", lambda: self.house.clock.seconds())
+                authenticator=TokenAuth(
+                    SECRET, Auth(leeway_seconds=0), lambda: self.house.clock.seconds()
+                )
             )
         )
         token = make_token(SECRET, "bob", 60)
