@@ -75,6 +75,8 @@ def refused(
         more.append((b"WWW-Authenticate", b"Bearer"))
     if refusal.retry_after_seconds is not None:
         more.append((b"Retry-After", b"%d" % refusal.retry_after_seconds))
+        if origin is not None:  # else a page's script does not see it (Fetch standard, 3.2.3)
+            more.append((b"Access-Control-Expose-Headers", b"Retry-After"))
     json = refusal.json(with_status=callback is not None)
     return document(json, callback, refusal.status, origin, more)
 

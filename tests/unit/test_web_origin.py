@@ -72,6 +72,15 @@ class CORSTests(WebTestCase):
         self.post("alice")
         self.assertEqual(self.web.reply().headers["Access-Control-Allow-Origin"], SITE)
 
+    def test_retry_after(self) -> None:
+        """When to ask again can be read by the page's script, in the header as well."""
+        self.house.store.away = True
+        exposed = "Access-Control-Expose-Headers"
+        reply = self.web.get("/feed/init?as=bob", {"Origin": SITE})
+        self.assertEqual((reply.status, reply.headers[exposed]), (503, "Retry-After"))
+        self.assertIsNone(self.web.get("/feed/init?as=bob").headers[exposed])
+        self.assertIsNone(self.web.get("/feed/init", {"Origin": SITE}).headers[exposed])
+
     def test_foreign(self) -> None:
         """Any other is not even named, and the answer is not kept for another."""
         for origin in FOREIGN:
