@@ -8,6 +8,41 @@ from tests.browser import KEY, House, WebTestCase
 from tests.wire import spell
 
 
+class TargetTests(WebTestCase):
+    """The target of a request may name its host."""
+
+    def test_absolute(self) -> None:
+        """With the scheme and the host in front it is the same URL."""
+        for target, status in (
+            ("http://www.example.org/feed/init?as=bob", 200),
+            ("HTTPS://[::1]:8080/feed/init?as=bob", 200),
+            ("http://www.example.org", 200),
+            ("http://www.example.org?as=bob", 200),
+            ("http://www.example.org/nowhere", 404),
+            ("http:///feed/init?as=bob", 404),
+            ("ftp://www.example.org/feed/init?as=bob", 404),
+        ):
+            self.assertEqual((target, self.web.get(target).status), (target, status))
+
+    def test_poll(self) -> None:
+        """A poll as well."""
+        cursor = self.cursor()
+        self.web.ask("GET", f"http://www.example.org/feed/poll?as=bob&cursor={cursor}")
+        self.post("alice")
+        self.assertEqual(len(self.web.reply().json["events"]), 1)
+
+    def test_host(self) -> None:
+        """The host of the target counts, not that of the header."""
+        for host, status in (("own.example", 201), ("www.example.org", 403)):
+            reply = self.web.request(
+                "POST",
+                f"http://{host}/feed/posts",
+                b'{"body":{}}',
+                {"Cookie": "user=bob", "Origin": "http://own.example"},
+            )
+            self.assertEqual((host, reply.status), (host, status))
+
+
 class SizeTests(WebTestCase):
     """A body may be so long and no longer."""
 

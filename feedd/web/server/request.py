@@ -1,5 +1,6 @@
 """A request: its body is bounded, and its answer goes out in one piece."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from twisted.web.server import Request
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """The longest body that the site's own servers may send: 10,000 friendships of long names fit."""
+
+_ABSOLUTE = re.compile(rb"https?://([^/?#]+)", re.IGNORECASE)
 
 
 class FeedRequest(Request):
@@ -42,6 +45,18 @@ class FeedRequest(Request):
         self.received += len(data)
         if self.received <= max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
             super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """
+        Take the request line's ``GET http://host/path`` for ``GET /path`` and its host for the Host
+        header, as a client may spell it that is used to proxies (RFC 9112, 3.2.2).
+        """
+        absolute = _ABSOLUTE.match(path)
+        if absolute is not None:
+            self.requestHeaders.setRawHeaders(b"Host", [absolute[1]])
+            path = path[absolute.end() :]
+            path = path if path.startswith(b"/") else b"/" + path
+        super().requestReceived(command, path, version)
 
     def process(self) -> None:
         """Read the body, then answer."""
