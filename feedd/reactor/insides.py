@@ -45,6 +45,11 @@ def is_within_request(channel: Any) -> bool:
     return not channel._handlingRequest and bool(channel.requests or channel._buffer)
 
 
+def head_of(channel: Any) -> tuple[bytes, bytes, bytes]:
+    """The method, target and version of the request whose head an `HTTPChannel` has just read."""
+    return channel._command, channel._path, channel._version
+
+
 def is_reading(channel: Any) -> bool:
     """Whether the loop in the ``dataReceived`` of a `LineReceiver` runs, further up the stack."""
     busy: bool = channel._busyReceiving

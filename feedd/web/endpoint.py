@@ -81,7 +81,7 @@ class Endpoint(Resource):
         if method is None:
             raise NoSuchMethod
         limit = self.max_body_bytes or request.site.max_body_bytes
-        if request.received > limit:
+        if max(request.received, request.announced or 0) > limit:
             raise TooLarge(f"the body may have {limit} bytes")
         answer = await method(request)
         return response_to(request, answer) if isinstance(answer, Answer) else answer

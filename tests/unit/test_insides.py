@@ -110,6 +110,17 @@ class BetweenRequestsTests(ChannelTestCase):
         self.assert_between(False)
 
 
+class HeadTests(ChannelTestCase):
+    """`head_of`."""
+
+    def test_head(self) -> None:
+        """Once the head has come it is there, until the body has."""
+        self.channel.dataReceived(POST)
+        self.assertEqual(insides.head_of(self.channel), (b"POST", b"/", b"HTTP/1.1"))
+        self.channel.dataReceived(b"abc")
+        self.resource.answer()
+
+
 class WithinRequestTests(ChannelTestCase):
     """`is_within_request`."""
 

@@ -43,6 +43,66 @@ class TargetTests(WebTestCase):
             self.assertEqual((host, reply.status), (host, status))
 
 
+class ExpectTests(WebTestCase):
+    """A client may ask first whether its body will be taken (RFC 9110, 10.1.1)."""
+
+    def expect(self, path: str, size: int, method: str = "POST") -> bytes:
+        """What is answered to the head of a request with `size` bytes to come."""
+        head = {"Expect": "100-continue", "Content-Length": str(size)} | KEY
+        self.web.send(spell(method, path, None, head))
+        return bytes(self.web.wire.value())
+
+    def test_taken(self) -> None:
+        """It is told to go on when it will be."""
+        body = b'{"body":{}}'
+        self.assertEqual(
+            self.expect("/feed/posts?as=bob", len(body)), b"HTTP/1.1 100 Continue\r\n\r\n"
+        )
+        self.web.wire.clear()
+        self.web.expect("POST")
+        self.web.send(body)
+        self.assertEqual(self.web.reply().status, 201)
+
+    def test_chunked(self) -> None:
+        """Also when nobody knows how long it will be."""
+        head = {"Expect": "100-continue", "Transfer-Encoding": "chunked"}
+        self.web.send(spell("POST", "/feed/posts?as=bob", None, head))
+        self.assertEqual(self.web.wire.value(), b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def test_limit_of_the_url(self) -> None:
+        """The limit is that of the URL, however it is spelled."""
+        for path in ("/api/friendships", "http://h/api/friendship%73?x=1"):
+            self.web = self.browse()
+            self.assertTrue(self.expect(path, MAX_BODY_BYTES).startswith(b"HTTP/1.1 100 "))
+
+    def test_not_taken(self) -> None:
+        """It is refused, with no word of going on, and sends nothing more."""
+        for path, size, status in (
+            ("/feed/posts?as=bob", 65_537, 413),
+            ("/api/friendships", MAX_BODY_BYTES + 1, 413),
+            ("/feed/init?as=bob", 65_537, 405),
+            ("/nowhere", 65_537, 404),
+            ("/", 65_537, 405),
+            ("/feed", 65_537, 404),
+        ):
+            self.web = self.browse()
+            self.web.expect("POST")
+            self.expect(path, size)
+            reply = self.web.reply()
+            self.assertEqual((path, reply.status), (path, status))
+            self.assertEqual(reply.headers["Connection"], "close")
+            self.assertTrue(self.web.dropped)
+            self.web.send(b"GET /status HTTP/1.1\r\n\r\n")
+            self.assertEqual(self.web.replies(), [])
+
+    def test_nothing_to_send(self) -> None:
+        """Without a body there is nothing to ask."""
+        self.web.expect("GET")
+        self.expect("/feed/init?as=bob", 0, "GET")
+        self.assertEqual(self.web.reply().status, 200)
+        self.assertFalse(self.web.dropped)
+
+
 class SizeTests(WebTestCase):
     """A body may be so long and no longer."""
 
@@ -68,6 +128,37 @@ class SizeTests(WebTestCase):
         self.assert_refused(reply, 413, "too_large", "65536")
         self.assertEqual(self.house.store.posts, {})
         self.assertEqual(self.web.get("/feed/init?as=bob").status, 200)
+
+    def test_before_the_upload(self) -> None:
+        """The length that is announced is enough; what comes all the same is thrown away."""
+        self.web.expect("POST")
+        body = self.post_of(65_537)
+        self.web.send(spell("POST", "/feed/posts?as=bob", body)[: -len(body)])
+        self.assert_refused(self.web.reply(), 413, "too_large", "65536")
+        for start in range(0, len(body), 8000):
+            self.assertEqual(self.web.replies(), [])
+            self.web.send(body[start : start + 8000])
+        self.assertEqual(self.web.get("/feed/init?as=bob").json["posts"], [])
+
+    def test_before_a_slow_upload(self) -> None:
+        """The rest has to come in time, as that of any request."""
+        self.web.send(spell("POST", "/feed/posts?as=bob", None, {"Content-Length": "65537"}))
+        self.house.advance(14)
+        self.assertFalse(self.web.dropped)
+        self.house.advance(1)
+        self.assertTrue(self.web.wire.disconnected)
+
+    def test_gone_within_the_upload(self) -> None:
+        """A client may go once it has been refused."""
+        self.web.send(spell("POST", "/feed/posts?as=bob", None, {"Content-Length": "65537"}))
+        self.web.lose()
+
+    def test_behind_the_upload(self) -> None:
+        """The next request may come in the same read as the end of the body."""
+        self.web.expect("POST", "GET")
+        body = b"x" * 65_537
+        self.web.send(spell("POST", "/feed/posts?as=bob", body) + spell("GET", "/status"))
+        self.assertEqual([reply.status for reply in self.web.replies()], [413, 200])
 
     def test_limit_is_a_setting(self) -> None:
         """The limit is the site's, also where it is more than any request may send otherwise."""

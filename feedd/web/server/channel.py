@@ -9,7 +9,14 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from feedd.reactor.deadlines import Expiring
-from feedd.reactor.insides import abort_after, has_nothing_queued, is_reading, is_within_request
+from feedd.reactor.insides import (
+    abort_after,
+    has_nothing_queued,
+    head_of,
+    is_reading,
+    is_within_request,
+)
+from feedd.web.server.request import MAX_BODY_BYTES
 
 IDLE_SECONDS = 65.0
 """How long a connection may stand with no request."""
@@ -23,7 +30,7 @@ class FeedChannel(HTTPChannel, Expiring):
     dictionary of 1.5 KiB for them.
     """
 
-    __slots__ = ("_behind", "_corked", "_deadline", "_host", "_sends_directly")
+    __slots__ = ("_behind", "_corked", "_deadline", "_host", "_refused", "_sends_directly")
 
     site: Any
     transport: Any
@@ -36,6 +43,7 @@ class FeedChannel(HTTPChannel, Expiring):
         self._corked: list[bytes] | None = None
         self._deadline: Any = None
         self._host: Any = None
+        self._refused: Any = None
         self._sends_directly = False
 
     def connectionMade(self) -> None:
@@ -80,10 +88,47 @@ class FeedChannel(HTTPChannel, Expiring):
         if behind:
             self.dataReceived(behind)
 
+    def allHeadersReceived(self) -> None:
+        """
+        Let only a body come that will be taken; refuse any other before it comes.
+
+        A client that waits for a 100 (Expect, RFC 9110, 10.1.1) gets the refusal in its place, and
+        the connection ends, as nobody knows whether it sends the body all the same. The body of any
+        other is thrown away as it comes.
+        """
+        request = self.requests[-1]
+        is_too_long = self._is_too_long(request)
+        expects = request.requestHeaders.hasHeader(b"Expect")
+        if is_too_long or self.length == 0:
+            request.requestHeaders.removeHeader(b"Expect")
+        super().allHeadersReceived()
+        if is_too_long and expects:
+            self.length = 0
+            self.persistent = False
+            request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        elif is_too_long:
+            self._refused = request
+            request.requestReceived(*head_of(self))
+
+    def _is_too_long(self, request: Any) -> bool:
+        """Whether the body that is announced is longer than `request` may send."""
+        length = self.length or 0
+        if length <= min(MAX_BODY_BYTES, self.site.max_body_bytes):
+            return False
+        return bool(length > request.limit(head_of(self)[1]))
+
     def allContentReceived(self) -> None:
         """The request is complete and has kept its time limit."""
         self._stop_deadline()
+        refused, self._refused = self._refused, None
         super().allContentReceived()
+        if refused is not None:
+            super().requestDone(refused)
+
+    def requestDone(self, request: Any) -> None:
+        """Go on to the next request; behind one that was refused early comes its body first."""
+        if request is not self._refused:
+            super().requestDone(request)
 
     def _stop_deadline(self) -> None:
         deadline, self._deadline = self._deadline, None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes as unquote
 
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -19,6 +20,7 @@ class FeedRequest(Request):
     A request to a `FeedSite`.
 
     :ivar body: the whole body, once the request is complete.
+    :ivar announced: how long the body is by the head of the request; None when it comes in chunks.
     :ivar received: how many bytes of the body have come; past what any request may send they are
         thrown away.
     :ivar callback: the name of the JSONP function, or None; its endpoint sets it.
@@ -34,15 +36,23 @@ class FeedRequest(Request):
     def __init__(self, channel: HTTPChannel, queued: Any = None) -> None:
         super().__init__(channel)
         self.body = b""
+        self.announced: int | None = None
         self.received = 0
         self.callback: bytes | None = None
         self.origin: bytes | None = None
         self.gone = False
         self._lost: Callable[[], object] | None = None
 
+    def gotLength(self, length: int | None) -> None:
+        """The head has come, and announces so long a body."""
+        self.announced = length
+        super().gotLength(length)
+
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece of the body, as long as the whole is not too long."""
         self.received += len(data)
+        if self.finished:  # refused before its body
+            return
         if self.received <= max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
             super().handleContentChunk(data)
 
@@ -51,12 +61,20 @@ class FeedRequest(Request):
         Take the request line's ``GET http://host/path`` for ``GET /path`` and its host for the Host
         header, as a client may spell it that is used to proxies (RFC 9112, 3.2.2).
         """
-        absolute = _ABSOLUTE.match(path)
-        if absolute is not None:
-            self.requestHeaders.setRawHeaders(b"Host", [absolute[1]])
-            path = path[absolute.end() :]
-            path = path if path.startswith(b"/") else b"/" + path
+        if self.finished:  # refused before its body
+            return
+        host, path = split_target(path)
+        if host is not None:
+            self.requestHeaders.setRawHeaders(b"Host", [host])
         super().requestReceived(command, path, version)
+
+    def limit(self, target: bytes) -> int:
+        """How many bytes a body to `target` may have; the body has not come yet."""
+        path = split_target(target)[1].partition(b"?")[0]
+        self.prepath, self.postpath = [], [unquote(part) for part in path[1:].split(b"/")]
+        endpoint = self.channel.site.getResourceFor(self)
+        limit: int = getattr(endpoint, "max_body_bytes", None) or self.channel.site.max_body_bytes
+        return limit
 
     def process(self) -> None:
         """Read the body, then answer."""
@@ -90,3 +108,12 @@ class FeedRequest(Request):
         lost, self._lost = self._lost, None
         if lost is not None:
             lost()
+
+
+def split_target(target: bytes) -> tuple[bytes | None, bytes]:
+    """The host, if there is one, and the rest of the target of a request line."""
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
+        return None, target
+    rest = target[absolute.end() :]
+    return absolute[1], rest if rest.startswith(b"/") else b"/" + rest
