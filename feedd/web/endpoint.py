@@ -9,7 +9,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from feedd.web import arguments
-from feedd.web.errors import INTERNAL, NoSuchMethod, NoSuchURL, Refusal, TooLarge, refuse
+from feedd.web.errors import INTERNAL, Encoded, NoSuchMethod, NoSuchURL, Refusal, TooLarge, refuse
 from feedd.web.gate import Gate
 from feedd.web.responses import Response, document, preflight, refused
 from feedd.web.server.request import FeedRequest
@@ -83,6 +83,8 @@ class Endpoint(Resource):
         limit = self.max_body_bytes or request.site.max_body_bytes
         if max(request.received, request.announced or 0) > limit:
             raise TooLarge(f"the body may have {limit} bytes")
+        if request.is_encoded:
+            raise Encoded
         answer = await method(request)
         return response_to(request, answer) if isinstance(answer, Answer) else answer
 

@@ -28,6 +28,10 @@ class TooLarge(Exception):
     """The body is longer than it may be."""
 
 
+class Encoded(Exception):
+    """The body is compressed, or encoded in another way."""
+
+
 class NoSuchMethod(Exception):
     """The URL exists, but not with this method."""
 
@@ -69,12 +73,14 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (NoSuchURL, 404, "not_found"),
     (NoSuchMethod, 405, "method_not_allowed"),
     (TooLarge, 413, "too_large"),
+    (Encoded, 415, "encoded"),
 )
 """The status and the code of each error that a request may end with."""
 
 _TEXTS: dict[type[Exception], str] = {
     NotYours: "The post is somebody else's.",
     NotFound: "There is no such post (any more).",
+    Encoded: "The body has a Content-Encoding; send it as it is.",
     NoSuchURL: "There is nothing at this URL.",
     NoSuchMethod: "The URL exists, but not with this method.",
 }

@@ -73,6 +73,8 @@ def refused(
         more.append((b"Allow", allow))
     if refusal.status == 401:
         more.append((b"WWW-Authenticate", b"Bearer"))
+    if refusal.status == 415:
+        more.append((b"Accept-Encoding", b"identity"))  # RFC 9110, 15.5.16
     if refusal.retry_after_seconds is not None:
         more.append((b"Retry-After", b"%d" % refusal.retry_after_seconds))
         if origin is not None:  # else a page's script does not see it (Fetch standard, 3.2.3)

@@ -3,7 +3,7 @@
 import msgspec
 
 from feedd.feed.ports import NotFound, NotYours
-from feedd.web.errors import NoSuchMethod, NoSuchURL, Refusal, refuse
+from feedd.web.errors import Encoded, NoSuchMethod, NoSuchURL, Refusal, refuse
 from tests.browser import KEY, House, WebTestCase
 
 
@@ -71,7 +71,7 @@ class ShapeTests(WebTestCase):
 
     def test_without_text(self) -> None:
         """An error that is raised without a text gets one."""
-        for kind in (NoSuchURL, NoSuchMethod, NotFound, NotYours):
+        for kind in (NoSuchURL, NoSuchMethod, NotFound, NotYours, Encoded):
             refusal = refuse(kind())
             self.assertIsNotNone(refusal)
             self.assertTrue(refusal.message.endswith("."), kind)

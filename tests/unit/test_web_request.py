@@ -1,5 +1,6 @@
 """Requests: how long a body may be."""
 
+import gzip
 from typing import Any
 
 from feedd.feed.settings import HTTP
@@ -101,6 +102,41 @@ class ExpectTests(WebTestCase):
         self.expect("/feed/init?as=bob", 0, "GET")
         self.assertEqual(self.web.reply().status, 200)
         self.assertFalse(self.web.dropped)
+
+
+class EncodingTests(WebTestCase):
+    """A body comes as it is."""
+
+    def test_encoded(self) -> None:
+        """A compressed one is refused, before it comes, and thrown away."""
+        body = gzip.compress(b'{"body":{}}')
+        for encoding in ("gzip", "GZip", "br", "identity, gzip", "x"):
+            self.web.expect("POST")
+            head = {"Content-Encoding": encoding, "Content-Length": str(len(body))}
+            self.web.send(spell("POST", "/feed/posts?as=bob", None, head))
+            reply = self.web.reply()
+            self.assert_refused(reply, 415, "encoded", "Content-Encoding")
+            self.assertEqual(reply.headers["Accept-Encoding"], "identity")
+            self.web.send(body)
+        self.assertEqual(self.web.get("/feed/init?as=bob").json["posts"], [])
+
+    def test_chunked(self) -> None:
+        """Also one in chunks, and one of which a client asks first."""
+        head = {"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
+        self.web.expect("POST", "POST")
+        self.web.send(spell("POST", "/feed/posts?as=bob", None, head) + b"1\r\nx\r\n0\r\n\r\n")
+        self.assert_refused(self.web.reply(), 415, "encoded")
+        self.web.send(spell("POST", "/feed/posts?as=bob", None, head | {"Expect": "100-continue"}))
+        self.assert_refused(self.web.reply(), 415, "encoded")
+        self.assertTrue(self.web.dropped)
+
+    def test_plain(self) -> None:
+        """The encoding "identity" is none, and where there is no body it does not matter."""
+        plain = {"Content-Encoding": "identity"}
+        reply = self.web.request("POST", "/feed/posts?as=bob", b'{"body":{}}', plain)
+        self.assertEqual(reply.status, 201)
+        reply = self.web.get("/feed/init?as=bob", {"Content-Encoding": "gzip"})
+        self.assertEqual(reply.status, 200)
 
 
 class SizeTests(WebTestCase):

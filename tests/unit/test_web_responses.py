@@ -34,6 +34,7 @@ REFUSALS = (
     INTERNAL,
     Refusal(401, "unauthorized", "who?"),
     Refusal(405, "method_not_allowed", "no"),
+    Refusal(415, "encoded", "no"),
     Refusal(503, "unavailable", "later", 2),
 )
 
@@ -123,7 +124,12 @@ class HeadersTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """What HTTP wants said with a status is said with this status only."""
-        own = {405: b"Allow", 401: b"WWW-Authenticate", 503: b"Retry-After"}
+        own = {
+            405: b"Allow",
+            401: b"WWW-Authenticate",
+            415: b"Accept-Encoding",
+            503: b"Retry-After",
+        }
         for refusal in REFUSALS:
             headers = dict(refused(refusal, None, None, b"GET").headers)
             said = {status for status, name in own.items() if name in headers}

@@ -97,16 +97,16 @@ class FeedChannel(HTTPChannel, Expiring):
         other is thrown away as it comes.
         """
         request = self.requests[-1]
-        is_too_long = self._is_too_long(request)
+        is_refused = request.is_encoded or self._is_too_long(request)
         expects = request.requestHeaders.hasHeader(b"Expect")
-        if is_too_long or self.length == 0:
+        if is_refused or self.length == 0:
             request.requestHeaders.removeHeader(b"Expect")
         super().allHeadersReceived()
-        if is_too_long and expects:
+        if is_refused and expects:
             self.length = 0
             self.persistent = False
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-        elif is_too_long:
+        elif is_refused:
             self._refused = request
             request.requestReceived(*head_of(self))
 

@@ -68,6 +68,14 @@ class FeedRequest(Request):
             self.requestHeaders.setRawHeaders(b"Host", [host])
         super().requestReceived(command, path, version)
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether there is a body with a Content-Encoding, none of which is undone here."""
+        encodings = self.requestHeaders.getRawHeaders(b"content-encoding") or ()
+        return self.announced != 0 and any(
+            encoding.lower() not in (b"", b"identity") for encoding in encodings
+        )
+
     def limit(self, target: bytes) -> int:
         """How many bytes a body to `target` may have; the body has not come yet."""
         path = split_target(target)[1].partition(b"?")[0]
