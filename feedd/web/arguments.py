@@ -6,6 +6,7 @@ A query's arguments are what twisted.web has parsed: the values of each name, in
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +19,11 @@ Arguments = Mapping[bytes, Sequence[bytes]]
 
 _CALLBACK = re.compile(rb"[A-Za-z_$][\w$.]{0,99}\Z", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
 
 MAX_DEPTH = 100
 """
@@ -137,15 +143,40 @@ def body_of(data: bytes, kind: type[Typed]) -> Typed:
     """
     The body `data` as an object of `kind`.
 
-    :raises BadArgument: when a field is missing or of the wrong type.
+    :raises BadArgument: when a field is missing or of the wrong type, or a number would not arrive
+        as it is written.
     :raises BadBody: when it is not JSON in UTF-8.
     """
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.Decoder(kind, float_hook=_exact).decode(data)
     except msgspec.ValidationError as error:
         raise BadArgument(*_complaint(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadBody(f"not JSON in UTF-8: {error}") from None
+        raise BadBody(f"not JSON in UTF-8: {_half_pair(data) or error}") from None
+
+
+def _exact(text: str) -> float:
+    """
+    The number that `text` spells; whole numbers do not come here, they may have any length.
+
+    :raises ValueError: when a double is another one: it has more than about 17 digits, or is too
+        large or too small. JSON would allow it (RFC 8259, section 6), but nobody reads it.
+    """
+    number = float(text)
+    try:
+        is_exact = Decimal(text) == Decimal(repr(number))
+    except InvalidOperation:  # an exponent of 19 digits
+        is_exact = False
+    if not is_exact:
+        raise ValueError("a number that no double holds; write it as a string")
+    return number
+
+
+def _half_pair(data: bytes) -> str:
+    """What is wrong with an escape in `data` that is half of a surrogate pair; "" without one."""
+    halves = (match[1] for match in _ESCAPE.finditer(data) if match[1])
+    half = next(halves, b"").decode("ascii")
+    return f"{half} is half of a surrogate pair, which is no character" if half else ""
 
 
 def post_body(value: Any) -> bytes:

@@ -194,6 +194,34 @@ class BodyTests(WebTestCase):
         for number in (b"1e400", b"1" * 5000):
             self.assert_wrong(b'{"body":{"a":%s}}' % number, "body")
 
+    def test_rounded(self) -> None:
+        """So is one that would arrive as another one."""
+        for number in (
+            b"0.1000000000000000055",
+            b"1e-400",
+            b"123456789012345678.5",
+            b"12345678901234567890.0",
+            b"1e-9999999999999999999",
+            b"0e9999999999999999999",
+        ):
+            self.assert_wrong(b'{"body":{"a":[%s]}}' % number, "body")
+            self.assert_wrong(
+                b'{"author":"bob","body":{"a":%s}}' % number, "body", "POST", "/api/posts"
+            )
+
+    def test_half_pair(self) -> None:
+        """Half of a surrogate pair is named."""
+        for text, half in (
+            (rb"\ud800", "d800"),
+            (rb"\uDC00 and more", "DC00"),
+            (rb"\\ud83d\ude00", "ude00"),
+            (rb"\ud83d\ude00\ud83d", "ud83d"),
+        ):
+            reply = self.send("POST", "/feed/posts?as=bob", b'{"body":{"a":"%s"}}' % text)
+            self.assert_refused(reply, 400, "bad_body", half, "half of a surrogate pair")
+        reply = self.send("POST", "/feed/posts?as=bob", rb'{"body":"\\ud800 \ud83d\ude00')
+        self.assertNotIn("surrogate", reply.message)
+
     def test_deep(self) -> None:
         """A body that is nested so deeply that a reader could fail at it is refused."""
         for depth in (100, 101, 900, 950, 990, 1100, 30_000):

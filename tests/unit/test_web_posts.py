@@ -1,5 +1,7 @@
 """Posts: made, edited, taken back; and a client that vanishes has posted all the same."""
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -46,6 +48,16 @@ class PostTests(PostsTestCase):
         answer = self.web.get(f"/feed/poll?as=bob&cursor={cursor}")
         self.assertEqual(answer.json["events"][0]["body"], value)
         self.assertEqual(self.web.get("/feed/init?as=bob").json["posts"][0]["body"], value)
+
+    def test_numbers(self) -> None:
+        """Numbers come out as the numbers that went in, to the last digit."""
+        written = b"[0.1,0.10,1E2,5e-324,1.7976931348623157e308,0.0,-2.5,12345678901234567890]"
+        body = b'{"body":{"n":%s}}' % written
+        self.assertEqual(self.web.request("POST", "/feed/posts?as=alice", body).status, 201)
+        (stored,) = [body for _, body in self.house.store.posts.values()]
+        self.assertEqual(
+            json.loads(stored, parse_float=Decimal)["n"], json.loads(written, parse_float=Decimal)
+        )
 
     def test_deep(self) -> None:
         """A body may be nested 100 deep, itself counted."""
