@@ -50,6 +50,12 @@ def head_of(channel: Any) -> tuple[bytes, bytes, bytes]:
     return channel._command, channel._path, channel._version
 
 
+def is_answering(channel: Any) -> bool:
+    """Whether an `HTTPChannel` has a whole request that is not answered yet."""
+    busy: bool = channel._handlingRequest
+    return busy
+
+
 def is_reading(channel: Any) -> bool:
     """Whether the loop in the ``dataReceived`` of a `LineReceiver` runs, further up the stack."""
     busy: bool = channel._busyReceiving

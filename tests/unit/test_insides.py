@@ -121,6 +121,20 @@ class HeadTests(ChannelTestCase):
         self.resource.answer()
 
 
+class AnsweringTests(ChannelTestCase):
+    """`is_answering`."""
+
+    def test_whole_request(self) -> None:
+        """From the last byte of the request to the answer."""
+        for part in (POST, b"ab"):
+            self.channel.dataReceived(part)
+            self.assertFalse(insides.is_answering(self.channel))
+        self.channel.dataReceived(b"c")
+        self.assertTrue(insides.is_answering(self.channel))
+        self.resource.answer()
+        self.assertFalse(insides.is_answering(self.channel))
+
+
 class WithinRequestTests(ChannelTestCase):
     """`is_within_request`."""
 

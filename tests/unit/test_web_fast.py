@@ -5,6 +5,7 @@ from tests.unit import test_web_channel as channel
 from tests.unit import test_web_endpoint as endpoint
 from tests.unit import test_web_errors as errors
 from tests.unit import test_web_gate as gate
+from tests.unit import test_web_half_closed as half_closed
 from tests.unit import test_web_origin as origin
 from tests.unit import test_web_poll as poll
 from tests.unit import test_web_poll_ends as ends
@@ -72,6 +73,14 @@ class TimeTests(Fast, channel.TimeTests):
 
 class SizeTests(Fast, request.SizeTests):
     """Bodies."""
+
+
+class HalfClosedTests(Fast, half_closed.HalfClosedTests):
+    """Peers that send no more."""
+
+
+class ExpectTests(Fast, request.ExpectTests):
+    """``Expect: 100-continue``."""
 
 
 class CORSTests(Fast, origin.CORSTests):

@@ -52,6 +52,7 @@ class WaitingRequest:
         self._poll = poll
         self._request.when_lost(poll.end)
         poll.park()
+        self._request.when_hurried(poll.expire)
 
     def work_out(self, rendering: Rendering, handle: str) -> tuple["WaitingRequest", bytes]:
         """Let go of the poll: the next one is another request. Returns the document."""

@@ -44,7 +44,17 @@ class FastChannel(FeedChannel):
 
     def is_quiet(self) -> bool:
         """Whether twisted.web is between two requests, and would take this one now."""
-        return not self._behind and is_between_requests(self)
+        return not (self._behind or self.has_ended) and is_between_requests(self)
+
+    def readConnectionLost(self) -> None:
+        """The peer sends no more; what has come already is for twisted.web from now on."""
+        super().readConnectionLost()
+        self.fast.hurry(self.close_if_done)
+
+    def close_if_done(self) -> None:
+        """Close a connection that sends no more, once all it has asked is answered."""
+        if not self.fast.is_busy:
+            super().close_if_done()
 
     def pauseProducing(self) -> None:
         """The peer does not take the answers: nothing more is read until it does."""

@@ -168,6 +168,23 @@ class FastConnection:
         self._can_batch = False
         self.choose_reader()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a poll is not answered yet."""
+        return self.state is WAITING or self.state is LOOKING
+
+    def hurry(self, then: Callable[[], None]) -> None:
+        """
+        Answer the poll with what there is, after the look if there is one; then call `then`, unless
+        the connection has gone meanwhile.
+        """
+        if self._look is not None:
+            self._look.addCallback(lambda _: self.hurry(then))
+        elif self.state is not CLOSED:
+            if self.state is WAITING and self._poll is not None:
+                self._poll.expire()
+            then()
+
     def leave(self) -> None:
         """Nothing that comes from now on is for the fast way: the connection is being closed."""
         self._step(LEAVE)

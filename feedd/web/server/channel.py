@@ -3,16 +3,18 @@
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from feedd.reactor.deadlines import Expiring
 from feedd.reactor.insides import (
     abort_after,
     has_nothing_queued,
     head_of,
+    is_answering,
     is_reading,
     is_within_request,
 )
@@ -22,15 +24,26 @@ IDLE_SECONDS = 65.0
 """How long a connection may stand with no request."""
 
 
+@implementer(IHalfCloseableProtocol)
 class FeedChannel(HTTPChannel, Expiring):
     """
     A connection to a `FeedSite`.
+
+    :ivar has_ended: whether the peer sends no more; it may still read.
 
     Its own attributes are slots: with more than thirty in all, Python gives each object a
     dictionary of 1.5 KiB for them.
     """
 
-    __slots__ = ("_behind", "_corked", "_deadline", "_host", "_refused", "_sends_directly")
+    __slots__ = (
+        "_behind",
+        "_corked",
+        "_deadline",
+        "_host",
+        "_refused",
+        "_sends_directly",
+        "has_ended",
+    )
 
     site: Any
     transport: Any
@@ -39,6 +52,7 @@ class FeedChannel(HTTPChannel, Expiring):
     def __init__(self) -> None:
         HTTPChannel.__init__(self)
         Expiring.__init__(self)
+        self.has_ended = False
         self._behind = b""
         self._corked: list[bytes] | None = None
         self._deadline: Any = None
@@ -68,6 +82,8 @@ class FeedChannel(HTTPChannel, Expiring):
         super().dataReceived(data)
         if self._deadline is None and is_within_request(self):
             self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
+        if self.has_ended:
+            self.close_if_done()
 
     def setLineMode(self, extra: bytes = b"") -> None:
         """
@@ -129,6 +145,29 @@ class FeedChannel(HTTPChannel, Expiring):
         """Go on to the next request; behind one that was refused early comes its body first."""
         if request is not self._refused:
             super().requestDone(request)
+            self.close_if_done()
+
+    def readConnectionLost(self) -> None:
+        """
+        The peer sends no more: answer all that it has asked, then close.
+
+        A peer that is gone looks the same, so nothing waits for new events here: a parked poll is
+        answered with nothing.
+        """
+        self.has_ended = True
+        for request in tuple(self.requests):
+            request.hurry()
+        self.close_if_done()
+
+    def writeConnectionLost(self) -> None:
+        """Nothing is sent any more; no connection is closed in this direction alone."""
+
+    def close_if_done(self) -> None:
+        """Close a connection that sends no more, once all it has asked is answered."""
+        if not self.has_ended or self._behind or is_reading(self) or is_answering(self):
+            return
+        if not self.transport.disconnecting:
+            self.loseConnection()
 
     def _stop_deadline(self) -> None:
         deadline, self._deadline = self._deadline, None

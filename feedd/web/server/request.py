@@ -27,6 +27,7 @@ class FeedRequest(Request):
     :ivar origin: the origin of the page that asks, if it may read the response, else None; its
         endpoint sets it.
     :ivar gone: whether the client has gone.
+    :ivar hurried: whether the client sends no more, and may have gone.
     """
 
     channel: Any
@@ -41,11 +42,14 @@ class FeedRequest(Request):
         self.callback: bytes | None = None
         self.origin: bytes | None = None
         self.gone = False
+        self.hurried = False
         self._lost: Callable[[], object] | None = None
+        self._hurry: Callable[[], object] | None = None
 
     def gotLength(self, length: int | None) -> None:
         """The head has come, and announces so long a body."""
         self.announced = length
+        self.hurried = self.channel.has_ended
         super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -106,6 +110,17 @@ class FeedRequest(Request):
         """Call `call` if the client goes before it is answered; it replaces the call before."""
         self._lost = call
         if self.gone and call is not None:
+            call()
+
+    def hurry(self) -> None:
+        """The client sends no more: wait for nothing but what the answer needs."""
+        self.hurried = True
+        self.when_hurried(self._hurry)
+
+    def when_hurried(self, call: Callable[[], object] | None) -> None:
+        """Call `call`, which answers with what there is, if the client sends no more."""
+        self._hurry = call
+        if self.hurried and call is not None:
             call()
 
     def connectionLost(self, reason: Failure) -> None:
