@@ -68,7 +68,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (BadBody, 400, "bad_body"),
     (Unauthorized, 401, "unauthorized"),
     (Forbidden, 403, "forbidden"),
-    (NotYours, 403, "not_yours"),
+    (NotYours, 404, "not_found"),
     (NotFound, 404, "not_found"),
     (NoSuchURL, 404, "not_found"),
     (NoSuchMethod, 405, "method_not_allowed"),
@@ -78,13 +78,14 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
 """The status and the code of each error that a request may end with."""
 
 _TEXTS: dict[type[Exception], str] = {
-    NotYours: "The post is somebody else's.",
-    NotFound: "There is no such post (any more).",
+    # Alike: whether a stranger's post exists is nobody's business.
+    NotYours: "You have no such post (any more).",
+    NotFound: "You have no such post (any more).",
     Encoded: "The body has a Content-Encoding; send it as it is.",
     NoSuchURL: "There is nothing at this URL.",
     NoSuchMethod: "The URL exists, but not with this method.",
 }
-"""The texts of errors that come without one of their own."""
+"""The texts of errors that say the same whatever text of their own they come with."""
 
 
 def refuse(error: Exception) -> Refusal | None:
@@ -98,7 +99,7 @@ def refuse(error: Exception) -> Refusal | None:
         )
     for kind, status, code in TABLE:
         if isinstance(error, kind):
-            text = str(error) or _TEXTS.get(kind, "")
+            text = _TEXTS.get(kind) or str(error)
             return Refusal(status, code, f"cursor: {text}" if kind is BadCursor else text)
     return None
 

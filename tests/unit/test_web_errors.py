@@ -70,11 +70,16 @@ class ShapeTests(WebTestCase):
         )
 
     def test_without_text(self) -> None:
-        """An error that is raised without a text gets one."""
+        """An error that needs no text of its own has one, which says the same each time."""
         for kind in (NoSuchURL, NoSuchMethod, NotFound, NotYours, Encoded):
             refusal = refuse(kind())
             self.assertIsNotNone(refusal)
             self.assertTrue(refusal.message.endswith("."), kind)
+            self.assertEqual(refuse(kind("post 7 of alice")), refusal)
+
+    def test_alike(self) -> None:
+        """The post of another is refused as one that is not there."""
+        self.assertEqual(refuse(NotYours("post 7 is alice's")), refuse(NotFound("no post 7")))
 
     def test_all(self) -> None:
         """For a JSONP caller the status, and when to ask again."""

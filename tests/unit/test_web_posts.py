@@ -129,12 +129,13 @@ class OwnPostTests(PostsTestCase):
         self.assert_refused(self.web.request("DELETE", "/feed/posts/1?as=alice"), 404, "not_found")
 
     def test_of_another(self) -> None:
-        """The post of another is not touched."""
+        """The post of another is not touched, and refused as one that is not there."""
         self.publish({"n": 1})
-        self.assert_refused(
-            self.web.request("PATCH", "/feed/posts/1?as=bob", b'{"body":{}}'), 403, "not_yours"
-        )
-        self.assert_refused(self.web.request("DELETE", "/feed/posts/1?as=bob"), 403, "not_yours")
+        for method, body in (("PATCH", b'{"body":{}}'), ("DELETE", None)):
+            reply = self.web.request(method, "/feed/posts/1?as=bob", body)
+            self.assert_refused(reply, 404, "not_found")
+            nothing = self.web.request(method, "/feed/posts/2?as=bob", body)
+            self.assertEqual(reply.body, nothing.body)
         self.assertEqual(self.house.store.posts, {1: ("alice", b'{"n":1}')})
 
     def test_none(self) -> None:
