@@ -57,6 +57,7 @@ URLS = {
     "/feed/marker": "PUT",
     "/api/friendships": "POST",
     "/api/posts": "POST",
+    "/api/markers/bob": "PUT",
     "/api/sessions/bob": "DELETE",
 }
 """Every URL, and a method that it has."""

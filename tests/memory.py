@@ -181,6 +181,10 @@ class MemoryStore:
         self._markers[viewer] = max(post, self._markers.get(viewer, 0))
         return self._markers[viewer]
 
+    async def set_mark(self, viewer: str, post: int) -> None:
+        await self._ask("set_mark")
+        self._markers[viewer] = post
+
     async def page(
         self,
         authors: Collection[str],

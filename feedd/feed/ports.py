@@ -174,6 +174,9 @@ class Store(Protocol):
     async def mark(self, viewer: str, post: int) -> int:
         """Move the read marker up to `post` (never down) and return where it stands."""
 
+    async def set_mark(self, viewer: str, post: int) -> None:
+        """Move the read marker to `post`, also down; 0 is before the first post."""
+
     async def page(
         self,
         authors: Collection[str],

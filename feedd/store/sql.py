@@ -234,6 +234,10 @@ class SQLStore(Service):
         """Move the read marker up to `post` (never down) and return where it stands."""
         return await self._write(friendships.mark, viewer, post, self._now_ms())
 
+    async def set_mark(self, viewer: str, post: int) -> None:
+        """Move the read marker to `post`, also down."""
+        await self._write(friendships.set_mark, viewer, post, self._now_ms())
+
     # The log
 
     async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:

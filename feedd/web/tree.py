@@ -11,7 +11,7 @@ from feedd.web.api.files import FileEndpoint
 from feedd.web.api.friends import FriendsEndpoint
 from feedd.web.api.friendships import FriendshipsEndpoint
 from feedd.web.api.init import InitEndpoint
-from feedd.web.api.marker import MarkerEndpoint
+from feedd.web.api.marker import MarkerEndpoint, MarkersFolder
 from feedd.web.api.posts import AuthoredPostsEndpoint, PostsEndpoint
 from feedd.web.api.sessions import SessionsFolder
 from feedd.web.endpoint import Endpoint, Folder, Nothing
@@ -43,6 +43,7 @@ def make_root(
     }
     api = {
         b"friendships": FriendshipsEndpoint(gate, posting),
+        b"markers": MarkersFolder(gate, store),
         b"posts": AuthoredPostsEndpoint(gate, posting),
         b"sessions": SessionsFolder(gate, hub),
     }

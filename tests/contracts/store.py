@@ -288,3 +288,11 @@ class FriendContract(Contract):
             [await self.store.mark("ann", post) for post in (5, 3, 5, 9)], [5, 5, 5, 9]
         )
         self.assertEqual(await self.store.mark("Ann", 1), 1)
+
+    async def test_a_marker_is_set(self) -> None:
+        """It can be put anywhere, whether there was one or not; it moves up from there."""
+        for post in (5, 2, 0, 2**53 - 1, 7):
+            await self.store.set_mark("ann", post)
+            self.assertEqual(await self.store.mark("ann", 1), max(post, 1))
+        await self.store.set_mark("bob", 3)
+        self.assertEqual(await self.store.mark("ann", 1), 7)

@@ -62,6 +62,13 @@ def mark(txn: Transaction, viewer: str, post: int, at: int) -> int:
     return standing
 
 
+def set_mark(txn: Transaction, viewer: str, post: int, at: int) -> None:
+    """Move the marker of `viewer` to `post`, up or down."""
+    mark(txn, viewer, post, at)  # the row is there now, and locked
+    values = (min(post, MAX_ID), at, viewer)
+    txn.execute("UPDATE markers SET post = ?, updated_at = ? WHERE viewer = ?", values)
+
+
 def change_friends(
     txn: Transaction, add: Iterable[Friendship], remove: Iterable[Friendship], at: int
 ) -> list[Event]:
