@@ -1,5 +1,9 @@
 """Where a site listens, and ports that other processes may listen on as well."""
 
+import os
+import stat
+from pathlib import Path
+
 from twisted.application.strports import service as listening_service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory
@@ -8,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.feed.settings import HTTP, BadConfig
-from feedd.web.server.listening import SharedPorts, address_of, listening
+from feedd.web.server.listening import FreedPaths, SharedPorts, address_of, listening
 
 
 class AddressTests(SynchronousTestCase):
@@ -51,3 +55,52 @@ class SharedPortsTests(SynchronousTestCase):
     def test_unsupported(self) -> None:
         """A system without it is a mistake of the configuration."""
         self.assertRaises(BadConfig, SharedPorts, MemoryReactorClock(), is_supported=False)
+
+
+class FreedPathsTests(SynchronousTestCase):
+    """`FreedPaths`."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.path = str(self.folder / "socket")
+        self.lock = self.path + ".lock"
+
+    def left(self, is_answered: bool, address: str = "") -> list[str]:
+        """The files that are left when an endpoint begins to listen."""
+        reactor = MemoryReactorClock()
+        ports = FreedPaths(reactor, lambda path: is_answered)
+        endpoint = f"unix:{address or self.path}:mode=660"
+        listening_service(endpoint, Factory(), reactor=ports).startService()
+        ((path, _, _, mode, wants_lock),) = reactor.unixServers
+        self.assertEqual((path, mode, wants_lock), (address or self.path, 0o660, True))
+        return sorted(path.name for path in self.folder.iterdir())
+
+    def test_left(self) -> None:
+        """What a killed process has left is removed, also when its id is another's by now."""
+        os.mknod(self.path, stat.S_IFSOCK | 0o600)
+        os.symlink(str(os.getpid()), self.lock)
+        self.assertEqual(self.left(False), [])
+
+    def test_left_alone(self) -> None:
+        """Also only the socket, or only the lock."""
+        os.mknod(self.path, stat.S_IFSOCK | 0o600)
+        self.assertEqual(self.left(False), [])
+        os.symlink("1", self.lock)
+        self.assertEqual(self.left(False), [])
+
+    def test_answered(self) -> None:
+        """Where somebody listens nothing is removed."""
+        os.mknod(self.path, stat.S_IFSOCK | 0o600)
+        os.symlink(str(os.getpid()), self.lock)
+        self.assertEqual(self.left(True), ["socket", "socket.lock"])
+
+    def test_no_socket(self) -> None:
+        """No other file is removed, whatever its name."""
+        for path in (self.path, self.lock):
+            Path(path).write_text("precious")
+        self.assertEqual(self.left(False), ["socket", "socket.lock"])
+
+    def test_name(self) -> None:
+        """A name without a file has nothing to remove."""
+        self.assertEqual(self.left(False, "\0feedd"), [])

@@ -4,7 +4,9 @@ Where a site listens: its endpoints, ports that several processes share, and the
 
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -30,7 +32,7 @@ def listening(
     :param announce: called with the address of each, see `address_of`, once it listens.
     :raises BadConfig: when the system has no SO_REUSEPORT and ``http.reuse_port`` asks for it.
     """
-    ports: Any = SharedPorts(reactor) if settings.reuse_port else reactor
+    ports: Any = SharedPorts(reactor) if settings.reuse_port else FreedPaths(reactor)
     for endpoint in settings.listen:
         listener = service(with_backlog(endpoint), site, reactor=ports)
         scheme = "https" if endpoint.startswith("ssl:") else "http"
@@ -91,6 +93,53 @@ class SharedPorts:
         """Listen; the kernel gives each new connection to one of the processes that do."""
         binding: Any = makeBinding(interface, port, reuseAddress=True, reusePort=True)
         return self._reactor.listenTCP(binding, factory, backlog, interface)
+
+
+def is_answered(path: str) -> bool:
+    """Whether a process listens on the UNIX socket at `path`, or may."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)
+        try:
+            client.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:  # it is busy, or not for us
+            return True
+    return True
+
+
+class FreedPaths:
+    """
+    A reactor whose UNIX endpoints can listen where a process was killed that did.
+
+    Twisted leaves the socket, and a lock that holds the process's id. That may be another process's
+    by now, and in a container it is the same each time; so not the lock says whether the path is in
+    use, but a connection.
+    """
+
+    def __init__(self, reactor: Any, is_answered: Callable[[str], bool] = is_answered) -> None:
+        """:param is_answered: whether a process listens at a path."""
+        self._reactor = reactor
+        self._is_answered = is_answered
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is the reactor's."""
+        return getattr(self._reactor, name)
+
+    def listenUNIX(self, address: str, factory: Any, *args: Any, **options: Any) -> Any:
+        """Listen at a path, from which what nobody needs any more is removed."""
+        is_path = not address.startswith("\0")  # else a name without a file (unix(7))
+        if is_path and not self._is_answered(address):
+            _remove(address, stat.S_ISSOCK)
+            _remove(address + ".lock", stat.S_ISLNK)
+        return self._reactor.listenUNIX(address, factory, *args, **options)
+
+
+def _remove(path: str, is_ours: Callable[[int], bool]) -> None:
+    """Remove the file at `path`, if there is one of the kind that is ours."""
+    with suppress(FileNotFoundError):
+        if is_ours(os.lstat(path).st_mode):
+            os.unlink(path)
 
 
 def with_backlog(endpoint: str) -> str:
