@@ -138,6 +138,7 @@ class Turns:
     answers_a_turn = ANSWERS_A_TURN
     answers_at_once = ANSWERS_AT_ONCE
     random = staticmethod(random.random)
+    time_of_day = staticmethod(time.time)
 
     def __init__(
         self,

@@ -80,6 +80,8 @@ class Turns(MemoryTurns):
     def seconds(self) -> float:
         return float(self._clock.seconds())
 
+    time_of_day = seconds
+
     def soon(self, call: Callable[[], None]) -> None:
         self._clock.callLater(0, call)
 

@@ -33,6 +33,9 @@ class MemoryTurns:
     def seconds(self) -> float:
         return self.now
 
+    def time_of_day(self) -> float:
+        return self.now
+
     def random(self) -> float:
         return 0.5
 

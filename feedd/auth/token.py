@@ -90,8 +90,8 @@ class TokenAuth:
         refusal = None
         for token in tokens:
             try:
-                user, until = self._proven(token)
-                return Identity(user, ambient, until)
+                user, ends = self._proven(token)
+                return Identity(user, ambient, until=ends, ends=ends)
             except Unauthorized as error:
                 refusal = refusal or error
         raise refusal or Unauthorized("no token")

@@ -5,6 +5,7 @@ Each way of the web reads a `PollQuery`, lets `Polling` find the answer, and wri
 `Poll` wait.
 """
 
+from math import inf
 from typing import NamedTuple, Protocol
 
 from feedd.core.hub import Hub
@@ -33,12 +34,14 @@ class Found(NamedTuple):
     The outcome of a poll.
 
     :ivar waits: the poll has to wait on the reply's subscription; else the reply is its answer.
-    :ivar until: until then the same credentials need not be checked, see `Identity`.
+    :ivar until: until then the same credentials need not be checked, see `Identity`,
+    :ivar ends: and from then on they are worth nothing.
     """
 
     reply: Reply
     waits: bool
     until: float
+    ends: float
 
 
 class Deadlines(Protocol):
@@ -60,6 +63,9 @@ class Surroundings(Protocol):
 
     def random(self) -> float:
         """A number from 0 to 1."""
+
+    def time_of_day(self) -> float:
+        """Seconds since 1970."""
 
 
 class Polling:
@@ -83,6 +89,7 @@ class Polling:
         self.hold_seconds = hold_seconds
         self._authenticator = authenticator
         self._random = surroundings.random
+        self.time_of_day = surroundings.time_of_day
 
     async def find(self, query: PollQuery) -> Found:
         """
@@ -107,16 +114,19 @@ class Polling:
             and not reply.events
             and not reply.gap
         )
-        return Found(reply, waits, identity.until)
+        return Found(reply, waits, identity.until, identity.ends)
 
-    def hold(self, wait_seconds: float) -> float:
+    def hold(self, wait_seconds: float, left_seconds: float = inf) -> float:
         """
         How long to hold a poll whose client is willing to wait so long.
 
         Polls that began together, after a restart for example, must not end together.
+
+        :param left_seconds: when its credentials end.
         """
         held = wait_seconds if wait_seconds < self.hold_seconds else self.hold_seconds
-        return held * (0.95 + 0.1 * self._random())
+        held *= 0.95 + 0.1 * self._random()
+        return held if held < left_seconds else max(left_seconds, 0.0)
 
 
 class Poll:
@@ -129,12 +139,14 @@ class Poll:
 
     :param listener: waits on the subscription.
     :param wait_seconds: how long its client is willing to wait.
-    :param until: as in `Found`.
+    :param until: as in `Found`,
+    :param ends: and this.
     :ivar due: see `feedd.reactor.deadlines.Item`,
     :ivar slot: and this.
     """
 
     __slots__ = (
+        "_ends",
         "_listener",
         "_polling",
         "_until",
@@ -151,10 +163,12 @@ class Poll:
         subscription: Subscription,
         wait_seconds: float,
         until: float = 0.0,
+        ends: float = inf,
     ) -> None:
         self.due = 0
         self.slot = 0
         self.subscription = subscription
+        self._ends = ends
         self._listener = listener
         self._polling = polling
         self._until = until
@@ -168,7 +182,8 @@ class Poll:
     def park(self) -> None:
         """Wait from now on; whoever waits on the subscription is answered with nothing."""
         polling = self._polling
-        polling.deadlines.set(self, polling.hold(self._wait_seconds))
+        left_seconds = self._ends - polling.time_of_day()
+        polling.deadlines.set(self, polling.hold(self._wait_seconds, left_seconds))
         polling.hub.park(self.subscription, self._listener)
 
     def park_again(self, now: float) -> bool:
@@ -183,7 +198,7 @@ class Poll:
         polling = self._polling
         if now >= self._until or not polling.hub.park_again(self.subscription, self._listener):
             return False
-        polling.deadlines.set(self, polling.hold(self._wait_seconds))
+        polling.deadlines.set(self, polling.hold(self._wait_seconds, self._ends - now))
         return True
 
     def expire(self) -> None:

@@ -6,6 +6,7 @@ turns the errors of its driver into those below.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from math import inf
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -306,11 +307,14 @@ class Identity(NamedTuple):
     :ivar ambient: only a cookie proves it, which a foreign page's script tag would send too.
     :ivar until: the same credentials prove the same up to here, without being checked again;
         seconds since 1970, or infinity. It is in the past when they have to be checked each time.
+    :ivar ends: from then on they prove nobody, and no poll waits on them; seconds since 1970, or
+        infinity when nobody knows.
     """
 
     user: str
     ambient: bool
     until: float
+    ends: float = inf
 
 
 class Authenticator(Protocol):

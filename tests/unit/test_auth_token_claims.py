@@ -53,7 +53,7 @@ class SeveralCookies(TokenCase):
     def test_stale(self) -> None:
         """One that is over does not hide one that is good."""
         found = self.successResultOf(self.asked(good(exp=NOW), good(sub="bob"), good()))
-        self.assertEqual(found, Identity("bob", True, float(FAR)))
+        self.assertEqual(found, Identity("bob", True, float(FAR), float(FAR)))
 
     def test_none_good(self) -> None:
         """When none is good the first says why."""

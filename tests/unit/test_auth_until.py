@@ -101,7 +101,7 @@ class TokenTests(SynchronousTestCase):
         for seconds in (0, 4.9):
             clock.advance(seconds)
             found = identified(self, authenticator, credentials)
-            self.assertEqual(found, Identity("alice", False, 5.0))
+            self.assertEqual(found, Identity("alice", False, 5.0, 5.0))
         clock.advance(0.1)
         self.assertIsNone(identified(self, authenticator, credentials))
 

@@ -184,3 +184,8 @@ class HoldTests(PollingCase):
         """As long as the client is willing to wait, and no longer than the process holds a poll."""
         for seconds, held in ((1.0, 1.0), (50.0, 50.0), (86_400.0, 50.0)):
             self.assertAlmostEqual(self.polling.hold(seconds), held)
+
+    def test_credentials_end(self) -> None:
+        """And no longer than what proves who asks; a poll on what has ended is over at once."""
+        for left, held in ((10.0, 10.0), (60.0, 50.0), (0.0, 0.0), (-1.0, 0.0)):
+            self.assertAlmostEqual(self.polling.hold(86_400.0, left), held)

@@ -19,12 +19,13 @@ class PollEndpoint(Endpoint):
     async def get(self, request: FeedRequest) -> Answer | None:
         """Answer a poll, or let it wait."""
         query = self._query(request)
-        reply, waits, _ = await self._polling.find(query)
+        reply, waits, _, ends = await self._polling.find(query)
         if not waits or reply.subscription is None:
             return Answer(self._renderer.document(reply))
         if not request.gone:
             waiting = WaitingRequest(request)
-            waiting.park(Poll(self._polling, waiting, reply.subscription, query.wait_seconds))
+            poll = Poll(self._polling, waiting, reply.subscription, query.wait_seconds, ends=ends)
+            waiting.park(poll)
         return None
 
     def _query(self, request: FeedRequest) -> PollQuery:

@@ -272,11 +272,12 @@ class FastConnection:
     def _found(self, request: PollRequest, found: Found) -> None:
         """Answer, or let the poll wait."""
         self._look = None
-        reply, waits, until = found
+        reply, waits, until, ends = found
         poll = None
         if reply.subscription is not None:
             query = request.query
-            poll = Poll(self._shared.polling, self, reply.subscription, query.wait_seconds, until)
+            wait_seconds, polling = query.wait_seconds, self._shared.polling
+            poll = Poll(polling, self, reply.subscription, wait_seconds, until, ends)
             self._before, self._behind = request.before, request.behind
         if waits and poll is not None:
             self._step(PARK, poll)
