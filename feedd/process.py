@@ -16,7 +16,7 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 
 from feedd import __version__
 from feedd.amqp.broker import AMQPBroker
@@ -41,7 +41,9 @@ from feedd.log.opening import Opener
 from feedd.log.pruner import DAY_SECONDS, Pruner
 from feedd.log.tail import Tail
 from feedd.reactor.batch_reader import BatchReader
+from feedd.reactor.complaints import Complaints
 from feedd.reactor.deadlines import Deadlines
+from feedd.reactor.insides import make_quiet_pool
 from feedd.reactor.watchdog import Watchdog
 from feedd.store.database.dialects import make_dialect
 from feedd.store.sql import SQLStore
@@ -83,7 +85,7 @@ def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Auth
     if auth.mode == "token":
         return TokenAuth(read_secret(auth.secret_file), auth, time.time)
     if auth.mode == "http":
-        agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
+        agent: Any = Agent(reactor, pool=make_quiet_pool(reactor))
         return SiteAuth(agent, auth, reactor, counters)
     return DemoAuth()
 
@@ -275,7 +277,8 @@ def build(config: Config, reactor: Any) -> MultiService:
     process = Process(config, reactor)
     site: Any = make_site(process)
     parts = (process.store, process.broker, process.opener, Watchdog(reactor, process.counters))
-    listeners = listening(config.http, site, reactor, make_announcement(config))
+    complain = Complaints(process.counters, time.monotonic)
+    listeners = listening(config.http, site, reactor, make_announcement(config), complain)
     for part in (*parts, *listeners):
         if isinstance(part, Service):
             part.setServiceParent(process.service)

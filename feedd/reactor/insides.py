@@ -7,9 +7,11 @@ upgrade that changes one of them fails in `tests.unit.test_insides`, and is mend
 
 import select
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, Logger
+from twisted.web.client import HTTPConnectionPool
 
 T = TypeVar("T")
 
@@ -74,13 +76,51 @@ def is_paused_by_transport(channel: Any) -> bool:
 
 def abort_after(channel: Any, seconds: float) -> None:
     """
-    Abort the connection of an `HTTPChannel` in `seconds`, unless it is closed by then.
+    Abort the connection of an `HTTPChannel` in `seconds`, unless it is closed by then; no line is
+    logged.
 
     Of several calls the first one holds. ``connectionLost`` of the channel takes it back, as it
     does with the abort that follows Twisted's own idle timeout.
     """
+
+    def abort() -> None:
+        channel._abortingCall = None
+        channel.transport.abortConnection()
+
     if channel._abortingCall is None:
-        channel._abortingCall = channel.callLater(seconds, channel.forceAbortClient)
+        channel._abortingCall = channel.callLater(seconds, abort)
+
+
+def make_quiet_pool(reactor: Any) -> HTTPConnectionPool:
+    """A pool of HTTP connections that logs no two lines for each connection."""
+    pool: Any = HTTPConnectionPool(reactor)
+    make_factory = pool._factory
+
+    def make_quiet_factory(*args: Any) -> Any:
+        factory = make_factory(*args)
+        factory.noisy = False
+        return factory
+
+    pool._factory = make_quiet_factory
+    quiet: HTTPConnectionPool = pool
+    return quiet
+
+
+def watch_accepts(port: Any, tell: Callable[[str], object]) -> None:
+    """
+    Let `tell` have the error's name, such as ``EMFILE``, for each connection that a listening
+    `Port` cannot accept, or has to close at once as no more files can be open.
+
+    Twisted would log three lines for each instead. What is no such `Port` is left as it is.
+    """
+
+    def observe(event: LogEvent) -> None:
+        if "acceptError" in event or "address" in event:
+            tell(event.get("acceptError", "EMFILE"))
+
+    logger, observer = getattr(port, "_logger", None), cast(ILogObserver, observe)
+    if isinstance(logger, Logger):
+        port._logger = Logger(namespace=logger.namespace, observer=observer)
 
 
 def has_nothing_queued(transport: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from tests.browser import Browser, WebTestCase
@@ -163,6 +164,18 @@ class TimeTests(WebTestCase):
         self.assertFalse(self.web.dropped)
         self.house.advance(2)
         self.assertTrue(self.web.dropped)
+
+    def test_idle_quietly(self) -> None:
+        """No line of the log says so, also not when the peer does not let it go."""
+        self.web.get("/status")
+        with capturedLogs() as events:
+            self.house.advance(66)
+            self.assertTrue(self.web.dropped)
+            self.house.advance(14)
+            self.assertFalse(self.web.wire.disconnected)
+            self.house.advance(2)
+        self.assertTrue(self.web.wire.disconnected)
+        self.assertEqual(list(events), [])
 
     def test_answer_not_taken(self) -> None:
         """

@@ -255,6 +255,15 @@ class FeedChannel(HTTPChannel, Expiring):
         """The wheel calls this when nothing has come for too long."""
         self.timeoutConnection()
 
+    def timeoutConnection(self) -> None:
+        """
+        Close an idle connection.
+
+        Twisted would log its address: that is no news, and as long as an access log.
+        """
+        abort_after(self, self.abortTimeout)
+        self.loseConnection()
+
     def loseConnection(self) -> None:
         """Close when all is sent; a peer that does not take it has as long as an idle one."""
         super().loseConnection()

@@ -17,6 +17,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.tcp import makeBinding
 
 from feedd.feed.settings import HTTP, BadConfig
+from feedd.reactor.complaints import Complain
+from feedd.reactor.insides import watch_accepts
 
 HAS_REUSE_PORT = hasattr(socket, "SO_REUSEPORT")
 BACKLOG = 8192
@@ -24,19 +26,24 @@ BACKLOG = 8192
 
 
 def listening(
-    settings: HTTP, site: Any, reactor: Any, announce: Callable[[str], object]
+    settings: HTTP,
+    site: Any,
+    reactor: Any,
+    announce: Callable[[str], object],
+    complain: Complain,
 ) -> Iterator[Service]:
     """
     A service for each endpoint of ``http.listen``.
 
     :param announce: called with the address of each, see `address_of`, once it listens.
+    :param complain: called for each connection that cannot be accepted.
     :raises BadConfig: when the system has no SO_REUSEPORT and ``http.reuse_port`` asks for it.
     """
     ports: Any = SharedPorts(reactor) if settings.reuse_port else FreedPaths(reactor)
     for endpoint in settings.listen:
         listener = service(with_backlog(endpoint), site, reactor=ports)
         scheme = "https" if endpoint.startswith("ssl:") else "http"
-        listener.endpoint = Announced(listener.endpoint, scheme, announce)
+        listener.endpoint = Announced(listener.endpoint, scheme, announce, complain)
         yield listener
 
 
@@ -55,12 +62,18 @@ def address_of(scheme: str, address: IAddress) -> str:
 
 
 class Announced:
-    """A server endpoint, as far as a service needs one, that says where it listens."""
+    """
+    A server endpoint, as far as a service needs one, that says where it listens, and when it can
+    accept no more.
+    """
 
-    def __init__(self, endpoint: Any, scheme: str, announce: Callable[[str], object]) -> None:
+    def __init__(
+        self, endpoint: Any, scheme: str, announce: Callable[[str], object], complain: Complain
+    ) -> None:
         self._endpoint = endpoint
         self._scheme = scheme
         self._announce = announce
+        self._complain = complain
 
     def listen(self, protocolFactory: Any) -> Deferred[Any]:
         """Listen as the endpoint does."""
@@ -70,7 +83,11 @@ class Announced:
 
     def _listens(self, port: Any) -> Any:
         self._announce(address_of(self._scheme, port.getHost()))
+        watch_accepts(port, self._refused)
         return port
+
+    def _refused(self, error: str) -> None:
+        self._complain("http_accepts_failed", f"a connection could not be accepted: {error}")
 
 
 class SharedPorts:
