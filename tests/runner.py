@@ -3,7 +3,7 @@ The one test command: it runs trial on everything, or on the tests named, and en
 ``N passed, N failed`` (``, N skipped`` may follow).
 
 ``tests/run`` starts it: ``python -m tests.runner [names]``. It starts the shared servers once,
-passes them to trial, and stops everything whatever happens.
+passes them to the shards (`tests.shards`), and stops everything whatever happens.
 """
 
 import os
@@ -13,17 +13,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.layers import PURE_FLOORS
 from tests.live import servers
+from tests.shards import run, shards
 
 ROOT = Path(__file__).parents[1]
-EVERYTHING = ("tests.unit", "tests.live")
-LIMIT_SECONDS = float(os.environ.get("FEEDD_TEST_SECONDS", "780"))
+LIMIT_SECONDS = float(os.environ.get("FEEDD_TEST_SECONDS", "1080"))
 CI = bool(os.environ.get("CI"))
 
 _SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
@@ -31,6 +31,7 @@ _OUTCOME = re.compile(
     r"(?:^|\.\.\. )\[(OK|FAILURE|ERROR|SUCCESS!\?!|SKIPPED|TODO)\]$", re.MULTILINE
 )
 _DULL = re.compile(r"\S+ \.\.\. +\[OK\]|\([\d.]+ secs\)")
+_STORE_SUITE = re.compile(r"tests\.live\.test_store_\w+\.(SQLite|MariaDB|MySQL)\w+\.\w+")
 _NAME_OR_TIME = re.compile(r"^(?:(\S+) \.\.\. .*|\(([\d.]+) secs\))$", re.MULTILINE)
 
 
@@ -74,15 +75,34 @@ def count(output: str) -> Counts:
     )
 
 
-def slowest(output: str, at_least_seconds: float, most: int) -> list[tuple[float, str]]:
-    """The tests that took longest, seconds and name, as trial's timing reporter tells."""
-    times, name = [], ""
+def together(counts: Iterable[Counts]) -> Counts:
+    """The sum."""
+    return Counts(*map(sum, zip(*counts, strict=True)))
+
+
+def times(output: str) -> Iterator[tuple[float, str]]:
+    """The seconds and the name of each test, as trial's timing reporter tells."""
+    name = ""
     for match in _NAME_OR_TIME.finditer(output):
         if match[1]:
             name = match[1]
-        elif float(match[2]) >= at_least_seconds:
-            times.append((float(match[2]), name))
-    return sorted(times, reverse=True)[:most]
+        else:
+            yield float(match[2]), name
+
+
+def slowest(output: str, at_least_seconds: float, most: int) -> list[tuple[float, str]]:
+    """The tests that took longest, seconds and name."""
+    slow = [(seconds, name) for seconds, name in times(output) if seconds >= at_least_seconds]
+    return sorted(slow, reverse=True)[:most]
+
+
+def store_suites(output: str) -> dict[str, float]:
+    """How many seconds the store's tests took on each kind of database."""
+    suites: dict[str, float] = {}
+    for seconds, name in times(output):
+        if match := _STORE_SUITE.fullmatch(name):
+            suites[match[1]] = suites.get(match[1], 0.0) + seconds
+    return suites
 
 
 def verdict(counts: Counts, trial_code: int, ci: bool) -> str:
@@ -105,20 +125,22 @@ def main(names: Sequence[str]) -> int:
     try:
         if not names:
             environment |= _started()
-        output, code = _trial(names or EVERYTHING, environment, quiet=not names)
-        for seconds, name in slowest(output, 5.0, 10):
-            print(f"{seconds:6.1f} s  {name}")
+        is_dull = _is_never if names else _DULL.fullmatch
+        over = time.monotonic() + LIMIT_SECONDS
+        ran = run(shards(names), environment, is_dull, _write, lambda: time.monotonic() >= over)
+        _say_times("".join(one.output for one in ran))
         if not names:
             _coverage(environment)
+        counts = together(count(one.output) for one in ran)
+        code = next((one.code for one in ran if one.code), 0)
     except servers.NotStarted as error:
         print(error)
-        output, code = "", 1
+        counts, code = Counts(failed=1), 1
     except KeyboardInterrupt:
         print("interrupted")
         return 130
     finally:
         servers.supervisor().close()
-    counts = count(output)
     wrong = verdict(counts, code, CI)
     if wrong:
         print(f"tests/run: {wrong}")
@@ -128,14 +150,11 @@ def main(names: Sequence[str]) -> int:
 
 def _environment() -> dict[str, str]:
     """
-    Temporary files and coverage data go to the run's folder; the daemons that tests start are
-    measured too.
+    Coverage data goes to the run's folder, a file for each process; the daemons that tests start
+    are measured too.
     """
-    folder = servers.supervisor().folder
-    (folder / "tmp").mkdir()
     return os.environ | {
-        "TMPDIR": str(folder / "tmp"),
-        "COVERAGE_FILE": str(folder / "coverage"),
+        "COVERAGE_FILE": str(servers.supervisor().folder / "coverage"),
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -167,51 +186,20 @@ def _start(server: servers.Server) -> bool:
     return True
 
 
-def _trial(names: Sequence[str], environment: dict[str, str], quiet: bool) -> tuple[str, int]:
-    """Run trial, show what it says, and return that with its exit code."""
-    supervisor = servers.supervisor()
-    log = supervisor.folder / "trial.log"
-    trial = [
-        "twisted.trial",
-        "--reporter=timing",
-        "--rterrors",
-        f"--temp-directory={supervisor.folder}/trial",
-        *names,
-    ]
-    pid = supervisor.start(
-        [sys.executable, "-m", "coverage", "run", "-m", *trial], environment, log
-    )
-    deadline = time.monotonic() + LIMIT_SECONDS
-    with log.open(errors="replace") as lines:
-        screen = Screen(quiet, sys.stdout.write)
-        while (code := supervisor.wait(pid, 0.3)) is None and time.monotonic() < deadline:
-            screen.show(lines.read())
-            sys.stdout.flush()
-        screen.show(lines.read())
-    if code is None:
-        supervisor.signal(pid, signal.SIGKILL)
-        print(f"{screen.unfinished}\ntests/run: not done within {LIMIT_SECONDS:.0f} s", flush=True)
-    return log.read_text(errors="replace"), 1 if code is None else code
+def _write(text: str) -> None:
+    print(text, end="", flush=True)
 
 
-class Screen:
-    """
-    Shows trial's output line by line as it comes; a quiet one leaves out the tests that pass.
+def _is_never(line: str) -> bool:
+    """Tests that are named are all shown."""
+    return False
 
-    :ivar unfinished: the line that has no end yet, which names the test that runs.
-    """
 
-    def __init__(self, quiet: bool, write: Callable[[str], object]) -> None:
-        self._quiet = quiet
-        self._write = write
-        self.unfinished = ""
-
-    def show(self, text: str) -> None:
-        """Show what has come since the last time."""
-        *lines, self.unfinished = (self.unfinished + text).split("\n")
-        for line in lines:
-            if not (self._quiet and _DULL.fullmatch(line)):
-                self._write(line + "\n")
+def _say_times(output: str) -> None:
+    for seconds, name in slowest(output, 5.0, 10):
+        print(f"{seconds:6.1f} s  {name}")
+    for database, seconds in store_suites(output).items():
+        print(f"{seconds:6.1f} s  all tests of the store on {database}")
 
 
 def _coverage(environment: dict[str, str]) -> None:

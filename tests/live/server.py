@@ -25,6 +25,8 @@ from tests.live.supervisor import Supervisor
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
+PORTS_VARIABLE = "FEEDD_TEST_PORTS"
+"""The environment variable with the ports that this process's servers may take: first-last."""
 
 
 class NotStarted(Exception):
@@ -51,8 +53,9 @@ def free_port() -> int:
     A port nobody listens on, below the range that outgoing connections take, so that it stays free
     across a restart.
     """
+    first, last = map(int, os.environ.get(PORTS_VARIABLE, "15000-31000").split("-"))
     while True:
-        port = random.randint(15_000, 31_000)
+        port = random.randint(first, last)
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))

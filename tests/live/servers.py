@@ -19,6 +19,7 @@ import pymysql
 
 from tests.live.server import (
     HOST,
+    PORTS_VARIABLE,
     START_SECONDS,
     STOP_SECONDS,
     NotInstalled,
@@ -34,6 +35,7 @@ from tests.live.server import (
 # The names of `tests.live.server` are offered here as well: a test imports one module.
 __all__ = [
     "HOST",
+    "PORTS_VARIABLE",
     "SHARED",
     "MariaDB",
     "Memcached",

@@ -107,7 +107,7 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
         self.assertEqual(self.rows("SELECT idempotency_key FROM posts"), ((None,), (None,)))
 
 
-class MySQLGroupTests(MariaDBGroup, TestCase):
+class MariaDBWithoutBlocksTests(MariaDBGroup, TestCase):
     """The contract, with the statements that MySQL knows."""
 
     blocks = False

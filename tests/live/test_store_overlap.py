@@ -1,5 +1,6 @@
 """Transactions on MariaDB that overlap with those of others, and locks that others hold."""
 
+import functools
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from feedd.store.database.mariadb import lock_name
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables import posts
 from tests.contracts.store import body_of, pairs, together
+from tests.live import servers
 from tests.live.mariadb import INSERT, MariaDB
 
 
@@ -162,12 +164,21 @@ class Overlap(MariaDB):
         await store.ping()
 
 
-class OverlapTests(Overlap, TestCase):
+class MariaDBOverlapTests(Overlap, TestCase):
     """On MariaDB."""
 
 
+@functools.cache
+def private_server() -> servers.MariaDB:
+    """One that may be locked as a whole; it ends with this process."""
+    return servers.MariaDB().start()
+
+
 class WaitTests(MariaDB, TestCase):
-    """Locks of whole tables, and of the schema."""
+    """Locks of whole tables, of the schema, and of everything on a server of our own."""
+
+    def new_url(self) -> str:
+        return private_server().database()
 
     async def refused_in_time(self, call: Any) -> None:
         begun = time.monotonic()

@@ -4,7 +4,7 @@ The closing line of ``tests/run`` says what trial counted, and success is only s
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.runner import Counts, Screen, count, slowest, verdict
+from tests.runner import Counts, count, slowest, store_suites, together, verdict
 
 
 class CountTests(SynchronousTestCase):
@@ -42,14 +42,19 @@ class CountTests(SynchronousTestCase):
         )
         self.assertEqual(count(output), Counts(2, 2, 1))
 
+    def test_together(self) -> None:
+        """Those of all shards are added; one that broke off is one failure more."""
+        outputs = ("PASSED (successes=3)\n", "PASSED (skips=2, successes=4)\n", "a.b ... [OK]\n")
+        self.assertEqual(together(map(count, outputs)), Counts(8, 1, 2))
+
     def test_line(self) -> None:
         """Skipped tests are named only when there are any."""
         self.assertEqual(Counts(3, 0, 0).line(), "3 passed, 0 failed")
         self.assertEqual(Counts(3, 1, 2).line(), "3 passed, 1 failed, 2 skipped")
 
 
-class SlowestTests(SynchronousTestCase):
-    """The list of the slowest tests."""
+class TimeTests(SynchronousTestCase):
+    """What took how long."""
 
     def test_slowest(self) -> None:
         """The longest first, whatever they printed; short ones are left out."""
@@ -59,6 +64,20 @@ class SlowestTests(SynchronousTestCase):
         )
         self.assertEqual(slowest(output, 5.0, 10), [(9.5, "a.c"), (7.0, "a.b")])
         self.assertEqual(slowest(output, 5.0, 1), [(9.5, "a.c")])
+
+    def test_store_suites(self) -> None:
+        """The store's tests by database; other tests are not counted."""
+        output = "".join(
+            f"tests.live.{name} ... [OK]\n({seconds} secs)\n"
+            for name, seconds in (
+                ("test_store_mariadb.MariaDBStoreTests.test_a", 1.5),
+                ("test_store_overlap.MariaDBOverlapTests.test_b", 2.0),
+                ("test_store_mysql.MySQLOverlapTests.test_b", 4.0),
+                ("test_store_overlap.WaitTests.test_c", 8.0),
+                ("test_fast.WatchTests.test_d", 16.0),
+            )
+        )
+        self.assertEqual(store_suites(output), {"MariaDB": 3.5, "MySQL": 4.0})
 
 
 class VerdictTests(SynchronousTestCase):
@@ -77,24 +96,3 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(verdict(Counts(3, 0, 1), 0, ci=True), "nothing may be skipped in CI")
         self.assertEqual(verdict(Counts(3, 0, 0), -11, ci=False), "trial ended with -11")
         self.assertEqual(verdict(Counts(0, 0, 0), 0, ci=False), "no test ran")
-
-
-class ScreenTests(SynchronousTestCase):
-    """The lines that are shown while the tests run."""
-
-    def test_quiet(self) -> None:
-        """Passing tests are left out, everything else is shown, whole lines only."""
-        shown: list[str] = []
-        screen = Screen(True, shown.append)
-        screen.show("a.b ... [OK]\n(0.001 secs)\na.c ... [ERR")
-        self.assertEqual((shown, screen.unfinished), ([], "a.c ... [ERR"))
-        screen.show("OR]\nTraceback\na.d ... ")
-        self.assertEqual(
-            (shown, screen.unfinished), (["a.c ... [ERROR]\n", "Traceback\n"], "a.d ... ")
-        )
-
-    def test_all(self) -> None:
-        """Named tests are all shown."""
-        shown: list[str] = []
-        Screen(False, shown.append).show("a.b ... [OK]\n")
-        self.assertEqual(shown, ["a.b ... [OK]\n"])
