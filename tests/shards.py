@@ -17,12 +17,8 @@ from typing import NamedTuple
 from tests.live import servers
 
 LIVE = Path(__file__).parent / "live"
-ALONE = (
+STORE = (
     "tests.unit",
-    "tests.live.test_amqp_broker",
-    "tests.live.test_amqp_faults",
-    "tests.live.test_amqp_repair",
-    "tests.live.test_cache_memcached",
     "tests.live.test_store_faults",
     "tests.live.test_store_group",
     "tests.live.test_store_late_commit",
@@ -31,7 +27,7 @@ ALONE = (
     "tests.live.test_store_overlap",
     "tests.live.test_store_sqlite",
 )
-"""Parts of feedd by themselves. The unit tests come first: they need a core all the time."""
+"""The unit tests come first: they need a core all the time. The store's tests wait."""
 
 IN_TIME = (
     "tests.live.test_faults",
@@ -73,8 +69,8 @@ def shards(names: Sequence[str]) -> list[Shard]:
     if names:
         return [Shard("", tuple(names))]
     live = sorted(f"tests.live.{path.stem}" for path in LIVE.glob("test_*.py"))
-    processes = [name for name in live if name not in ALONE + IN_TIME]
-    return [Shard("parts", ALONE), Shard("whole", (*processes, *IN_TIME))]
+    others = [name for name in live if name not in STORE + IN_TIME]
+    return [Shard("store", STORE), Shard("live", (*others, *IN_TIME))]
 
 
 class Screen:

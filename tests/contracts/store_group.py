@@ -89,12 +89,12 @@ class GroupContract(SQL):
         )
 
     async def answered_and_stored(
-        self, requests: Sequence[PostRequest], at_once: bool
+        self, store: SQLStore, requests: Sequence[PostRequest], at_once: bool
     ) -> tuple[Counter[tuple[PostRequest, str]], list[Any]]:
-        """The answers to these posts on a new database, and the rows."""
-        self.url, self.given = self.new_url(), []
-        store = await self.reached(query_seconds=10.0)
-        self.refuse_unwanted()
+        """The answers to these posts on empty tables, and the rows."""
+        self.write("DELETE FROM posts")
+        self.write("DELETE FROM events")
+        self.given = []
         answers = [self.answer(store, request) for request in requests]
         waiting = together(answers) if at_once else answers
         answered = Counter([await answer for answer in waiting])
@@ -106,8 +106,6 @@ class GroupContract(SQL):
             {event.id: event for event in events},
             {stored.event.id: stored.event for stored in self.given},
         )
-        await store.stopService()
-        self.flushLoggedErrors(*store.dialect.errors)
         return answered, self.stored()
 
     async def test_the_same_as_one_by_one(self) -> None:
@@ -115,12 +113,15 @@ class GroupContract(SQL):
         The same answers and the same rows: odd bodies, repeated keys, and some that the database
         refuses.
         """
+        store = await self.reached(query_seconds=10.0)
+        self.refuse_unwanted()
         for turn in range(TURNS):
             requests = some_requests(random.Random(turn))
-            one_by_one = await self.answered_and_stored(requests, at_once=False)
-            self.assertEqual(
-                await self.answered_and_stored(requests, at_once=True), one_by_one, f"turn {turn}"
-            )
+            one_by_one = await self.answered_and_stored(store, requests, at_once=False)
+            at_once = await self.answered_and_stored(store, requests, at_once=True)
+            self.assertEqual(at_once, one_by_one, f"turn {turn}")
+        await store.stopService()
+        self.flushLoggedErrors(*store.dialect.errors)
 
     async def test_few_transactions(self) -> None:
         """A hundred posts at once are answered in the order of their ids, after a few COMMITs."""

@@ -46,10 +46,10 @@ class ScreenTests(SynchronousTestCase):
     def test_dull(self) -> None:
         """Dull lines are left out, everything else is shown, whole lines only."""
         shown: list[str] = []
-        screen = Screen(lambda line: line.endswith("[OK]"), shown.append, "parts| ")
+        screen = Screen(lambda line: line.endswith("[OK]"), shown.append, "store| ")
         screen.show("a.b ... [OK]\na.c ... [ERR")
         self.assertEqual(shown, [])
         screen.show("OR]\nTraceback\na.d ... ")
-        self.assertEqual(shown, ["parts| a.c ... [ERROR]\n", "parts| Traceback\n"])
+        self.assertEqual(shown, ["store| a.c ... [ERROR]\n", "store| Traceback\n"])
         screen.show("\n")
-        self.assertEqual(shown[2:], ["parts| a.d ... \n"])
+        self.assertEqual(shown[2:], ["store| a.d ... \n"])
