@@ -140,6 +140,7 @@ class Turns:
     answers_a_turn = ANSWERS_A_TURN
     answers_at_once = ANSWERS_AT_ONCE
     random = staticmethod(random.random)
+    seconds = staticmethod(time.monotonic)
     time_of_day = staticmethod(time.time)
 
     def __init__(
@@ -158,10 +159,6 @@ class Turns:
         self.hasten = hasten
         self.ids_went_back = ids_went_back
         self._reactor = reactor
-
-    def seconds(self) -> float:
-        """The time, of a clock that only goes forward."""
-        return time.monotonic()
 
     def soon(self, call: Callable[[], None]) -> None:
         """Call `call` in the next turn of the reactor."""
@@ -192,7 +189,7 @@ class Process:
         )
         receiver = Receiver(self._deliver, self._hint)
         self.broker = make_broker(config, reactor, self.counters, receiver, self._broker_changed)
-        self.renderer = Renderer(Spelling(reactor.seconds), self.degraded)
+        self.renderer = Renderer(Spelling(time.time), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
         self.turns = Turns(reactor, FanOut(self.renderer), self._hasten, self._ids_went_back)
@@ -320,7 +317,6 @@ def make_site(process: Process) -> FeedSite:
         PollParser(origins),
         process.feed.polling,
         process.renderer,
-        reactor.seconds,
         make_batch_reader(reactor, process.feed.hub),
         deadlines,
     )

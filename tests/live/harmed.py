@@ -85,7 +85,7 @@ class HarmedCase(TestCase):
         }
         self.proxies = {part: self._proxy(port) for part, port in ports.items()}
         await self.prepare()
-        self.feedds = [Feedd(self._settings(), wait_ready=False) for _ in range(self.processes)]
+        self.feedds = [self.make_feedd() for _ in range(self.processes)]
         for feedd in self.feedds:
             self.addCleanup(deferToThread, feedd.stop)
         for starting in [deferToThread(feedd.start) for feedd in self.feedds]:
@@ -93,6 +93,10 @@ class HarmedCase(TestCase):
         self.alice = Browser(reactor, self.feedds[0].url, "alice")
         self.bob = Browser(reactor, self.feedds[-1].url, "bob")
         await self.ready()
+
+    def make_feedd(self) -> Feedd:
+        """A process that has not been started."""
+        return Feedd(self._settings(), wait_ready=False)
 
     async def prepare(self) -> None:
         """Prepare something before the processes start."""

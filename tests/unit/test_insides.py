@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.basic import LineReceiver
@@ -324,6 +325,44 @@ class GoOnTests(SynchronousTestCase):
         rest.cancel()
         self.failureResultOf(rest, CancelledError)
         self.assertTrue(waits.called)
+
+
+class WaitByTests(SynchronousTestCase):
+    """`wait_by`."""
+
+    def test_calls(self) -> None:
+        """What waits keeps the time that it has left, and all goes by the given clock then."""
+        reactor, now, fired = SelectReactor(), [1000.0], list[str]()
+        self.addCleanup(reactor.removeAll)
+        reactor.callLater(1, fired.append, "cancelled").cancel()
+        for seconds, name in ((2, "on the heap"), (20, "far")):
+            reactor.callLater(seconds, fired.append, name)
+        reactor.iterate(0)
+        reactor.callLater(3, fired.append, "new")
+        insides.wait_by(reactor, lambda: now[0])
+        self.assertEqual(reactor.seconds(), 1000.0)
+        reactor.callLater(4, fired.append, "by the clock")
+        put_off = reactor.callLater(1, fired.append, "put off")
+        put_off.reset(5)
+        reactor.iterate(0)
+        self.assertEqual(fired, [])
+        for seconds, name in (
+            (2.1, "on the heap"),
+            (3.1, "new"),
+            (4.1, "by the clock"),
+            (5.1, "put off"),
+            (20.1, "far"),
+        ):
+            now[0] = 1000.0 + seconds
+            reactor.iterate(0)
+            self.assertEqual(fired.pop(), name)
+            self.assertEqual(fired, [])
+
+    def test_another_reactor(self) -> None:
+        """One of a test has a clock of its own."""
+        clock = MemoryReactorClock()
+        insides.wait_by(clock, lambda: 1000.0)
+        self.assertEqual(clock.seconds(), 0.0)
 
 
 class EpollTests(SynchronousTestCase):

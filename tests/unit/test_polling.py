@@ -1,5 +1,6 @@
 """Polls, whichever way they come."""
 
+from math import inf
 from typing import Any
 
 from feedd.core.subscription import Subscription
@@ -26,10 +27,10 @@ class PollingCase(CoreCase):
         query = PollQuery(BOB, PLAIN, cursor, wait_seconds)._replace(**given)
         return self.now(self.polling.find(query))
 
-    def parked(self, until: float = 0.0) -> tuple[Poll, Heard]:
+    def parked(self, until: float = 0.0, ends: float = inf) -> tuple[Poll, Heard]:
         """A poll of bob that waits, on a subscription of its own."""
         heard = Heard()
-        poll = Poll(self.polling, heard, self.subscription(), 50.0, until)
+        poll = Poll(self.polling, heard, self.subscription(), 50.0, until, ends)
         poll.park()
         return poll, heard
 
@@ -77,7 +78,7 @@ class FindTests(PollingCase):
 
     def test_until(self) -> None:
         """The authenticator says how long its answer holds."""
-        self.assertEqual(self.find(None).until, float("inf"))
+        self.assertEqual(self.find(None)[2:], (inf, inf))
 
     def test_nobody(self) -> None:
         """A poll of nobody is refused."""
@@ -148,14 +149,28 @@ class AgainTests(PollingCase):
             self.offer()
             self.flush()
             self.assertEqual(len(heard.answers), number)
-            self.assertTrue(poll.park_again(9.9))
+            self.turns.now += 3.3
+            self.assertTrue(poll.park_again())
 
     def test_who_asks(self) -> None:
         """Not when it has to be found out again who asks."""
         poll, _ = self.parked(until=10.0)
         self.offer()
         self.flush()
-        self.assertFalse(poll.park_again(10.0))
+        self.turns.now = 10.0
+        self.assertFalse(poll.park_again())
+
+    def test_who_asks_by_the_time_of_day(self) -> None:
+        """Nor when the credentials have expired, however little time has passed."""
+        poll, _ = self.parked(until=10.0, ends=2_000_000_000.0)
+        self.turns.today = 1_999_999_999.0
+        self.offer()
+        self.flush()
+        self.assertTrue(poll.park_again())
+        self.offer()
+        self.flush()
+        self.turns.today += 1.0
+        self.assertFalse(poll.park_again())
 
     def test_something_to_say(self) -> None:
         """Nor when something is pending, or the subscription has ended."""
@@ -163,10 +178,10 @@ class AgainTests(PollingCase):
         self.offer()
         self.flush()
         self.offer()
-        self.assertFalse(poll.park_again(0.0))
+        self.assertFalse(poll.park_again())
         self.now(self.polling.find(PollQuery(BOB, PLAIN, poll.subscription.issued, 0.0)))
         self.hub.close(poll.subscription)
-        self.assertFalse(poll.park_again(0.0))
+        self.assertFalse(poll.park_again())
 
     def test_somebody_else(self) -> None:
         """Nor when another poll waits on the subscription."""
@@ -174,7 +189,7 @@ class AgainTests(PollingCase):
         self.offer()
         self.flush()
         Poll(self.polling, Heard(), poll.subscription, 50.0).park()
-        self.assertFalse(poll.park_again(0.0))
+        self.assertFalse(poll.park_again())
 
 
 class HoldTests(PollingCase):

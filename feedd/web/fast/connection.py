@@ -5,7 +5,7 @@ A connection on the fast way, from the poll that comes to the answer that is sen
 delivery and each next poll stands here.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -94,7 +94,6 @@ class Shared(NamedTuple):
     """
     The parts that the fast connections of a site share.
 
-    :ivar now: seconds since 1970.
     :ivar batch_reader: reads while polls come; None where there is no epoll: then the reactor does.
     :ivar idle: the wheel of the idle deadlines, that of their site.
     """
@@ -102,7 +101,6 @@ class Shared(NamedTuple):
     parser: PollParser
     polling: Polling
     renderer: Renderer
-    now: Callable[[], float]
     batch_reader: BatchReader | None
     idle: Deadlines
 
@@ -223,7 +221,7 @@ class FastConnection:
         return (
             poll is not None
             and data == self._before + poll.subscription.issued.encode() + self._behind
-            and poll.park_again(self._shared.now())
+            and poll.park_again()
         )
 
     def _take(self, data: bytes) -> bool:
