@@ -25,7 +25,7 @@ _QUICK = """
 linger_seconds = 1.0
 [store]
 url = "{database}"
-query_seconds = 1.0
+query_seconds = {query_seconds}
 [broker]
 url = "{broker}"
 timeout_seconds = 2.0
@@ -61,10 +61,12 @@ class HarmedCase(TestCase):
     Alice and Bob, two processes, and a proxy in front of each server.
 
     :ivar proxies: ``rabbitmq``, ``mariadb`` and ``memcached``.
+    :cvar query_seconds: how long a query may take; short where a test waits for its end.
     """
 
     timeout = 90
     processes = 2
+    query_seconds = 4.0
 
     @property
     def rabbitmq(self) -> servers.RabbitMQ:
@@ -129,14 +131,14 @@ class HarmedCase(TestCase):
 
         return await eventually(is_away, f"{part} is named")
 
-    async def park(self, browser: Browser) -> Deferred[Any]:
+    async def park(self, browser: Browser, wait: float = 20) -> Deferred[Any]:
         """A poll that waits at the browser's process; fires with its answer."""
 
         async def polls() -> int:
             return int((await browser.ask("GET", "/status")).json["polls"])
 
         before = await polls()
-        polling: Deferred[Any] = Deferred.fromCoroutine(browser.poll())
+        polling: Deferred[Any] = Deferred.fromCoroutine(browser.poll(wait))
 
         async def is_parked() -> bool:
             if polling.called:
@@ -169,6 +171,7 @@ class HarmedCase(TestCase):
             broker=f"amqp://guest:guest@{servers.HOST}:{self.proxies['rabbitmq'].port}/%2F",
             cache=self.proxies["memcached"].port,
             name=name,
+            query_seconds=self.query_seconds,
         )
 
 

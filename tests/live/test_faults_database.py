@@ -39,6 +39,7 @@ class FrozenTests(HarmedCase):
     """A database of our own."""
 
     processes = 1
+    query_seconds = 1.0
 
     @property
     def mariadb(self) -> servers.MariaDB:
@@ -90,6 +91,7 @@ class LockTests(HarmedCase):
     """Rows that somebody else has locked."""
 
     processes = 1
+    query_seconds = 1.0
 
     def hold(self, statement: str) -> pymysql.connections.Connection:
         """A transaction that keeps what `statement` locks until it is closed."""

@@ -5,6 +5,7 @@ what was dropped.
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.live.harmed import HarmedCase, eventually
@@ -15,6 +16,9 @@ POST_BYTES = 50_000
 In all more than the socket buffers between RabbitMQ and a process take (10 MB), so that the queue
 fills.
 """
+
+AT_ONCE = 10
+"""Posts that are under way together: all must be there before the poll's client gives it up."""
 
 QUEUE_LENGTH = 5
 
@@ -38,11 +42,13 @@ class OverflowTests(HarmedCase):
         All posts arrive, each once; what the net brings comes after what the bell brought of later
         ones.
         """
-        parked = await self.park(self.bob)
+        parked = await self.park(self.bob, wait=50)
         self.feedds[1].pause()
         try:
-            for number in range(POSTS):
-                await self.alice.post(f"{number} {'x' * POST_BYTES}")
+            for start in range(0, POSTS, AT_ONCE):
+                numbers = range(start, start + AT_ONCE)
+                posts = [self.alice.post(f"{number} {'x' * POST_BYTES}") for number in numbers]
+                await gatherResults([Deferred.fromCoroutine(post) for post in posts])
 
             async def is_full() -> bool:
                 return f"\t{QUEUE_LENGTH}\n" in await deferToThread(
@@ -54,7 +60,7 @@ class OverflowTests(HarmedCase):
             self.feedds[1].resume()
         seen: list[int] = []
         answer: Any = await parked
-        while answer["events"]:
+        while answer["events"] or len(seen) < POSTS:
             seen += [int(event["body"]["text"].split()[0]) for event in answer["events"]]
             answer = await self.bob.poll(wait=0 if answer.get("more") else 3)
         self.assertEqual(sorted(seen), list(range(POSTS)))
