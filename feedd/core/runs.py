@@ -52,10 +52,6 @@ class Runs:
         """The ids of this set that are not in `other`."""
         return _combine(self, other, lambda here, there: here and not there)
 
-    def without(self, id: int) -> "Runs":
-        """The ids of this set but one."""
-        return self.but(Runs((id, id + 1))) if id in self else self
-
     def cut(self, count: int) -> "Runs":
         """The first `count` runs."""
         return Runs(self.bounds[: 2 * count])

@@ -118,9 +118,10 @@ class SettlingTests(SettlingCase):
         """The watermark stops before the hole that would be one too many."""
         odd = range(1, 2 * MAX_HOLES + 20, 2)
         self.let_through(*odd)
-        self.stand(*odd)
-        self.assertEqual(self.settling.horizon.holes.count, MAX_HOLES)
-        self.assertEqual(self.settling.horizon.settled, 2 * MAX_HOLES + 1)
+        for _ in range(2):
+            self.stand(*odd)
+            self.assertEqual(self.settling.horizon.holes.count, MAX_HOLES)
+            self.assertEqual(self.settling.horizon.settled, 2 * MAX_HOLES + 1)
         self.let_through(2)
         self.stand(*odd)
         self.assertEqual(self.settling.horizon.holes.count, MAX_HOLES)
