@@ -7,6 +7,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.contracts.broker import posts, someone
 from tests.live.amqp import BrokerTestCase, Stranger
+from tests.sealed import sealed
 
 LINGER_SECONDS = 60.0
 
@@ -26,7 +27,8 @@ class RepairTests(BrokerTestCase):
         stranger.channel.exchange_delete(f"{author}_feedExchange")
         broker.missed(author)
         await broker.when_idle()
-        stranger.publish(author, posts(author)[0].json)
+        (event,) = posts(author)
+        stranger.publish(author, event.json, sealed(event))
         await self.wait_for(1)
         self.assertEqual(self.counters["amqp_bound_again"], 1)
 
@@ -57,5 +59,6 @@ class RepairTests(BrokerTestCase):
         self.assertLess(time.monotonic() - began, 10)
         stranger = Stranger(self.rabbit)
         self.addCleanup(stranger.close)
-        stranger.publish(author, posts(author)[0].json)
+        (event,) = posts(author)
+        stranger.publish(author, event.json, sealed(event))
         await self.wait_for(1)
