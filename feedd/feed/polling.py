@@ -70,9 +70,6 @@ class Surroundings(Protocol):
     def random(self) -> float:
         """A number from 0 to 1."""
 
-    def time_of_day(self) -> float:
-        """Seconds since 1970."""
-
 
 class Polling:
     """

@@ -25,7 +25,7 @@ FILES = re.compile(r"(?:\.ci|bench|docs|etc|feedd|tests|twisted)/[\w./-]*|[\w/]+
 NAMES = re.compile(r"feedd(?:\.[a-z_]+)*\.[A-Za-z_]\w*(?:\.\w+)*")
 OTHER_NAMES = {"feedd.toml", "feedd.sqlite", "feedd.js"}
 CLASSES = re.compile(r"([A-Z][a-z]+(?:[A-Z]\w*)?)(?:\.(\w+))?")
-OTHER_CLASSES = {"Authorization", "Clock", "Origin", "Protocol", "Referer"}
+OTHER_CLASSES = {"Authorization", "Clock", "Date", "Origin", "Protocol", "Referer"}
 """Of HTTP, Twisted and Python."""
 
 OF_THE_CODE = [

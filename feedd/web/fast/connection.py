@@ -5,7 +5,7 @@ A connection on the fast way, from the poll that comes to the answer that is sen
 delivery and each next poll stands here.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
