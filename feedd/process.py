@@ -44,6 +44,7 @@ from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.complaints import Complaints
 from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.insides import make_quiet_pool
+from feedd.reactor.round_robin import RoundRobin
 from feedd.reactor.watchdog import Watchdog
 from feedd.store.database.dialects import make_dialect
 from feedd.store.sql import SQLStore
@@ -310,7 +311,8 @@ def make_site(process: Process) -> FeedSite:
     process.tick(1.0, process.feed.expire)
     poll = PollEndpoint(gate, process.feed.polling, process.renderer)
     tree: Any = make_tree(process, gate, poll)
-    site = (tree, reactor, config.http, deadlines, process.counters)
+    behind = RoundRobin(reactor, time.monotonic)
+    site = (tree, reactor, config.http, deadlines, process.counters, behind)
     if not config.http.fast_lane:
         return FeedSite(*site)
     shared = Shared(

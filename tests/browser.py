@@ -23,6 +23,7 @@ from feedd.feed.ports import Opening
 from feedd.feed.settings import HTTP, Poll
 from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.deadlines import Deadlines
+from feedd.reactor.round_robin import RoundRobin
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
 from feedd.web.endpoint import Folder
@@ -121,7 +122,9 @@ class House:
         self.origins = Origins([SITE])
         key = KEY["Authorization"].encode()
         gate = Gate(self.authenticator, self.origins, lambda header: header == key)
-        self._settings: Any = (self._make_tree(gate), self.clock, http, self.idle, self.counters)
+        behind = RoundRobin(self.clock, self.monotonic)
+        tree = self._make_tree(gate)
+        self._settings: Any = (tree, self.clock, http, self.idle, self.counters, behind)
         self.site = FeedSite(*self._settings)
 
     def _make_feed(self, max_pending: int, max_subscriptions: int) -> Feed:
@@ -157,6 +160,10 @@ class House:
             self.idle,
         )
         return FastSite(shared, *self._settings)
+
+    def monotonic(self) -> float:
+        """The time, as it passes within a turn of the reactor: not at all."""
+        return float(self.clock.seconds())
 
     def open(self) -> None:
         """Reach the database."""

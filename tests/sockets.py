@@ -79,6 +79,11 @@ class Socket(FileDescriptor):
         return self in self.reactor.writers
 
     @property
+    def unsent(self) -> int:
+        """How many bytes the site has to send."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    @property
     def socket(self) -> "Socket":
         """The socket itself."""
         return self

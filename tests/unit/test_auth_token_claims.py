@@ -1,5 +1,7 @@
 """Signed tokens: the audience, the clocks of others, and several cookies."""
 
+from math import inf
+
 from twisted.internet.defer import Deferred
 
 from feedd.auth.token import make_token

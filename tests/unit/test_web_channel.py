@@ -53,6 +53,7 @@ class PortionTests(WebTestCase):
         self.web.expect("GET", "HEAD", "POST", "GET")
         post = spell("POST", "/feed/posts?as=bob", b'{"body":{}}')
         self.web.send(INIT + spell("HEAD", "/status") + post + spell("GET", "/nowhere"))
+        self.house.clock.advance(0)
         self.assertEqual([reply.status for reply in self.web.replies()], [200, 200, 201, 404])
 
     def test_pipelined_behind_a_poll(self) -> None:
@@ -127,6 +128,7 @@ class TimeTests(WebTestCase):
         self.web.expect("GET")
         self.web.send(INIT + b"GET /feed/init HTTP/1.1\r\n")
         self.assertEqual(self.web.reply().status, 200)
+        self.house.clock.advance(0)
         self.trickle(self.web, b"X-Slow: " + b"x" * 20, 15)
         self.assertTrue(self.web.wire.disconnected)
 

@@ -13,6 +13,7 @@ from twisted.web.server import NOT_DONE_YET
 from feedd.core.counters import Counters
 from feedd.feed.settings import HTTP
 from feedd.reactor.deadlines import Deadlines
+from feedd.reactor.round_robin import RoundRobin
 from feedd.web.endpoint import write
 from feedd.web.errors import INTERNAL, Refusal
 from feedd.web.responses import (
@@ -93,7 +94,14 @@ class WriterTests(SynchronousTestCase):
     def plain(self, response: Response) -> bytes:
         """What twisted.web sends."""
         clock = Clock()
-        site = FeedSite(Writer(response), clock, HTTP(), Deadlines(0), Counters())
+        site = FeedSite(
+            Writer(response),
+            clock,
+            HTTP(),
+            Deadlines(0),
+            Counters(),
+            RoundRobin(clock, clock.seconds),
+        )
         channel, wire = site.buildProtocol(None), StringTransport()
         channel.makeConnection(wire)
         channel.dataReceived(b"GET / HTTP/1.1\r\n\r\n")

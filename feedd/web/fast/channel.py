@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from feedd.reactor.insides import is_between_requests
+from feedd.reactor.insides import is_between_requests, is_paused_by_transport
 from feedd.web.fast.connection import FastConnection, Shared
 from feedd.web.server.channel import FeedChannel
 from feedd.web.server.site import FeedSite
@@ -44,7 +44,8 @@ class FastChannel(FeedChannel):
 
     def is_quiet(self) -> bool:
         """Whether twisted.web is between two requests, and would take this one now."""
-        return not (self._behind or self.has_ended) and is_between_requests(self)
+        waits = self._behind or self.has_ended or is_paused_by_transport(self)
+        return not waits and is_between_requests(self)
 
     def readConnectionLost(self) -> None:
         """The peer sends no more; what has come already is for twisted.web from now on."""

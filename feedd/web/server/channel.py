@@ -15,19 +15,28 @@ from feedd.reactor.insides import (
     has_nothing_queued,
     head_of,
     is_answering,
+    is_paused_by_transport,
     is_reading,
     is_within_request,
 )
 from feedd.web.server.request import MAX_BODY_BYTES
 
 IDLE_SECONDS = 65.0
-"""How long a connection may stand with no request."""
+"""How long a connection may stand with no request, or take none of its answers."""
+
+MAX_BEHIND_BYTES = 16_384
+"""
+Of what comes behind a request; the connection is then read no further, as twisted.web does it.
+"""
 
 
 @implementer(IHalfCloseableProtocol)
 class FeedChannel(HTTPChannel, Expiring):
     """
     A connection to a `FeedSite`.
+
+    One request of a read is worked off at once. What comes behind it waits, for turns of the
+    reactor that the connections share, and for the peer to take the answers so far.
 
     :ivar has_ended: whether the peer sends no more; it may still read.
 
@@ -43,14 +52,17 @@ class FeedChannel(HTTPChannel, Expiring):
         "_refused",
         "_sends_directly",
         "has_ended",
+        "paused",
     )
 
     site: Any
     transport: Any
     timeOut: Any
+    paused: bool
 
     def __init__(self) -> None:
         HTTPChannel.__init__(self)
+        self.paused = False  # LineReceiver's: it splits no more lines
         Expiring.__init__(self)
         self.has_ended = False
         self._behind = b""
@@ -76,10 +88,13 @@ class FeedChannel(HTTPChannel, Expiring):
         Any byte resets the idle timer of twisted.web, so a request as a whole needs a limit of its
         own. It starts after the read, because a read may end one request and begin the next.
         """
-        if self._behind:
-            self._behind += data
+        if self._behind or is_paused_by_transport(self):
+            self._wait_with(self._behind + data)
             return
         super().dataReceived(data)
+        if self.paused:
+            self.paused = False
+            self._wait_with(self._behind + self.clearLineBuffer())
         if self._deadline is None and is_within_request(self):
             self._deadline = self.callLater(self.site.request_seconds, self._too_slow)
         if self.has_ended:
@@ -87,22 +102,41 @@ class FeedChannel(HTTPChannel, Expiring):
 
     def setLineMode(self, extra: bytes = b"") -> None:
         """
-        Read on after an answer, beginning with `extra`, which came behind its request.
+        Go on after an answer; `extra` came behind its request, and waits.
 
-        What kept the connection waiting is answered outside of a read. Then `extra` has a turn of
-        the reactor of its own: it may be a poll that ends another connection's poll, behind which
-        there is one as well, and so on, deeper than Python's stack.
+        It may be a poll that ends another connection's poll, behind which there is one as well, and
+        so on, deeper than Python's stack.
         """
-        if extra and not is_reading(self):
-            self._behind = extra
-            self.callLater(0, self._read_on)
-            extra = b""
-        super().setLineMode(extra)
+        super().setLineMode()
+        self.paused = is_reading(self)  # what LineReceiver still has waits as well
+        self._wait_with(extra + self._behind)
 
-    def _read_on(self) -> None:
+    def _wait_with(self, behind: bytes) -> None:
+        """Let `behind` wait, and read no more while that is too much or the peer takes nothing."""
+        self._behind = behind
+        is_paused = is_paused_by_transport(self)
+        # twisted.web itself stops reading only when the transport pauses it between two requests,
+        # and it is while one is answered: 64 KB of requests were 500 MiB of answers.
+        if is_paused or len(behind) > MAX_BEHIND_BYTES:
+            self.transport.pauseProducing()
+        if behind and not is_paused:
+            self.site.behind.add(self)
+
+    def resumeProducing(self) -> None:
+        """The peer has taken the answers: what waits may go on."""
+        super().resumeProducing()
+        self._wait_with(self._behind)
+
+    def go_on(self) -> None:
+        """Work off one request of what waits."""
         behind, self._behind = self._behind, b""
-        if behind:
-            self.dataReceived(behind)
+        if len(behind) > MAX_BEHIND_BYTES:
+            self.transport.resumeProducing()
+        self.dataReceived(behind)
+
+    def fail(self) -> None:
+        """A request has failed where nobody else ends its connection."""
+        self.transport.abortConnection()
 
     def allHeadersReceived(self) -> None:
         """
@@ -252,7 +286,9 @@ class FeedChannel(HTTPChannel, Expiring):
             self.setTimeout(self.timeOut)
 
     def expire(self) -> None:
-        """The wheel calls this when nothing has come for too long."""
+        """The wheel calls this when nothing has come, or was taken, for too long."""
+        if is_paused_by_transport(self):
+            self.site.counters.add("http_not_taken")
         self.timeoutConnection()
 
     def timeoutConnection(self) -> None:
@@ -266,13 +302,18 @@ class FeedChannel(HTTPChannel, Expiring):
 
     def loseConnection(self) -> None:
         """Close when all is sent; a peer that does not take it has as long as an idle one."""
+        self._forget_behind()
         super().loseConnection()
         abort_after(self, IDLE_SECONDS)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget what came and the time limit, and make room for another connection."""
-        self._behind = b""
+        self._forget_behind()
         self._stop_deadline()
         self.site.connections -= 1
         super().connectionLost(reason)
         self.site.deadlines.forget(self)
+
+    def _forget_behind(self) -> None:
+        self._behind = b""
+        self.site.behind.discard(self)

@@ -9,6 +9,7 @@ from twisted.web.server import Site
 from feedd.core.counters import Counters
 from feedd.feed.settings import HTTP
 from feedd.reactor.deadlines import Deadlines
+from feedd.reactor.round_robin import RoundRobin
 from feedd.web.server.channel import IDLE_SECONDS, FeedChannel
 from feedd.web.server.request import FeedRequest
 
@@ -19,6 +20,7 @@ class FeedSite(Site):
 
     :param root: the tree of URLs.
     :param deadlines: the wheel for idle connections.
+    :param behind: the connections of which more requests have come than were worked off.
     :ivar connections: how many are open. Beyond ``http.max_connections`` a new one is closed at
         once, and counted.
     :ivar request_seconds: how long a request may take to arrive.
@@ -35,10 +37,12 @@ class FeedSite(Site):
         settings: HTTP,
         deadlines: Deadlines,
         counters: Counters,
+        behind: RoundRobin,
     ) -> None:
         super().__init__(root, reactor=reactor, timeout=IDLE_SECONDS, parsePOSTFormSubmission=False)
         self.counters = counters
         self.deadlines = deadlines
+        self.behind = behind
         self.connections = 0
         self.request_seconds = settings.request_seconds
         self.max_body_bytes = settings.max_body_bytes
