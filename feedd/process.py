@@ -86,7 +86,9 @@ def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Auth
     if auth.mode == "token":
         return TokenAuth(read_secret(auth.secret_file), auth, time.time)
     if auth.mode == "http":
-        agent: Any = Agent(reactor, pool=make_quiet_pool(reactor))
+        pool = make_quiet_pool(reactor)
+        pool.maxPersistentPerHost = 100  # Twisted's own 2 make nearly each question connect anew
+        agent: Any = Agent(reactor, pool=pool)
         return SiteAuth(agent, auth, reactor, counters)
     return DemoAuth()
 

@@ -4,7 +4,8 @@ which says whose they are.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -17,10 +18,12 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent
 
+from feedd.auth.remembered import Answer, Remembered
 from feedd.core.counters import Counters
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized, Unavailable
 from feedd.feed.settings import Auth
+from feedd.reactor.bulkhead import Bulkhead, Full
 from feedd.reactor.single_flight import Flight, SingleFlight
 
 MAX_BODY_BYTES = 16_384
@@ -32,15 +35,23 @@ class SiteLimits(NamedTuple):
     """
     The bounds of what is asked and remembered.
 
-    :ivar requests: requests to the site at the same time.
-    :ivar remembered: answers of the site.
+    :ivar known: requests to the site at the same time, about cookies that it has known before.
+    :ivar strangers: and about others: each takes a millisecond of the processor, and anybody can
+        make them up.
+    :ivar rest_seconds: after each of the latter: they are 400 a second at most.
+    :ivar waiting: questions of each of these that wait. Strangers who were turned away once find
+        room up to it, the others up to half of it: who asks again gets in.
+    :ivar remembered: answers of the site, yes and no each.
     """
 
-    requests: int = 100
+    known: int = 80
+    strangers: int = 20
+    rest_seconds: float = 0.05
+    waiting: int = 1_000
     remembered: int = 20_000
 
 
-class _Answer(msgspec.Struct):
+class _Document(msgspec.Struct):
     user: str
 
 
@@ -68,8 +79,12 @@ class SiteAuth:
         self._now: Callable[[], float] = cast(Any, clock).seconds
         self._counters = counters
         self._limits = limits
-        self._remembered: dict[bytes, tuple[str | None, float]] = {}
-        self._requests: SingleFlight[str | None] = SingleFlight()
+        self._remembered = Remembered(limits.remembered, self._now, counters)
+        self._turned_away: OrderedDict[bytes, None] = OrderedDict()
+        self._requests: SingleFlight[Answer] = SingleFlight()
+        patience = settings.timeout_seconds
+        self._known = Bulkhead(clock, limits.known, patience)
+        self._strangers = Bulkhead(clock, limits.strangers, patience, limits.rest_seconds)
 
     @property
     def remembered(self) -> int:
@@ -86,39 +101,44 @@ class SiteAuth:
         if not credentials.cookie:
             raise Unauthorized("no cookie")
         key = digest_of(credentials.cookie)
-        user, expires = self._remembered.get(key, (None, 0.0))
-        if expires <= self._now():
-            self._remembered.pop(key, None)
-            user = await self._ask(key, credentials.cookie)
-            expires = self._remembered.get(key, (None, 0.0))[1]
-        if user is None:
+        answer = self._remembered.get(key) or await self._ask(key, credentials.cookie)
+        if answer.user is None:
             raise Unauthorized("the site knows nobody by these cookies")
-        return Identity(user, ambient=True, until=expires)
+        return Identity(answer.user, ambient=True, until=answer.until)
 
-    async def _ask(self, key: bytes, cookie: bytes) -> str | None:
+    async def _ask(self, key: bytes, cookie: bytes) -> Answer:
         """The site's answer; one request for all who offer the same cookies at the same time."""
 
-        async def load(_: Flight[str | None]) -> str | None:
-            if len(self._requests) > self._limits.requests:
-                self._counters.add("auth_busy")
-                raise Unavailable("site", "too many logins are being checked")
-            user = await self._load(cookie)
-            self._remember(key, user)
-            return user
+        async def load(_: Flight[Answer]) -> Answer:
+            user = await self._in_turn(key, lambda: self._load(cookie))
+            return self._remember(key, user)
 
         return await self._requests.join(key, load)
 
-    def _remember(self, key: bytes, user: str | None) -> None:
+    async def _in_turn(self, key: bytes, call: Callable[[], Awaitable[str | None]]) -> str | None:
+        """The result of `call`, in the turn that these cookies have."""
+        waiting, part = self._limits.waiting, self._strangers
+        if self._remembered.is_known(key):
+            part = self._known
+        elif key not in self._turned_away:
+            waiting //= 2
+        self._turned_away.pop(key, None)
+        try:
+            return await part.run(call, waiting)
+        except Full:
+            self._counters.add("auth_busy")
+            self._turned_away[key] = None
+            if len(self._turned_away) > self._limits.remembered:
+                self._turned_away.popitem(last=False)
+            raise Unavailable("site", "too many logins are being checked") from None
+
+    def _remember(self, key: bytes, user: str | None) -> Answer:
         seconds = self._settings.cache_seconds
-        if seconds <= 0:
-            return
-        if len(self._remembered) >= self._limits.remembered:
-            self._counters.add("auth_evictions")
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[key] = (
-            user,
-            self._now() + (seconds if user else min(seconds, REFUSED_SECONDS)),
-        )
+        if user is None:
+            seconds = min(seconds, REFUSED_SECONDS)
+        answer = Answer(user, self._now() + seconds if seconds > 0 else 0.0)
+        self._remembered.keep(key, answer)
+        return answer
 
     async def _load(self, cookie: bytes) -> str | None:
         """
@@ -158,7 +178,7 @@ class SiteAuth:
 
     def _user_in(self, body: bytes) -> str | None:
         try:
-            user = msgspec.json.decode(body, type=_Answer).user
+            user = msgspec.json.decode(body, type=_Document).user
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             user = ""
         if is_user(user):

@@ -89,7 +89,7 @@ class SiteCase(SynchronousTestCase):
         self,
         settings: Auth,
         agent: Any = None,
-        limits: SiteLimits = SiteLimits(),  # noqa: B008
+        limits: SiteLimits = SiteLimits(rest_seconds=0),  # noqa: B008
     ) -> SiteAuth:
         return SiteAuth(agent or self.agent, settings, self.clock, self.counters, limits)
 
@@ -311,16 +311,6 @@ class Remembered(SiteCase):
         """Other cookies are another answer."""
         self.assertEqual([self.user(b"alice"), self.user(b"bob")], ["alice", "bob"])
 
-    def test_bounded(self) -> None:
-        """Over the bound the answer known longest goes, counted."""
-        auth = self.made(self.settings, limits=SiteLimits(remembered=2))
-        for name in (b"a", b"b", b"c"):
-            self.user(name, auth)
-        self.assertEqual((auth.remembered, self.counters["auth_evictions"]), (2, 1))
-        for name in (b"b", b"c", b"a"):
-            self.user(name, auth)
-        self.assertEqual(len(self.site.requests), 4)
-
     def test_no_cookie_is_kept(self) -> None:
         """What is kept is as long for any cookies, and does not show them."""
         short, long = (digest_of(b"session=SECRET" * times) for times in (1, 1000))
@@ -357,21 +347,3 @@ class Remembered(SiteCase):
         self.clock.advance(3)
         for asker in askers:
             self.failureResultOf(asker, Unavailable)
-
-    def test_too_many(self) -> None:
-        """
-        Over the bound of requests at the same time the next one is not sent, counted; to join one
-        under way is still allowed.
-        """
-        auth = self.made(self.settings, limits=SiteLimits(requests=2))
-        self.site.answer = silent
-        askers = [self.begin(name, auth) for name in (b"a", b"b")]
-        self.assertIn("too many", self.away(b"c", auth))
-        self.assertEqual((self.counters["auth_busy"], len(self.site.requests)), (1, 2))
-        askers.append(self.begin(b"a", auth))
-        self.assertNoResult(askers[-1])
-        self.clock.advance(3)
-        for asker in askers:
-            self.failureResultOf(asker, Unavailable)
-        self.site.answer = None
-        self.assertEqual(self.user(b"c", auth), "c")
