@@ -18,12 +18,17 @@ BENCHMARKS = {
     "posts": "posts per second, beside bare adbapi and PyMySQL",
     "amqp": "what an AMQP message costs, with and without a listener",
     "chaos": "parts are killed, stopped and cut; losses are counted",
+    "attacks": "what one hostile client costs the others, of any checkout",
     "sizes": "lines of files and functions, and hops, of any checkout",
-    "all": "everything but chaos and sizes, one JSON file each",
+    "all": "everything but chaos, attacks and sizes, one JSON file each",
     "plot": "the plots of those files",
     "table": "the tables of those files",
 }
-MODULES = {"all": "bench.everything", "chaos": "bench.chaos.__main__"}
+MODULES = {
+    "all": "bench.everything",
+    "attacks": "bench.attacks.__main__",
+    "chaos": "bench.chaos.__main__",
+}
 
 
 def usage() -> str:

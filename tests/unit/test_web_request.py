@@ -194,6 +194,7 @@ class SizeTests(WebTestCase):
         self.web.expect("POST", "GET")
         body = b"x" * 65_537
         self.web.send(spell("POST", "/feed/posts?as=bob", body) + spell("GET", "/status"))
+        self.house.advance(1)
         self.assertEqual([reply.status for reply in self.web.replies()], [413, 200])
 
     def test_limit_is_a_setting(self) -> None:
