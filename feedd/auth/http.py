@@ -38,7 +38,8 @@ class SiteLimits(NamedTuple):
     :ivar known: requests to the site at the same time, about cookies that it has known before.
     :ivar strangers: and about others: each takes a millisecond of the processor, and anybody can
         make them up.
-    :ivar rest_seconds: after each of the latter: they are 400 a second at most.
+    :ivar rest_seconds: after each of the latter: they are 400 a second at most, and fewer when the
+        process is busy.
     :ivar waiting: questions of each of these that wait. Strangers who were turned away once find
         room up to it, the others up to half of it: who asks again gets in.
     :ivar remembered: answers of the site, yes and no each.

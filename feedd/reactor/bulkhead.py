@@ -11,6 +11,16 @@ from twisted.internet.defer import Deferred, TimeoutError
 T = TypeVar("T")
 
 
+LATE_TIMES = 8
+"""
+How much longer a place rests when its turn of the reactor comes late: a busy process asks less.
+With 20 the others waited longer, as strangers who are turned away come back in bursts.
+"""
+
+LATE_SECONDS = 0.25
+"""The most that is believed of a lateness: the clock may have been set."""
+
+
 class Full(Exception):
     """There is no room to wait, or the wait has taken too long."""
 
@@ -65,9 +75,18 @@ class Bulkhead:
     def _rest(self) -> None:
         if self._waiting or self._rest_seconds:
             # In a turn of its own: calls that fail at once would go deeper than Python's stack.
-            self._clock.callLater(self._rest_seconds, self._hand_over)
+            due = self._clock.seconds() + self._rest_seconds
+            self._clock.callLater(self._rest_seconds, self._rested, due)
         else:
             self._under_way -= 1
+
+    def _rested(self, due: float) -> None:
+        """Rest longer, by some times of what the turn comes late: the process is busy."""
+        late = min(max(0.0, self._clock.seconds() - due), LATE_SECONDS)
+        if self._rest_seconds and late:
+            self._clock.callLater(late * LATE_TIMES, self._hand_over)
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """The place of one that has ended is the next one's."""

@@ -12,7 +12,7 @@ from feedd.core.counters import Counters
 from feedd.feed.ports import Identity, Unauthorized, Unavailable
 from tests.unit.test_auth_http import SiteCase, silent
 
-LIMITS = SiteLimits(known=2, strangers=2, waiting=4, remembered=10)
+LIMITS = SiteLimits(known=2, strangers=2, waiting=4, remembered=10, rest_seconds=0.0625)
 
 
 class CrowdTests(SiteCase):
@@ -40,9 +40,9 @@ class CrowdTests(SiteCase):
         self.pass_time(LIMITS.rest_seconds * 4)
 
     def pass_time(self, seconds: float) -> None:
-        """So much, in steps in which the site is asked."""
-        for _ in range(4):
-            self.clock.advance(seconds / 4)
+        """So much, in steps in which the site is asked, and no turn comes late."""
+        for _ in range(round(seconds / LIMITS.rest_seconds)):
+            self.clock.advance(LIMITS.rest_seconds)
             self.agent.flush()
 
     def test_strangers_wait(self) -> None:
@@ -60,10 +60,10 @@ class CrowdTests(SiteCase):
             request.write(b'{"user":"alice"}')
             request.finish()
         self.agent.flush()
-        self.clock.advance(LIMITS.rest_seconds * 0.9)
+        self.clock.advance(LIMITS.rest_seconds / 2)
         self.agent.flush()
         self.assertEqual(len(self.site.requests), 2)
-        self.clock.advance(LIMITS.rest_seconds * 0.2)
+        self.clock.advance(LIMITS.rest_seconds / 2)
         self.agent.flush()
         self.assertEqual(len(self.site.requests), 3)
         self.answer()
@@ -145,10 +145,10 @@ class CrowdTests(SiteCase):
     def test_logged_out(self) -> None:
         """One whom the site knows no more is a stranger."""
         self.user(b"alice", self.few)
-        self.clock.advance(5)
+        self.pass_time(5)
         self.site.answer = lambda request: request.setResponseCode(401) or b""
         self.failureResultOf(self.begin(b"alice", self.few), Unauthorized)
-        self.clock.advance(REFUSED_SECONDS)
+        self.pass_time(REFUSED_SECONDS)
         askers = self.crowd(b"a", b"b", b"c", b"d")
         self.away(b"alice", self.few)
         self.answer()
