@@ -192,6 +192,7 @@ class MemoryStore:
         limit: int,
         settled: int,
         holes: Runs = NO_RUNS,
+        viewer: str | None = None,
     ) -> Page:
         await self._ask("page")
         shown = [
@@ -216,6 +217,7 @@ class MemoryStore:
         limit: int,
         holes: Runs = NO_RUNS,
         known: Collection[int] = (),
+        viewer: str | None = None,
     ) -> History:
         await self._ask("events_after")
         events = [
@@ -246,7 +248,7 @@ class MemoryStore:
         await self.pace()
         return found
 
-    async def events_by_id(self, ids: Sequence[int]) -> Batch:
+    async def events_by_id(self, ids: Sequence[int], viewer: str | None = None) -> Batch:
         await self._ask("events_by_id")
         ids = sorted(set(ids))
         events = [self._shown(event) for id in ids if (event := self.rows.get(id))]

@@ -185,10 +185,11 @@ class Store(Protocol):
         limit: int,
         settled: int,
         holes: Runs = NO_RUNS,
+        viewer: str | None = None,
     ) -> Page:
         """
         The newest `limit` posts of `authors` (older than post `before`), in one snapshot with the
-        ids above `settled` or in `holes`.
+        ids above `settled` or in `holes`; asked for `viewer`, one of many who wait.
         """
 
     async def events_after(
@@ -198,8 +199,12 @@ class Store(Protocol):
         limit: int,
         holes: Runs = NO_RUNS,
         known: Collection[int] = (),
+        viewer: str | None = None,
     ) -> History:
-        """The first `limit` events of `authors` above `settled` or in `holes`, without `known`."""
+        """
+        The first `limit` events of `authors` above `settled` or in `holes`, without `known`; asked
+        for `viewer`, one of many who wait.
+        """
 
     async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
         """The first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
@@ -214,10 +219,11 @@ class Store(Protocol):
         `settle_seconds` of its INSERT.
         """
 
-    async def events_by_id(self, ids: Sequence[int]) -> Batch:
+    async def events_by_id(self, ids: Sequence[int], viewer: str | None = None) -> Batch:
         """
         The events with these ids, which ascend; one that is gone or unreadable (counted) is left
-        out. A piece at a time, see `feedd.feed.rows`.
+        out. A piece at a time, see `feedd.feed.rows`. Asked for `viewer`, one of many who wait, or
+        for feedd itself.
         """
 
     async def save_settled(self, epoch: str, settled: int) -> bool:

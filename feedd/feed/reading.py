@@ -101,9 +101,9 @@ class Reading:
         friends = await self.friends_of(viewer)
         for _ in range(_TRIES):
             page = await self._store.page(
-                (viewer, *friends), before, limit, horizon.settled, horizon.holes
+                (viewer, *friends), before, limit, horizon.settled, horizon.holes, viewer
             )
-            await self._learn(page.ids)
+            await self._learn(page.ids, viewer)
             read, friends = friends, self._corrected(viewer, friends)
             if friends == read:
                 return FirstPage(friends, page, _text(*advance(horizon, (), horizon, page.ids)))
@@ -158,7 +158,7 @@ class Reading:
         viewer, horizon = subscription.viewer, self._log.horizon
         if cursor is not None and cursor.epoch == horizon.epoch:
             with suppress(Unavailable):
-                await self._learn(cursor.ids)
+                await self._learn(cursor.ids, viewer)
         friends = await self.friends_of(viewer)
         self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
         authors = {viewer, *friends}
@@ -171,7 +171,7 @@ class Reading:
         is_whole = True
         if missed is None:
             history = await self._store.events_after(
-                cursor.settled, authors, MAX_MISSED, cursor.holes, cursor.ids
+                cursor.settled, authors, MAX_MISSED, cursor.holes, cursor.ids, viewer
             )
             if not history.pruned <= cursor.settled <= history.highest:
                 return self._gap(subscription, authors, horizon)
@@ -188,12 +188,12 @@ class Reading:
             return None
         return self._log.after(position, authors)
 
-    async def _learn(self, ids: Sequence[int]) -> None:
+    async def _learn(self, ids: Sequence[int], viewer: str) -> None:
         """
         Read the events that the viewer has and this process has not. An unfriend may be among them,
         after which nothing more may come from that friend.
         """
-        async for events, _ in read_rows(self._store, self._log.unknown(ids)):
+        async for events, _ in read_rows(self._store, self._log.unknown(ids), viewer):
             for event in events:
                 self._log.offer(event)
 

@@ -22,15 +22,18 @@ class Piece(NamedTuple):
     gone: list[int]
 
 
-async def read_rows(store: Store, ids: Sequence[int]) -> AsyncIterator[Piece]:
+async def read_rows(
+    store: Store, ids: Sequence[int], viewer: str | None = None
+) -> AsyncIterator[Piece]:
     """
     Read the rows of `ids`, which ascend, a piece at a time.
 
+    :param viewer: the one for whom they are read; None for feedd itself.
     :raises feedd.feed.ports.Unavailable: when the database is away.
     """
     while ids:
         some, later = ids[:AT_ONCE], ids[AT_ONCE:]
-        batch = await store.events_by_id(some)
+        batch = await store.events_by_id(some, viewer)
         read = some[: len(some) - len(batch.rest)]
         found = {event.id for event in batch.events}
         yield Piece(batch.events, [id for id in read if id not in found])

@@ -80,6 +80,7 @@ class Store(Section, frozen=True):
     tail_seconds: Seconds = 1.0
     threads: Annotated[int, Meta(ge=1, le=200)] = 10
     max_waiting: Count = 500
+    waiting_of_user: Count = 50
     query_seconds: Seconds = 4.0
     keep_days: Annotated[float, Meta(ge=0, le=36_500)] = 7.0
     migrate: bool = True

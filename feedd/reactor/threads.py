@@ -1,6 +1,6 @@
 """
-Threads that work off one queue, and wake the reactor once for all that they finish in one of its
-turns.
+Threads that work off one queue, fair to each key, and wake the reactor once for all that they
+finish in one of its turns.
 
 Twisted's own pool hands every piece of work over through a coordinator, two locks and a log
 context, and wakes the reactor for each result; with short transactions that costs as much as they
@@ -8,13 +8,15 @@ do.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from feedd.reactor.lines import Lines
 
 T = TypeVar("T")
 
@@ -34,7 +36,10 @@ class Threads:
         self._running = False
         self._threads: list[Thread] = []
         self._under_way = 0
-        self._work: SimpleQueue[tuple[Callable[[], Any], _Done] | None] = SimpleQueue()
+        self._work: Lines[tuple[Callable[[], Any], _Done]] = Lines()
+        self._lock = Lock()
+        # One entry for each piece of work, and False for each thread that is to end.
+        self._entries: SimpleQueue[bool] = SimpleQueue()
         self._results: deque[tuple[_Done, Any]] = deque()
         self._woken = False
 
@@ -55,18 +60,32 @@ class Threads:
         """
         self._running = False
         for _ in self._threads:
-            self._work.put(None)
+            self._entries.put(False)
         threads, self._threads = self._threads, []
         for thread in threads:
             thread.join()
 
-    def run(self, work: Callable[[], T], done: Callable[[T | Failure], object]) -> None:
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T | Failure], object],
+        key: Hashable = None,
+        first: bool = False,
+    ) -> None:
         """
         Run `work` in a thread; its result, or the Failure of what it raised, goes to `done` in the
         reactor's thread.
+
+        :param key: work of one key is begun in its order, the keys take turns.
+        :param first: it is begun before all that waits.
         """
         self._under_way += 1
-        self._work.put((work, done))
+        with self._lock:
+            if first:
+                self._work.put_first((work, done))
+            else:
+                self._work.put((work, done), key)
+        self._entries.put(True)
         if self._running:
             self._begin_thread()
 
@@ -78,9 +97,10 @@ class Threads:
             thread.start()
 
     def _go(self) -> None:
-        take, results = self._work.get, self._results
-        while (task := take()) is not None:
-            work, done = task
+        results = self._results
+        while self._entries.get():
+            with self._lock:
+                work, done = self._work.take()
             try:
                 result = work()
             except BaseException:

@@ -101,7 +101,7 @@ class SQLStore(Service):
 
     @property
     def reads(self) -> Runner:
-        """Runs what only reads. Raises `Unavailable`."""
+        """Runs what clients read. Raises `Unavailable`."""
         return self._ready().runners.reads
 
     @property
@@ -167,22 +167,22 @@ class SQLStore(Service):
         for _ in range(TRIES):
             draft = posts.PostDraft(author, body, key, self._now_ms())
             try:
-                return await self._ready().posts.add(draft)
+                return await self._ready().posts.add(draft, author)
             except Duplicate:
                 if key is None:
                     raise
-                first = await self._read(posts.first_result, author, key)
+                first = await self._read(author, posts.first_result, author, key)
                 if first is not None:
                     return first
         raise Unavailable(PART, "the Idempotency-Key comes and goes")
 
     async def edit_post(self, author: str, post: int, body: bytes) -> Event:
         """Commit a new body and its ``edit``. Raises `NotFound`, `NotYours`."""
-        return await self._write(posts.edit_post, author, post, body, self._now_ms())
+        return await self._write(author, posts.edit_post, author, post, body, self._now_ms())
 
     async def delete_post(self, author: str, post: int) -> Event:
         """Commit a deletion and its ``delete``. Raises `NotFound`, `NotYours`."""
-        return await self._write(posts.delete_post, author, post, self._now_ms())
+        return await self._write(author, posts.delete_post, author, post, self._now_ms())
 
     async def page(
         self,
@@ -191,15 +191,18 @@ class SQLStore(Service):
         limit: int,
         settled: int,
         holes: Runs = NO_RUNS,
+        viewer: str | None = None,
     ) -> Page:
         """
         Read the newest `limit` posts of `authors` (older than post `before`), and the ids above
-        `settled` or in `holes`, in one snapshot.
+        `settled` or in `holes`, in one snapshot; for `viewer`.
         """
         if not authors:
             self._ready()
             return Page([], (), False)
-        return self._readable(await self._read(posts.page, authors, before, limit, settled, holes))
+        return self._readable(
+            await self._read(viewer, posts.page, authors, before, limit, settled, holes)
+        )
 
     # Friendships and markers
 
@@ -219,20 +222,20 @@ class SQLStore(Service):
         """
         Read whom each of `viewers` hears, sorted, without themselves.
 
-        It is never refused for the queue's length: the cache asks for many viewers at a time, and
-        seldom, and they must not all be turned away because of many small queries.
+        It does not stand in the clients' queue: the cache asks for many viewers at a time, and
+        seldom, and they must not all wait for many small queries.
         """
         left = sorted(set(viewers))
         lists: dict[str, tuple[str, ...]] = {}
         while left:
-            some = await self._unbounded(friendships.friends_of, left[:AT_ONCE], FRIENDSHIPS)
+            some = await self._own_read(friendships.friends_of, left[:AT_ONCE], FRIENDSHIPS)
             lists |= some
             left = left[len(some) :]
         return lists
 
     async def mark(self, viewer: str, post: int) -> int:
         """Move the read marker up to `post` (never down) and return where it stands."""
-        return await self._write(friendships.mark, viewer, post, self._now_ms())
+        return await self._write(viewer, friendships.mark, viewer, post, self._now_ms())
 
     async def set_mark(self, viewer: str, post: int) -> None:
         """Move the read marker to `post`, also down."""
@@ -246,7 +249,8 @@ class SQLStore(Service):
         `most_bytes` as JSON.
         """
         opening = _call(events.opening, last, most_bytes)
-        return self._readable(await self.reads.run(opening, seconds=OPENING_SECONDS))
+        run = self._ready().runners.own.run
+        return self._readable(await run(opening, seconds=OPENING_SECONDS, own=True))
 
     async def events_after(
         self,
@@ -255,17 +259,19 @@ class SQLStore(Service):
         limit: int,
         holes: Runs = NO_RUNS,
         known: Collection[int] = (),
+        viewer: str | None = None,
     ) -> History:
         """
-        Read the first `limit` events of `authors` above `settled` or in `holes`, without `known`.
+        Read the first `limit` events of `authors` above `settled` or in `holes`, without `known`;
+        for `viewer`.
         """
         return self._readable(
-            await self._read(events.history, settled, authors, limit, holes, known)
+            await self._read(viewer, events.history, settled, authors, limit, holes, known)
         )
 
     async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
         """Read the first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
-        return await self._unbounded(events.ids_above, settled, limit, holes)
+        return await self._own_read(events.ids_above, settled, limit, holes)
 
     async def ids_standing(
         self, settled: int, limit: int, holes: Runs = NO_RUNS
@@ -276,16 +282,18 @@ class SQLStore(Service):
         """
         if self.dialect.one_writer or self._settings.multi_writer:
             return None
-        return await self._unbounded(events.ids_standing, settled, limit, holes)
+        return await self._own_read(events.ids_standing, settled, limit, holes)
 
-    async def events_by_id(self, ids: Sequence[int]) -> Batch:
+    async def events_by_id(self, ids: Sequence[int], viewer: str | None = None) -> Batch:
         """
         Read the events with these ids, which ascend, as far as they fit in a batch; one that is
-        gone or unreadable (counted) is left out.
+        gone or unreadable (counted) is left out. For `viewer`, or for feedd itself.
         """
         if not ids:
             return Batch([], ())
-        return self._readable(await self._unbounded(events.batch, ids))
+        if viewer is None:
+            return self._readable(await self._own_read(events.batch, ids))
+        return self._readable(await self._read(viewer, events.batch, ids))
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """
@@ -294,18 +302,18 @@ class SQLStore(Service):
 
         When the log ends below `settled`, twice in a row, a new epoch begins: False.
         """
-        is_behind = await self._read(epochs.is_behind, settled)
+        is_behind = await self._own_read(epochs.is_behind, settled)
         if is_behind and self._was_behind:
             self._was_behind = False
             await self.renew_epoch(epoch)
             return False
         # Once may be a node of a cluster that has not got the last rows yet.
         self._was_behind = is_behind
-        return await self._write(events.save_settled, epoch, settled)
+        return await self._own_write(events.save_settled, epoch, settled)
 
     async def renew_epoch(self, epoch: str) -> None:
         """Begin a new epoch, unless the present one is not `epoch` any more."""
-        if await self._write(epochs.renew_epoch, epoch, self._now_ms()):
+        if await self._own_write(epochs.renew_epoch, epoch, self._now_ms()):
             why = f"ids have gone backwards: the log is of another epoch than {epoch} now"
             self._complain("ids_backwards", why)
 
@@ -318,26 +326,34 @@ class SQLStore(Service):
         call.
         """
         now = self._now_ms()
-        return await self._write(retention.prune, owner, now, now - int(keep_seconds * 1000), limit)
+        before = now - int(keep_seconds * 1000)
+        return await self._own_write(retention.prune, owner, now, before, limit)
 
     async def ping(self) -> None:
         """Return when the database answers."""
-        await self._read(_ping)
+        await self._own_read(_ping)
 
     # How they run
 
-    def _read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        return self.reads.run(_call(work, *args, **kwargs))
+    def _read(
+        self, user: str | None, work: Work[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        return self.reads.run(_call(work, *args, **kwargs), user=user)
 
-    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        return self.writes.run(_call(work, *args, **kwargs))
+    def _write(
+        self, user: str, work: Work[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        return self.writes.run(_call(work, *args, **kwargs), user=user)
 
-    def _unbounded(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    def _own_read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """
-        Run a query of a caller that has one or two under way at most, as the tail has: it must not
-        be turned away by those who have many.
+        Run a query of feedd's own, of which there are a few at most, as of the tail: it must not
+        wait for those of clients, nor be turned away because of them.
         """
-        return self.reads.run(_call(work, *args, **kwargs), bounded=False)
+        return self._ready().runners.own.run(_call(work, *args, **kwargs), own=True)
+
+    def _own_write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return self.writes.run(_call(work, *args, **kwargs), own=True)
 
     def _readable(self, answer: tuple[T, list[int]]) -> T:
         """Return the answer without its unreadable rows, which are counted and complained of."""

@@ -32,6 +32,41 @@ class BoundContract(SQL):
         )
         self.assertEqual([(await call).events for call in reading[:3]], [[]] * 3)
 
+    async def test_one_user_is_too_busy(self) -> None:
+        """
+        Of 700 posts at once of one user those past the bound are refused; nobody else's is, nor
+        waits for all of them.
+        """
+        posting = together([self.store.add_post("ann", b"1", None) for _ in range(700)])
+        (other,) = together([self.store.add_post("bob", b"1", None)])
+        bob = (await other).event.id
+        ids, refused = [], 0
+        for call in posting:
+            try:
+                ids.append((await call).event.id)
+            except Unavailable:
+                refused += 1
+        self.assertEqual((len(ids), self.counters["store_refused_user"]), (50, refused))
+        self.assertLess(sum(id < bob for id in ids), 4)
+
+    async def test_feedds_own_do_not_wait(self) -> None:
+        """
+        While every thread works for clients and hundreds of queries wait, the net and friend lists
+        are read at once, and the watermark is written by the next thread that is free.
+        """
+        store = await self.reached(threads=2)
+        epoch = (await store.open(1)).epoch
+        slow: Any = lambda txn: time.sleep(0.3)  # noqa: E731
+        for runner in (store.reads, store.writes):
+            for _ in range(20):
+                runner.run(slow).addErrback(lambda failure: None)
+        begun = time.monotonic()
+        await store.ids_after(0, 10)
+        await store.friends_of(["ann"])
+        self.assertLess(time.monotonic() - begun, 0.25)
+        self.assertTrue(await store.save_settled(epoch, 0))
+        self.assertLess(time.monotonic() - begun, 0.8)
+
     async def test_a_slow_query_is_not_waited_for(self) -> None:
         """
         A caller gets an answer in time, and what it was told was not stored is not stored later.

@@ -134,7 +134,7 @@ class GroupContract(SQL):
         group = self.group(counted)
         told: list[Stored] = []
         adding = [
-            group.add(posts.PostDraft(f"u{number}", b"%d" % number, None, 5))
+            group.add(posts.PostDraft(f"u{number}", b"%d" % number, None, 5), f"u{number}")
             for number in range(100)
         ]
         for answer in adding:
@@ -188,7 +188,7 @@ class GroupContract(SQL):
         self.store = await self.reached(settle_seconds=1.0)
         group = self.group(late)
         for answer in [
-            group.add(posts.PostDraft("ann", b"%d" % number, None, 5)) for number in range(3)
+            group.add(posts.PostDraft("ann", b"%d" % number, None, 5), "ann") for number in range(3)
         ]:
             await answer
         self.assertEqual(seen, [1, 2, 1, 1])
@@ -205,7 +205,7 @@ class GroupContract(SQL):
 
         group = self.group(choosy)
         answers = [
-            group.add(posts.PostDraft("ann", b"%d" % number, None, 5)) for number in range(4)
+            group.add(posts.PostDraft("ann", b"%d" % number, None, 5), "ann") for number in range(4)
         ]
         for number, answer in enumerate(answers):
             if number == 2:

@@ -69,13 +69,13 @@ class MariaDBGroupTests(MariaDBGroup, TestCase):
 
         group = self.group(cut)
         answers = [
-            group.add(posts.PostDraft("ann", b"%d" % number, None, 5)) for number in range(4)
+            group.add(posts.PostDraft("ann", b"%d" % number, None, 5), "ann") for number in range(4)
         ]
         await answers[0]
         for answer in answers[1:]:
             await self.refused(Unavailable, answer)
         self.assertEqual(len(self.rows("SELECT id FROM posts")), 1)
-        await group.add(posts.PostDraft("ann", b"5", None, 5))
+        await group.add(posts.PostDraft("ann", b"5", None, 5), "ann")
 
     async def test_a_key_that_somebody_holds(self) -> None:
         """

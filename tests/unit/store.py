@@ -1,6 +1,6 @@
 """Parts of a store on a database that remembers what it is told, its threads worked by hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from twisted.python.failure import Failure
@@ -105,8 +105,14 @@ class HandThreads:
     def __init__(self) -> None:
         self.work: list[tuple[Callable[[], Any], Callable[[Any], object]]] = []
 
-    def run(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
-        self.work.append((work, done))
+    def run(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], object],
+        key: Hashable = None,
+        first: bool = False,
+    ) -> None:
+        self.work.insert(0 if first else len(self.work), (work, done))
 
     def turn(self) -> int:
         """Work off what waits now; returns how much it was."""

@@ -56,7 +56,7 @@ class FakeStore:
         self.reading()
         return ids
 
-    async def events_by_id(self, ids: Sequence[int]) -> Batch:
+    async def events_by_id(self, ids: Sequence[int], viewer: str | None = None) -> Batch:
         await self._answer("events", list(ids))
         found = [event(id) for id in ids if id in self.rows and id not in self.unreadable]
         return Batch(found, ())

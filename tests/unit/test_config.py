@@ -40,6 +40,7 @@ multi_writer = true
 tail_seconds = 0.25
 threads = 1
 max_waiting = 2
+waiting_of_user = 2
 query_seconds = 3
 keep_days = 30.0
 migrate = false

@@ -41,8 +41,8 @@ class GroupCommitTests(SynchronousTestCase):
                 raise self.refused[word]
         return [word.upper() for word in words]
 
-    def add(self, words: str) -> list[Deferred[str]]:
-        return [self.group.add(word) for word in words.split()]
+    def add(self, words: str, user: str = "ann") -> list[Deferred[str]]:
+        return [self.group.add(word, user) for word in words.split()]
 
     def work_off(self) -> None:
         """Work until nothing is left, not even on the clock."""
@@ -87,6 +87,16 @@ class GroupCommitTests(SynchronousTestCase):
         self.work_off()
         sizes = [len(words) for words in self.database.committed]
         self.assertEqual(sizes, [1, MOST, 2, 1, 1, 1])
+
+    def test_users_take_turns(self) -> None:
+        """The many items of one user keep no other user's waiting for the next transaction."""
+        self.add("- " + "a " * (2 * MOST))
+        self.add("b c", "bob")
+        self.work_off()
+        sizes = [len(words) for words in self.database.committed]
+        self.assertEqual(
+            (self.database.committed[1][:4], sizes), (["a", "b", "a", "c"], [1, MOST, MOST, 2])
+        )
 
     def test_one_that_hangs(self) -> None:
         """

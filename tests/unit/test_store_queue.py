@@ -20,7 +20,7 @@ class QueueTests(SynchronousTestCase):
         self.queue = self.make(cancellable=False)
 
     def make(self, cancellable: bool) -> Queue:
-        return Queue(self.clock, self.counters, 2, cancellable)
+        return Queue(self.clock, self.counters, 3, cancellable, 2)
 
     def accept(self, **named: Any) -> Job[Any]:
         return self.queue.accept(lambda txn: None, 5.0, **named)
@@ -36,15 +36,32 @@ class QueueTests(SynchronousTestCase):
 
     def test_so_many(self) -> None:
         """
-        More are refused and counted, until one has ended; a query without a bound is not refused.
+        More are refused and counted, until one has ended; a query of feedd's own is not refused,
+        and takes nobody's place.
         """
-        jobs = [self.accept(), self.accept(), self.accept(bounded=False)]
+        jobs = [self.accept(own=True), *(self.accept() for _ in range(3)), self.accept(own=True)]
         self.assertRaises(Unavailable, self.accept)
-        for job in jobs[:2]:
-            self.queue.end(job, None)
+        self.queue.end(jobs.pop(), None)
+        self.assertRaises(Unavailable, self.accept)
+        self.queue.end(jobs.pop(), None)
         jobs.append(self.accept())
-        self.assertEqual(self.counters["store_full"], 1)
-        for job in jobs[2:]:
+        self.assertEqual(self.counters["store_full"], 2)
+        for job in jobs:
+            self.queue.end(job, None)
+
+    def test_so_many_of_one_user(self) -> None:
+        """
+        A user who has too many under way is refused and counted, until one has ended; nobody else
+        is.
+        """
+        jobs = [self.accept(user="ann"), self.accept(user="ann")]
+        refused = self.assertRaises(Unavailable, self.accept, user="ann")
+        self.assertGreater(refused.retry_after_seconds, 0)
+        jobs.append(self.accept(user="bob"))
+        self.assertEqual((self.counters["store_refused_user"], self.counters["store_full"]), (1, 0))
+        self.queue.end(jobs.pop(0), None)
+        jobs.append(self.accept(user="ann"))
+        for job in jobs:
             self.queue.end(job, None)
 
     def test_too_late(self) -> None:
@@ -87,7 +104,7 @@ class QueueTests(SynchronousTestCase):
 
     def test_finish_in_time(self) -> None:
         """A query that does not come to its end is dropped; it may end later."""
-        job = self.accept(bounded=False)
+        job = self.accept(own=True)
         finishing = Deferred.fromCoroutine(self.queue.finish(3.0))
         self.clock.advance(3.0)
         self.successResultOf(finishing)

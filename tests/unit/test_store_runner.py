@@ -37,10 +37,10 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(self.database.committed, [["a"]])
 
     def test_too_many(self) -> None:
-        """Too many fail at once, except those that have no bound."""
+        """Too many fail at once, except those of feedd's own."""
         answers = [self.runner.run(lambda txn: 1) for _ in range(3)]
         self.failureResultOf(answers.pop(), Unavailable)
-        answers.append(self.runner.run(lambda txn: 1, bounded=False))
+        answers.append(self.runner.run(lambda txn: 1, own=True))
         self.threads.turn()
         self.assertEqual([self.successResultOf(answer) for answer in answers], [1, 1, 1])
 

@@ -56,6 +56,21 @@ class ThreadsTests(SynchronousTestCase):
         self.assertEqual(self.told, [])
         self.assertEqual((self.reactor.turn(), self.told), (1, [0, 1, 2, 3, 4]))
 
+    def test_keys_take_turns(self) -> None:
+        """
+        The work of one key is begun in its order, and the keys take turns; what is first comes
+        before all that waits.
+        """
+        threads = self.make(1)
+        for word in ("a1", "a2", "a3", "b1", "c1", "b2"):
+            threads.run(lambda word=word: word, self.told.append, word[0])  # type: ignore[misc]
+        for word in ("first", "second"):
+            threads.run(lambda word=word: word, self.told.append, first=True)  # type: ignore[misc]
+        threads.start()
+        threads.stop()
+        self.reactor.turn()
+        self.assertEqual(self.told, ["first", "second", "a1", "b1", "c1", "a2", "b2", "a3"])
+
     def test_woken_again(self) -> None:
         """What is finished after it has turned wakes it again."""
         threads = self.make(1)

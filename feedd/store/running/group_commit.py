@@ -5,7 +5,6 @@ A COMMIT, two waits for the server and the change from thread to thread cost the
 fifty. Nobody waits for others to come: what finds nothing under way goes at once.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -14,6 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from feedd.feed.ports import Unavailable
+from feedd.reactor.lines import Lines
 from feedd.store.running.queue import Job
 from feedd.store.running.runner import Runner
 from feedd.store.running.transaction import Transaction
@@ -70,17 +70,17 @@ class GroupCommit(Generic[Item, T]):
         self._size_of = size_of
         self._most = most
         self._clock = clock
-        self._waiting: deque[_Waiting[T, Item]] = deque()
+        self._waiting: Lines[_Waiting[T, Item]] = Lines()
         self._begun_at: list[float] = []
         self._timer: Any = None
 
-    def add(self, item: Item) -> Deferred[T]:
-        """Return the result for `item`; fails as `Runner.run` does."""
+    def add(self, item: Item, user: str) -> Deferred[T]:
+        """Return the result for an item of `user`; fails as `Runner.run` does."""
         try:
-            job = self._runner.accept(lambda txn: self._write(txn, [item])[0])
+            job = self._runner.accept(lambda txn: self._write(txn, [item])[0], user=user)
         except Unavailable as error:
             return fail(error)
-        self._waiting.append((job, item))
+        self._waiting.put((job, item), user)
         self._begin()
         return job.answer
 
@@ -120,14 +120,14 @@ class GroupCommit(Generic[Item, T]):
         )
 
     def _take(self) -> list[_Waiting[T, Item]]:
-        """Take the next items: one in any case, and as many as fit."""
+        """Take the next items, of each user in turn: one in any case, and as many as fit."""
         batch: list[_Waiting[T, Item]] = []
         size = 0
         while self._waiting and len(batch) < MOST:
-            size += self._size_of(self._waiting[0][1])
+            size += self._size_of(self._waiting.peek()[1])
             if batch and size > MAX_BYTES:
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(self._waiting.take())
         return batch
 
     # In a thread

@@ -3,6 +3,7 @@ The reactor's side of a query: how many are accepted, how long each is waited fo
 come to their end.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -23,16 +24,22 @@ class Job(Generic[T]):
     One query on its way.
 
     :ivar work: what is to be done in a transaction.
+    :ivar user: the user for whom it is done; None for nobody in particular.
+    :ivar own: it is feedd's own, and stands before those of clients.
     :ivar answer: the result for the caller; fires once, whatever happens.
     :ivar dropped: nobody waits for it any more; then it is not begun, or not committed.
     """
 
-    __slots__ = ("answer", "dropped", "limit", "work")
+    __slots__ = ("answer", "dropped", "limit", "own", "user", "work")
 
     limit: DelayedCall
 
-    def __init__(self, work: Callable[[Transaction], T], cancellable: bool) -> None:
+    def __init__(
+        self, work: Callable[[Transaction], T], cancellable: bool, user: str | None, own: bool
+    ) -> None:
         self.work = work
+        self.user = user
+        self.own = own
         self.dropped = False
         self.answer: Deferred[T] = Deferred(self._cancelled if cancellable else None)
 
@@ -49,13 +56,22 @@ class Queue:
     """
     The queries under way, those that wait included.
 
-    A frozen database answers nobody, and costs nobody more than the time limit of a query.
+    A frozen database answers nobody, and costs nobody more than the time limit of a query. Queries
+    of feedd's own are not counted, and never refused: there are a few at most.
     """
 
-    def __init__(self, clock: Any, counters: Counters, most: int, cancellable: bool) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        counters: Counters,
+        most: int,
+        cancellable: bool,
+        most_of_user: int | None = None,
+    ) -> None:
         """
         :param clock: an `IReactorTime`.
-        :param most: how many there may be.
+        :param most: how many of clients there may be.
+        :param most_of_user: how many of one user there may be; None for as many as of all.
         :param cancellable: a query is dropped when its caller has gone, as one that reads is; one
             that writes was meant, and is done all the same.
         """
@@ -63,34 +79,61 @@ class Queue:
         self._counters = counters
         self._most = most
         self._cancellable = cancellable
+        self._most_of_user = most if most_of_user is None else most_of_user
         self._jobs: set[Job[Any]] = set()
+        self._clients = 0
+        self._of_user: Counter[str] = Counter()
         self._closing = False
         self._idle: Deferred[None] | None = None
 
     def accept(
-        self, work: Callable[[Transaction], T], seconds: float, bounded: bool = True
+        self,
+        work: Callable[[Transaction], T],
+        seconds: float,
+        user: str | None = None,
+        own: bool = False,
     ) -> Job[T]:
         """
         Take on a query, which is to `end` whatever happens to it; its caller is refused after
         `seconds`.
 
-        :param bounded: False is never refused for the queue's length; it is for a caller with a
-            query or two under way at most.
-        :raises Unavailable: when there are too many, or feedd is stopping.
+        :param user: see `Job`; `own` too.
+        :raises Unavailable: when there are too many, or too many of this user, or feedd is
+            stopping.
         """
         if self._closing:
             raise Unavailable(PART, "feedd is stopping")
-        if bounded and len(self._jobs) >= self._most:
-            self._counters.add("store_full")
-            raise Unavailable(PART, "too many queries are waiting")
-        job = Job(work, self._cancellable)
+        if not own:
+            self._admit(user)
+        job = Job(work, self._cancellable, user, own)
         job.limit = self._clock.callLater(seconds, self._give_up, job, seconds)
         self._jobs.add(job)
         return job
 
+    def _admit(self, user: str | None) -> None:
+        if user is not None and self._of_user[user] >= self._most_of_user:
+            self._counters.add("store_refused_user")
+            raise Unavailable(PART, "too many queries of one user are waiting")
+        if self._clients >= self._most:
+            self._counters.add("store_full")
+            raise Unavailable(PART, "too many queries are waiting")
+        self._clients += 1
+        if user is not None:
+            self._of_user[user] += 1
+
+    def _release(self, job: Job[Any]) -> None:
+        if job.own:
+            return
+        self._clients -= 1
+        if job.user is not None:
+            self._of_user[job.user] -= 1
+            if not self._of_user[job.user]:
+                del self._of_user[job.user]
+
     def end(self, job: Job[T], result: T | Failure) -> None:
         """Answer the caller, unless it has gone or was refused meanwhile."""
         self._jobs.remove(job)
+        self._release(job)
         if job.limit.active():
             job.limit.cancel()
         if not job.answer.called:

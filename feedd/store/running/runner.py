@@ -48,20 +48,25 @@ class Runner:
         self._query_seconds = query_seconds
 
     def run(
-        self, work: Work[T], *, seconds: float | None = None, bounded: bool = True
+        self,
+        work: Work[T],
+        *,
+        seconds: float | None = None,
+        user: str | None = None,
+        own: bool = False,
     ) -> Deferred[T]:
         """
         Return the result of ``work(transaction)``.
 
         :param seconds: how long the answer is waited for; a little more than one statement may take
             when None.
-        :param bounded: see `Queue.accept`.
+        :param user: see `Job`; `own` too.
         :raises Unavailable: (fails with) when the database is, or the queue is full, or the time is
             up.
         :raises Duplicate: (fails with) when a unique index refused a row.
         """
         try:
-            job = self.accept(work, seconds, bounded)
+            job = self.accept(work, seconds, user, own)
         except Unavailable as error:
             return fail(error)
         self.begin(job)
@@ -87,16 +92,25 @@ class Runner:
         Thread(target=work, name="feedd-store-alone", daemon=True).start()
         return answer
 
-    def accept(self, work: Work[T], seconds: float | None = None, bounded: bool = True) -> Job[T]:
+    def accept(
+        self,
+        work: Work[T],
+        seconds: float | None = None,
+        user: str | None = None,
+        own: bool = False,
+    ) -> Job[T]:
         """Take on what `run` takes, as a job that is to `begin` or `end`. Raises `Unavailable`."""
         if seconds is None:
             seconds = self._query_seconds + GRACE_SECONDS
-        return self._queue.accept(work, seconds, bounded)
+        return self._queue.accept(work, seconds, user, own)
 
     def begin(self, job: Job[T]) -> None:
-        """Run a job in a transaction of its own, when a thread is free."""
+        """
+        Run a job in a transaction of its own, when a thread is free: feedd's own first, then those
+        of each user in turn.
+        """
         run = partial(self.transactions.run, job.work, job.check_wanted)
-        self.threads.run(run, partial(self.end, job))
+        self.threads.run(run, partial(self.end, job), job.user, job.own)
 
     def end(self, job: Job[T], result: T | Failure) -> None:
         """Answer the caller of a job."""

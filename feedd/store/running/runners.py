@@ -1,6 +1,6 @@
 """
-The two runners of a store: reads and writes have threads of their own, and do not wait for each
-other.
+The runners of a store: reads, writes and feedd's own reads have threads of their own, and do not
+wait for each other.
 """
 
 from typing import Any
@@ -16,14 +16,19 @@ from feedd.store.running.queue import Queue
 from feedd.store.running.runner import Runner
 from feedd.store.running.transactions import Transactions
 
+OWN_THREADS = 3
+"""For a read of the net, and for two queries of friend lists."""
+
 
 class Runners:
     """
     The runners of a store that has been started; their threads begin when the reactor runs.
 
-    SQLite has one thread that writes, since it takes one writer at a time.
+    SQLite has one thread that writes, since it takes one writer at a time. So feedd's own writes,
+    few and short, have no thread of their own, but are the first that a free one takes.
 
-    :ivar reads: runs what only reads.
+    :ivar reads: runs what clients read.
+    :ivar own: runs what feedd itself reads.
     :ivar writes: runs what writes.
     :ivar writers: how many threads write.
     """
@@ -40,10 +45,11 @@ class Runners:
         self.writes = self._make("feedd-store-write", self.writers, write=True)
         readers = max(1, settings.threads - self.writers)
         self.reads = self._make("feedd-store-read", readers, write=False)
+        self.own = self._make("feedd-store-own", OWN_THREADS, write=False)
 
     async def finish(self) -> None:
         """Let what was accepted come to its end, then end the threads."""
-        runners = (self.writes, self.reads)
+        runners = (self.writes, self.reads, self.own)
         finishing = [Deferred.fromCoroutine(runner.finish()) for runner in runners]
         for finished in finishing:
             await finished
@@ -52,7 +58,7 @@ class Runners:
         settings = self._settings
         threads = Threads(self._reactor, name, count)
         most = count + settings.max_waiting
-        queue = Queue(self._reactor, self._counters, most, cancellable=not write)
+        queue = Queue(self._reactor, self._counters, most, not write, settings.waiting_of_user)
         # Half of the time in which an id must be visible: the other half is for the COMMIT itself.
         commit_seconds = max(settings.settle_seconds / 2, 0.5)
         connections = Connections(self._reactor, self._dialect, threads)
