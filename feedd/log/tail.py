@@ -19,6 +19,7 @@ from feedd.core.runs import Runs, above
 from feedd.feed.ports import Store, Unavailable
 from feedd.feed.rows import read_rows
 from feedd.log.database_clock import DatabaseClock
+from feedd.reactor.complaints import Complaints
 
 BATCH = 5_000
 """Ids of one read."""
@@ -71,6 +72,8 @@ class Tail(Service):
     recent log has not seen, offers them in order, and tells it how far it has read.
 
     Ticks never overlap. One that fails is counted (``tail_failed``), and the next one tries again.
+    Every `SAVE_SECONDS` what is settled is saved, beside the ticks; a save that fails is counted
+    (``settled_not_saved``), and hinders no tick.
 
     :ivar trouble: why the last tick failed, or that none has ended yet; "" when it went well.
     """
@@ -104,6 +107,9 @@ class Tail(Service):
         self._ticking: Deferred[None] | None = None
         self._again = False
         self._failing = False
+        self._not_saving = False
+        self._complain = Complaints(counters, monotonic)
+        self._saving: Deferred[None] | None = None
         self._saved_at = monotonic()
         self._ended_at = 0.0
         self._database_clock = DatabaseClock(monotonic(), tick_seconds)
@@ -168,16 +174,13 @@ class Tail(Service):
     async def _finish(self) -> None:
         if self._ticking is not None:
             await self._ticking
-        try:
-            await self._save()
-        except Unavailable:
-            self._counters.add("tail_failed")
+        if self._saving is not None:
+            await self._saving
+        await self._save()
 
     async def _tick(self) -> None:
         try:
             await self._read()
-            if self._monotonic() - self._saved_at >= SAVE_SECONDS:
-                await self._save()
         except Unavailable as error:
             self._failed(str(error))
         except Exception:
@@ -186,6 +189,8 @@ class Tail(Service):
             self._failed("the log cannot be read; see the log of the daemon")
         else:
             self._recovered()
+            if self._saving is None and self._monotonic() - self._saved_at >= SAVE_SECONDS:
+                self._begin_to_save()
 
     async def _read(self) -> None:
         """
@@ -230,14 +235,35 @@ class Tail(Service):
             if gone:
                 self._recent.missing(gone)
 
+    def _begin_to_save(self) -> None:
+        """Save, while the ticks go on: where nothing can be written there is still to be read."""
+        self._saved_at = self._monotonic()
+        ended: Deferred[None] = Deferred()
+        self._saving = ended
+        Deferred.fromCoroutine(self._save()).addBoth(self._saved, ended)
+
+    def _saved(self, _: None, ended: Deferred[None]) -> None:
+        self._saving = None
+        ended.callback(None)
+
     async def _save(self) -> None:
         """
         Save up to where the log is whole, for the processes that start later, and notice when this
-        is another database.
+        is another database. Never fails: a process that starts reads a little more of the log then.
         """
         horizon = self._recent.horizon
-        same = await self._store.save_settled(horizon.epoch, horizon.whole)
-        self._saved_at = self._monotonic()
+        try:
+            same = await self._store.save_settled(horizon.epoch, horizon.whole)
+        except Unavailable as error:
+            self._complain("settled_not_saved", str(error))
+            return
+        except Exception as error:
+            if not self._not_saving:
+                self._log.failure("what is settled cannot be saved")
+            self._not_saving = True
+            self._complain("settled_not_saved", type(error).__name__)
+            return
+        self._not_saving = False
         if not same and self.running:
             self._log.warn("the database is of another epoch than {epoch}", epoch=horizon.epoch)
             self._owner.other_epoch()

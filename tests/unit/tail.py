@@ -28,6 +28,8 @@ class FakeStore:
     :ivar standing: the ids of all rows, committed or not; None when nobody can know.
     :ivar error: what every call raises, when set.
     :ivar epoch: which database it is.
+    :ivar saving: what a save waits for, when set.
+    :ivar save_error: what a save raises, when set.
     :ivar held: when a list, calls wait for their Deferred in it.
     """
 
@@ -38,6 +40,8 @@ class FakeStore:
         self.epoch = "k1"
         self.error: Exception | None = None
         self.held: list[Deferred[None]] | None = None
+        self.saving: Deferred[None] | None = None
+        self.save_error: Exception | None = None
         self.calls: list[tuple[str, Any]] = []
         self.reading: Any = lambda: None
 
@@ -63,6 +67,10 @@ class FakeStore:
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         await self._answer("save", (epoch, settled))
+        if self.saving is not None:
+            await self.saving
+        if self.save_error is not None:
+            raise self.save_error
         return epoch == self.epoch
 
     async def _answer(self, name: str, argument: Any) -> None:
