@@ -221,8 +221,8 @@ class Process:
         )
 
     def database_trouble(self) -> str:
-        """Why the database is away; "" when it is there."""
-        return self.opener.trouble or self.tail.trouble
+        """Why the database is away, or takes no writes; "" when all is well."""
+        return self.opener.trouble or self.tail.trouble or self.store.trouble
 
     def tick(self, seconds: float, call: Callable[[], object]) -> None:
         """Call `call` every `seconds` while the process runs."""

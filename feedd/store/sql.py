@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
 from feedd.core.counters import Counters
@@ -29,13 +29,14 @@ from feedd.feed.settings import Store as Settings
 from feedd.reactor.complaints import Complaints
 from feedd.store.database.adapter import register
 from feedd.store.database.dialect import PART, Dialect
-from feedd.store.database.migrate import migrate
+from feedd.store.database.migrate import loose_names, migrate
 from feedd.store.running.group_commit import GroupCommit
+from feedd.store.running.refusals import Refusals
 from feedd.store.running.runner import Runner
 from feedd.store.running.runners import Runners
 from feedd.store.running.transaction import Transaction
 from feedd.store.running.transactions import TRIES, Duplicate
-from feedd.store.tables import epochs, events, friendships, posts, retention
+from feedd.store.tables import epochs, events, friendships, posts, retention, trial
 from feedd.store.tables.keyset import AT_ONCE
 
 P = ParamSpec("P")
@@ -87,6 +88,7 @@ class SQLStore(Service):
         self._counters = counters
         self._complain = Complaints(counters, reactor.seconds)
         self._now_ms = now_ms
+        self._refusals = Refusals(reactor, self._complain, self._write_nothing)
         self._started: _Started | None = None
         self._prepared = False
         self._was_behind = False
@@ -98,6 +100,11 @@ class SQLStore(Service):
         their order.
         """
         return 0.0 if self.dialect.one_writer else self._settings.settle_seconds
+
+    @property
+    def trouble(self) -> str:
+        """Why the database takes no writes, in its own words; "" while it does."""
+        return self._refusals.trouble
 
     @property
     def reads(self) -> Runner:
@@ -114,7 +121,10 @@ class SQLStore(Service):
     def startService(self) -> None:
         """Make the threads; they begin when the reactor runs."""
         super().startService()
-        runners = Runners(self._reactor, self._settings, self.dialect, self._counters)
+        self._refusals = Refusals(self._reactor, self._complain, self._write_nothing)
+        runners = Runners(
+            self._reactor, self._settings, self.dialect, self._counters, self._refusals.note
+        )
         group = GroupCommit(
             runners.writes, posts.add_posts, posts.size_of, runners.writers, self._reactor
         )
@@ -126,6 +136,7 @@ class SQLStore(Service):
         super().stopService()
         started, self._started = self._started, None
         self._prepared = False
+        self._refusals.stop()
         return Deferred.fromCoroutine(started.runners.finish()) if started else succeed(None)
 
     async def prepare(self) -> None:
@@ -137,12 +148,20 @@ class SQLStore(Service):
         """
         if self._started is None:
             raise Unavailable(PART, "feedd is not running")
-        before, now = await self._started.runners.writes.run_alone(
-            lambda: migrate(self.dialect, self._settings.migrate)
-        )
+        run_alone = self._started.runners.writes.run_alone
+        before, now = await run_alone(lambda: migrate(self.dialect, self._settings.migrate))
         if now != before:
             self._log.info(
                 "the schema has version {now} now; it was {before}", now=now, before=before
+            )
+        loose = await run_alone(lambda: loose_names(self.dialect))
+        if loose:
+            self._counters.add("store_loose_names", len(loose))
+            self._log.warn(
+                "names do not compare byte by byte in {columns}: give these tables the collation "
+                "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL), by ALTER TABLE <table> "
+                "CONVERT TO CHARACTER SET utf8mb4 COLLATE <collation>",
+                columns=", ".join(loose),
             )
         self._prepared = True
 
@@ -354,6 +373,12 @@ class SQLStore(Service):
 
     def _own_write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         return self.writes.run(_call(work, *args, **kwargs), own=True)
+
+    def _write_nothing(self) -> Deferred[None]:
+        try:
+            return self.writes.run(trial.write_nothing, own=True)
+        except Unavailable:
+            return fail()
 
     def _readable(self, answer: tuple[T, list[int]]) -> T:
         """Return the answer without its unreadable rows, which are counted and complained of."""

@@ -15,7 +15,11 @@ from twisted.trial.unittest import TestCase
 
 from feedd.feed.ports import Unavailable
 from feedd.feed.settings import Store as Settings
+from feedd.store.database import sqlite
+from feedd.store.database.address import FileAddress, parse_address
 from feedd.store.database.dialects import make_dialect
+from feedd.store.running.refusals import LOOK_SECONDS, QUIET_SECONDS
+from feedd.store.running.transaction import Refused
 from tests.contracts.store import FriendContract, PostContract, together
 from tests.contracts.store_bounds import BoundContract
 from tests.contracts.store_group import UNWANTED, GroupContract
@@ -221,3 +225,48 @@ class SQLiteTests(SQLite, TestCase):
         self.assertGreater(len(reported), 5)
         self.assertLessEqual(set(reported), stored)
         self.assertEqual(len(await self.store.ids_after(0, 5_000)), len(stored))
+
+
+class SmallDisk(sqlite.SQLite):
+    """
+    A file on a disk that may be full.
+
+    :ivar pages: there is room for so many.
+    """
+
+    pages = 1_000_000
+
+    def begin(self, connection: Any, write: bool) -> None:
+        connection.execute(f"PRAGMA max_page_count = {self.pages}")
+        super().begin(connection, write)
+
+
+class FullDiskTests(SQLite, TestCase):
+    """A disk that is full."""
+
+    def make_dialect(self, settings: Settings, password: str) -> SmallDisk:
+        address = parse_address(settings.url, password)
+        assert isinstance(address, FileAddress)
+        self.disk = SmallDisk(address, settings.query_seconds)
+        return self.disk
+
+    async def test_full_and_cleared(self) -> None:
+        """
+        Posts are refused and the reason is said, while all can be read; when there is room the
+        store says so by itself.
+        """
+        (before,) = await self.posted("ann")
+        self.disk.pages = 1  # SQLite takes the size that the file has instead
+        error = None
+        while error is None:
+            try:
+                await self.store.add_post("ann", b'"%s"' % (b"x" * 60_000), None)
+            except Refused as refused:
+                error = refused
+        self.assertIn("full", error.why)
+        self.assertEqual(self.store.trouble, error.why)
+        self.assertEqual(await self.store.ids_after(0, 1), [before.event.id])
+        self.disk.pages = 1_000_000
+        await self.pause(QUIET_SECONDS + 3 * LOOK_SECONDS)
+        self.assertEqual(self.store.trouble, "")
+        self.assertTrue((await self.store.add_post("ann", b"1", None)).fresh)

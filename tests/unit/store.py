@@ -24,13 +24,20 @@ class Taken(Exception):
     """The driver's: a unique index has the row already."""
 
 
+class ReadOnly(Exception):
+    """The driver's: the server takes no writes."""
+
+
 class FakeDialect(Dialect):
     """The ways of a `FakeDatabase`."""
 
-    errors: ClassVar = (Lost, Wrong, Race, Taken)
+    errors: ClassVar = (Lost, Wrong, Race, Taken, ReadOnly)
 
     def trouble(self, error: Exception) -> str | None:
-        return "lost" if isinstance(error, Lost) else None
+        return type(error).__name__.lower() if isinstance(error, Lost | ReadOnly) else None
+
+    def refuses_writes(self, error: Exception) -> bool:
+        return isinstance(error, ReadOnly)
 
     def may_repeat(self, error: Exception) -> bool:
         return isinstance(error, Race)
@@ -49,6 +56,7 @@ class FakeDatabase:
     :ivar on_commit: called by each COMMIT, with the words.
     :ivar on_rollback: called by each ROLLBACK.
     :ivar dropped: how often the connection was closed after a ROLLBACK that failed.
+    :ivar renewed: how often all connections were to be made anew.
     :ivar closed: there will be no further query.
     """
 
@@ -59,6 +67,7 @@ class FakeDatabase:
         self.on_commit: Callable[[list[str]], object] = lambda words: None
         self.on_rollback: Callable[[], object] = lambda: None
         self.dropped = 0
+        self.renewed = 0
         self.closed = False
 
     def connect(self) -> "FakeDatabase":
@@ -66,6 +75,9 @@ class FakeDatabase:
 
     def drop(self) -> None:
         self.dropped += 1
+
+    def renew(self) -> None:
+        self.renewed += 1
 
     def close(self) -> None:
         self.closed = True

@@ -131,6 +131,16 @@ class AwayTests(SynchronousTestCase):
         self.assertEqual([dialect.is_away(error) for error in away], [True] * 3)
         self.assertEqual([dialect.is_away(error) for error in there], [False] * 3)
 
+    def test_mariadb_that_takes_no_writes(self) -> None:
+        """A server that takes no writes of anybody refuses any other too."""
+        dialect = MariaDB(SERVER, 1.0)
+        for number in (1290, 1792, 1836, 1047, 1142, 1044, 1114, 1021):
+            error = pymysql.OperationalError(number, "no")
+            self.assertTrue(dialect.refuses_writes(error) and dialect.is_away(error), number)
+        for number in (1205, 1213, 1644, 2013, 1969):
+            self.assertFalse(dialect.refuses_writes(pymysql.OperationalError(number, "")), number)
+        self.assertFalse(dialect.refuses_writes(pymysql.InterfaceError("closed")))
+
     def test_sqlite(self) -> None:
         """A file that cannot be used is away; a row that cannot is not."""
         dialect = SQLite(FileAddress("x"), 1.0)

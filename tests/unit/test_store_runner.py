@@ -11,7 +11,7 @@ from feedd.feed.ports import Unavailable
 from feedd.store.running.queue import Queue
 from feedd.store.running.runner import GRACE_SECONDS, Runner
 from feedd.store.running.transactions import Transactions
-from tests.unit.store import FakeDatabase, HandThreads, Lost, Wrong, raising
+from tests.unit.store import FakeDatabase, HandThreads, Lost, ReadOnly, Wrong, raising
 
 
 class RunnerTests(SynchronousTestCase):
@@ -23,7 +23,10 @@ class RunnerTests(SynchronousTestCase):
         self.threads: Any = HandThreads()
         queue = Queue(self.clock, Counters(), 2, cancellable=False)
         transactions = Transactions(self.database, write=True, commit_seconds=60.0)
-        self.runner = Runner(self.clock, self.threads, queue, transactions, query_seconds=4.0)
+        self.refused: list[str] = []
+        self.runner = Runner(
+            self.clock, self.threads, queue, transactions, 4.0, self.refused.append
+        )
 
     def tearDown(self) -> None:
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -64,6 +67,15 @@ class RunnerTests(SynchronousTestCase):
         self.failureResultOf(wrong, Wrong)
         self.failureResultOf(lost, Unavailable)
         self.assertEqual(len(self.flushLoggedErrors(Wrong)), 1)
+
+    def test_a_refused_write(self) -> None:
+        """That the database takes no writes is told each time, with its words."""
+        calls = [raising(ReadOnly()), raising(Lost()), raising(ReadOnly())]
+        answers = [self.runner.run(call, own=True) for call in calls]
+        self.threads.turn()
+        for answer in answers:
+            self.failureResultOf(answer, Unavailable)
+        self.assertEqual(self.refused, ["readonly", "readonly"])
 
     def test_finish(self) -> None:
         """To finish waits for what was accepted, then closes the connections."""

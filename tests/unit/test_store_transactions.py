@@ -6,9 +6,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.feed.ports import NotFound, Unavailable
-from feedd.store.running.transaction import Again, Transaction
+from feedd.store.running.transaction import Again, Refused, Transaction
 from feedd.store.running.transactions import TRIES, Duplicate, Transactions
-from tests.unit.store import FakeDatabase, Lost, Race, Taken, Wrong, raising
+from tests.unit.store import FakeDatabase, Lost, Race, ReadOnly, Taken, Wrong, raising
 
 
 def wanted() -> None:
@@ -76,6 +76,14 @@ class TransactionsTests(SynchronousTestCase):
         self.database.on_rollback = raising(Lost())
         self.assertRaises(NotFound, self.transactions.run, self.writing(NotFound()), wanted)
         self.assertEqual(self.database.dropped, 1)
+
+    def test_a_server_that_takes_no_writes(self) -> None:
+        """It is said to have refused, and no connection to it is used again."""
+        work = self.writing(ReadOnly())
+        refused = self.assertRaises(Refused, self.transactions.run, work, wanted)
+        self.assertEqual((refused.why, self.database.renewed), ("readonly", 1))
+        self.assertRaises(Unavailable, self.transactions.run, self.writing(Lost()), wanted)
+        self.assertEqual(self.database.renewed, 1)
 
     def test_nobody_waits(self) -> None:
         """Work that nobody waits for is not begun, not gone on with, and not committed."""

@@ -25,6 +25,7 @@ from twisted.internet.defer import Deferred
 from feedd.reactor.threads import Threads
 from feedd.store.database.dialect import Connection, Dialect, Row, Rows
 
+RENEWAL_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 """A connection that has been idle for longer is tried before it is used."""
 
@@ -105,14 +106,41 @@ class Cursor(adbapi.Transaction):
         return self.dialect.insert_pairs(self, first, second, link)
 
 
+class Renewal:
+    """
+    How often all connections of a store had to be made anew, once in `RENEWAL_SECONDS` at most: a
+    server that refuses for an hour is not hammered.
+
+    :ivar number: so often.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._at = -RENEWAL_SECONDS
+
+    def ask(self) -> None:
+        """Let every connection that was made before now be replaced before it is used again."""
+        now = time.monotonic()
+        if now - self._at >= RENEWAL_SECONDS:
+            self._at = now
+            self.number += 1
+
+
 class Connections(adbapi.ConnectionPool):
     """A connection for each thread, as adbapi keeps them; the threads are begun and ended here."""
 
-    def __init__(self, reactor: Any, dialect: Dialect, threads: Threads) -> None:
-        """:param reactor: an `IReactorCore`; the threads begin when it runs."""
+    def __init__(
+        self, reactor: Any, dialect: Dialect, threads: Threads, renewal: Renewal | None = None
+    ) -> None:
+        """
+        :param reactor: an `IReactorCore`; the threads begin when it runs.
+        :param renewal: shared with other connections to the same server.
+        """
         # All this comes first: adbapi calls `start` from its constructor when the reactor runs.
         self.dialect = dialect
         self._threads = threads
+        self._renewal = renewal or Renewal()
+        self._made: dict[int, int] = {}
         self._used: dict[int, float] = {}
         super().__init__(dialect.driver, cp_reactor=reactor, cp_min=1, cp_max=1)
 
@@ -133,20 +161,33 @@ class Connections(adbapi.ConnectionPool):
     def connect(self) -> Connection:
         """
         Return this thread's connection; one that has been idle is tried first, and replaced when it
-        is dead.
+        is dead or a renewal was asked for.
         """
-        thread = self.threadID()
+        thread, number = self.threadID(), self._renewal.number
         connection = self.connections.get(thread)
+        if connection is not None and self._made[thread] != number:
+            self.drop()
+            connection = None
         if connection is not None and time.monotonic() - self._used[thread] > IDLE_SECONDS:
             connection = self._living(connection)
         if connection is None:
             connection = self.connections[thread] = self.dialect.connect()
+            self._made[thread] = number
         self._used[thread] = time.monotonic()
         return connection
 
     def drop(self) -> None:
         """Close this thread's connection; `connect` will make another one."""
         self.disconnect(self.connections.get(self.threadID()))
+
+    def renew(self) -> None:
+        """
+        Close this thread's connection and let all others be replaced: they lead to a server that
+        takes no writes. Its address may lead to another one by now; and rights on a database are
+        looked up once for each connection.
+        """
+        self.drop()
+        self._renewal.ask()
 
     def _living(self, connection: Connection) -> Connection | None:
         try:

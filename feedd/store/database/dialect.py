@@ -54,6 +54,8 @@ class Dialect:
     :cvar rows_of: what stands before the rows of ``(a, b) IN (… (?, ?), (?, ?))``.
     :cvar raise_marker: the statement that moves a marker (viewer, post, updated_at) up, never down.
     :cvar has_meta: a SELECT that finds a row when the table ``meta`` exists.
+    :cvar collations: a SELECT of the table, the name and the collation (NULL for bytes) of each
+        column that names something; "" where they cannot differ.
     :cvar errors: the base of what the driver raises.
     :cvar one_writer: the database takes one writing transaction at a time.
     """
@@ -67,6 +69,7 @@ class Dialect:
     raise_marker: ClassVar[str]
     has_meta: ClassVar[str]
     one_writer: ClassVar[bool]
+    collations: ClassVar[str] = ""
     errors: ClassVar[tuple[type[Exception], ...]]
 
     def connect(self, *, patient: bool = False) -> Connection:
@@ -150,6 +153,13 @@ class Dialect:
         other would too.
         """
         return self.trouble(error) is not None
+
+    def refuses_writes(self, error: Exception) -> bool:
+        """
+        Whether this connection leads to a database that takes no such write now, whatever its rows
+        are. Another one may lead to a database that does: after a failover, or with other rights.
+        """
+        return False
 
     def may_repeat(self, error: Exception) -> bool:
         """Whether the transaction lost a race, and has been or can be rolled back and run again."""

@@ -64,6 +64,11 @@ class MariaDB(Dialect):
         "table_name = 'meta'"
     )
     one_writer = False
+    collations = (
+        "SELECT table_name, column_name, collation_name FROM information_schema.columns WHERE "
+        "table_schema = DATABASE() AND table_name IN ('posts', 'events', 'friendships', 'markers') "
+        "AND column_name IN ('author', 'viewer', 'friend', 'idempotency_key') ORDER BY 1, 2"
+    )
     errors = (pymysql.MySQLError,)
 
     def __init__(
@@ -242,13 +247,18 @@ class MariaDB(Dialect):
 
     def is_away(self, error: Exception) -> bool:
         """
-        Whether the error is one of the driver's own; an error of the server may be about a row,
-        which a trigger of the site refuses, for example.
+        Whether the error is one of the driver's own, or the server takes no writes; another error
+        of the server may be about a row, which a trigger of the site refuses, for example.
         """
-        number = error.args[0] if len(error.args) == 2 else 0
+        number = _number(error)
         return self.trouble(error) is not None and (
-            number < ER.ERROR_FIRST or CR.CR_ERROR_FIRST <= number <= CR.CR_ERROR_LAST
+            number < ER.ERROR_FIRST
+            or CR.CR_ERROR_FIRST <= number <= CR.CR_ERROR_LAST
+            or number in _REFUSED
         )
+
+    def refuses_writes(self, error: Exception) -> bool:
+        return _number(error) in _REFUSED
 
     def may_repeat(self, error: Exception) -> bool:
         return isinstance(error, pymysql.OperationalError) and error.args[:1] in (
@@ -310,6 +320,27 @@ def _tls(server: ServerAddress) -> dict[str, Any]:
     except OSError as error:
         raise BadConfig([f"store.url: the CA {server.ca} cannot be used: {error}"]) from None
 
+
+def _number(error: Exception) -> int:
+    """The server's or the driver's number of an error; 0 for none."""
+    return error.args[0] if len(error.args) == 2 else 0
+
+
+_REFUSED = frozenset(
+    {
+        1290,  # read_only, and super_read_only of MySQL
+        1792,  # a transaction that may only read
+        1836,  # the server is in its read-only mode
+        ER.UNKNOWN_COM_ERROR,  # a node of Galera that is not part of its cluster
+        ER.DBACCESS_DENIED_ERROR,
+        ER.TABLEACCESS_DENIED_ERROR,
+        ER.COLUMNACCESS_DENIED_ERROR,
+        ER.SPECIFIC_ACCESS_DENIED_ERROR,
+        ER.DISK_FULL,
+        ER.RECORD_FILE_FULL,
+        ER.ERROR_ON_WRITE,
+    }
+)
 
 # The driver calls everything "operational" that it does not know; these are mistakes of a statement
 # all the same.

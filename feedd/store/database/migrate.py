@@ -60,6 +60,23 @@ def version(dialect: Dialect, connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def loose_names(dialect: Dialect) -> list[str]:
+    """
+    The columns of names that do not compare byte by byte, each with its collation: where 'alice '
+    and 'Alice' are taken for 'alice', a row of one makes writes of the other fail.
+    """
+    if not dialect.collations:
+        return []
+    with closing(dialect.connect()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(*dialect.native(dialect.collations, ()))
+        rows = cursor.fetchall()
+    return [
+        f"{table}.{column} ({collation})"
+        for table, column, collation in rows
+        if collation is not None and not collation.endswith(("nopad_bin", "_0900_bin"))
+    ]
+
+
 def _upgrade(dialect: Dialect, connection: Connection) -> tuple[int, int]:
     run = partial(_row, dialect, connection)
     with dialect.migration_lock(connection):

@@ -76,6 +76,9 @@ class SQLite(Dialect):
             return None
         return str(error)
 
+    def refuses_writes(self, error: Exception) -> bool:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSED
+
     def is_duplicate(self, error: Exception) -> bool:
         return getattr(error, "sqlite_errorcode", 0) in (
             sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -91,6 +94,11 @@ _WRONG_STATEMENT = frozenset(
         sqlite3.SQLITE_RANGE,
         sqlite3.SQLITE_TOOBIG,
     }
+)
+
+
+_REFUSED = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}
 )
 
 

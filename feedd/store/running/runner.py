@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from feedd.feed.ports import Unavailable
 from feedd.reactor.threads import Threads
 from feedd.store.running.queue import Job, Queue
+from feedd.store.running.transaction import Refused
 from feedd.store.running.transactions import Transactions, Work
 
 T = TypeVar("T")
@@ -36,16 +37,19 @@ class Runner:
         queue: Queue,
         transactions: Transactions,
         query_seconds: float,
+        refused: Callable[[str], None] = lambda why: None,
     ) -> None:
         """
         :param reactor: an `IReactorFromThreads`.
         :param query_seconds: how long one statement may take.
+        :param refused: told why the database takes no writes, at each that it refuses.
         """
         self.threads = threads
         self.transactions = transactions
         self._reactor = reactor
         self._queue = queue
         self._query_seconds = query_seconds
+        self._refused = refused
 
     def run(
         self,
@@ -133,3 +137,5 @@ class Runner:
     def _complain(self, result: object) -> None:
         if isinstance(result, Failure) and result.check(*self.transactions.dialect.errors):
             self._log.failure("a statement that the database refuses", failure=result)
+        elif isinstance(result, Failure) and isinstance(result.value, Refused):
+            self._refused(result.value.why)

@@ -3,6 +3,7 @@ The runners of a store: reads, writes and feedd's own reads have threads of thei
 wait for each other.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,7 +11,7 @@ from twisted.internet.defer import Deferred
 from feedd.core.counters import Counters
 from feedd.feed.settings import Store as Settings
 from feedd.reactor.threads import Threads
-from feedd.store.database.adapter import Connections
+from feedd.store.database.adapter import Connections, Renewal
 from feedd.store.database.dialect import Dialect
 from feedd.store.running.queue import Queue
 from feedd.store.running.runner import Runner
@@ -34,9 +35,19 @@ class Runners:
     """
 
     def __init__(
-        self, reactor: Any, settings: Settings, dialect: Dialect, counters: Counters
+        self,
+        reactor: Any,
+        settings: Settings,
+        dialect: Dialect,
+        counters: Counters,
+        refused: Callable[[str], None],
     ) -> None:
-        """:param reactor: an `IReactorCore`, `IReactorTime` and `IReactorFromThreads`."""
+        """
+        :param reactor: an `IReactorCore`, `IReactorTime` and `IReactorFromThreads`.
+        :param refused: see `Runner`.
+        """
+        self._refused = refused
+        self._renewal = Renewal()
         self._reactor = reactor
         self._settings = settings
         self._dialect = dialect
@@ -61,6 +72,7 @@ class Runners:
         queue = Queue(self._reactor, self._counters, most, not write, settings.waiting_of_user)
         # Half of the time in which an id must be visible: the other half is for the COMMIT itself.
         commit_seconds = max(settings.settle_seconds / 2, 0.5)
-        connections = Connections(self._reactor, self._dialect, threads)
+        connections = Connections(self._reactor, self._dialect, threads, self._renewal)
         transactions = Transactions(connections, write, commit_seconds)
-        return Runner(self._reactor, threads, queue, transactions, settings.query_seconds)
+        seconds = settings.query_seconds
+        return Runner(self._reactor, threads, queue, transactions, seconds, self._refused)

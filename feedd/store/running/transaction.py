@@ -13,6 +13,10 @@ class Again(Exception):
     """Others changed the same rows meanwhile: roll back and run the whole transaction again."""
 
 
+class Refused(Unavailable):
+    """The database is there, and takes no such write of anybody."""
+
+
 class Transaction(Cursor):
     """A cursor that runs no statement for nobody, and knows when its first event got an id."""
 

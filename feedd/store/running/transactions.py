@@ -10,7 +10,7 @@ from typing import TypeVar
 from feedd.feed.ports import Unavailable
 from feedd.store.database.adapter import Connections
 from feedd.store.database.dialect import PART, Connection, Dialect
-from feedd.store.running.transaction import Again, Transaction
+from feedd.store.running.transaction import Again, Refused, Transaction
 
 T = TypeVar("T")
 
@@ -52,7 +52,8 @@ class Transactions:
         """
         Return the result of `work`, run in a transaction of its own, again after a lost race.
 
-        :raises Unavailable: when the database is away, or nobody waits for the result any more.
+        :raises Unavailable: when the database is away, or nobody waits for the result any more;
+            `Refused` when it is there and takes no writes.
         :raises Duplicate: when a unique index refused a row.
         """
         return self.explained(partial(self._persist, work, check_wanted))
@@ -75,8 +76,8 @@ class Transactions:
             check_wanted()
             transaction.check_age(self._commit_seconds)
             connection.commit()
-        except BaseException:
-            self._undo(connection)
+        except BaseException as error:
+            self._undo(connection, error)
             raise
         return result
 
@@ -90,7 +91,8 @@ class Transactions:
         except self.dialect.errors as error:
             trouble = self.dialect.trouble(error)
             if trouble is not None:
-                raise Unavailable(PART, trouble) from error
+                refused = self.dialect.refuses_writes(error)
+                raise (Refused if refused else Unavailable)(PART, trouble) from error
             if self.dialect.is_duplicate(error):
                 raise Duplicate from error
             raise
@@ -113,8 +115,10 @@ class Transactions:
         except Again:
             raise Unavailable(PART, "others change the same rows") from None
 
-    def _undo(self, connection: Connection) -> None:
+    def _undo(self, connection: Connection, error: BaseException) -> None:
         try:
             connection.rollback()
         except Exception:
             self._connections.drop()
+        if isinstance(error, self.dialect.errors) and self.dialect.refuses_writes(error):
+            self._connections.renew()
