@@ -5,6 +5,7 @@ A method says which query answers it, and within which bounds. The queries are i
 ``running/`` runs them.
 """
 
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -13,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
 from feedd.core.counters import Counters
-from feedd.core.event import Event
+from feedd.core.event import MAX_ID, Event
 from feedd.core.runs import NO_RUNS, Runs
 from feedd.feed.ports import (
     OPENING_BYTES,
@@ -89,6 +90,7 @@ class SQLStore(Service):
         self._complain = Complaints(counters, reactor.seconds)
         self._now_ms = now_ms
         self._refusals = Refusals(reactor, self._complain, self._write_nothing)
+        self._beyond = MAX_ID
         self._started: _Started | None = None
         self._prepared = False
         self._was_behind = False
@@ -289,8 +291,17 @@ class SQLStore(Service):
         )
 
     async def ids_after(self, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
-        """Read the first `limit` ids above `settled` or in `holes`, of all authors, ascending."""
-        return await self._own_read(events.ids_above, settled, limit, holes)
+        """
+        Read the first `limit` ids above `settled` or in `holes`, of all authors, ascending. One
+        above `MAX_ID` is counted, once, and left out.
+        """
+        ids = await self._own_read(events.ids_above, settled, limit, holes)
+        beyond = [id for id in ids[bisect_right(ids, MAX_ID) :] if id > self._beyond]
+        if beyond:
+            self._beyond = beyond[-1]
+            why = f"rows of events with ids of 2^53 and more, the first {beyond[0]}"
+            self._complain("store_ids_too_large", why, len(beyond))
+        return ids[: bisect_right(ids, MAX_ID)]
 
     async def ids_standing(
         self, settled: int, limit: int, holes: Runs = NO_RUNS
@@ -301,7 +312,8 @@ class SQLStore(Service):
         """
         if self.dialect.one_writer or self._settings.multi_writer:
             return None
-        return await self._own_read(events.ids_standing, settled, limit, holes)
+        ids = await self._own_read(events.ids_standing, settled, limit, holes)
+        return None if ids is None else ids[: bisect_right(ids, MAX_ID)]
 
     async def events_by_id(self, ids: Sequence[int], viewer: str | None = None) -> Batch:
         """

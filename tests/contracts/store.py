@@ -234,6 +234,16 @@ class FriendContract(Contract):
             {"ann": ("Bob", "_x", "al", "bob"), "bob": ("ann",), "nobody": ()},
         )
 
+    async def test_names_that_differ_in_case(self) -> None:
+        """A change that differs from a row in case only is a change, and is undone by itself."""
+        names = ("ann-bob", "ann-Bob", "Ann-bob", "ANN-BOB")
+        for name in names:
+            self.assertEqual(len(await self.store.change_friends(pairs(name), [])), 1)
+        self.assertEqual(await self.store.change_friends(pairs(*names), []), [])
+        (gone,) = await self.store.change_friends([], pairs("ann-Bob"))
+        self.assertEqual((gone.author, gone.friend), ("ann", "Bob"))
+        self.assertEqual(await self.store.friends_of(["ann"]), {"ann": ("bob",)})
+
     async def test_friends_of_many(self) -> None:
         """
         Of a thousand viewers, in any order and named twice, each has their own list; nobody is

@@ -4,6 +4,7 @@ import json
 import time
 
 from feedd.store.database.adapter import EventRow, PostRow, register
+from feedd.store.running.transaction import Refused
 from feedd.store.tables.friendships import friends_of
 from feedd.store.tables.posts import stored_key
 from tests.contracts.store import body_of, pairs
@@ -122,6 +123,43 @@ class SiteContract(SQL):
         self.assertEqual([body_of(event) for event in events], [{}, 1])
         self.assertEqual((await self.store.page(["ann"], None, 9, 0)).posts, [])
         self.assertEqual((await self.store.add_post("ann", b"1", "key")).event, events[0])
+
+    async def test_ids_that_are_too_large(self) -> None:
+        """
+        Rows whose ids no client could tell apart are counted, once, and found nowhere. Nobody is
+        told that a post was stored which would have got such an id, and it is said why.
+        """
+        (stored,) = await self.posted("ann")
+        settled = stored.event.id
+        for id in (2**53, 2**60):
+            row = (id, "ann", "1")
+            self.write(
+                "INSERT INTO events (id, kind, author, payload) VALUES (?, 'post', ?, ?)", row
+            )
+            self.write("INSERT INTO posts (id, author, body) VALUES (?, ?, ?)", row)
+        row = ("ann", 2**53, "1")
+        self.write(
+            "INSERT INTO events (id, kind, author, post, payload) VALUES (2, 'post', ?, ?, ?)", row
+        )
+        for _ in range(2):
+            self.assertEqual(await self.store.ids_after(0, 10), [settled, 2])
+        self.assertEqual(self.counters["store_ids_too_large"], 2)
+        self.assertIn(await self.store.ids_standing(0, 10), ([settled, 2], None))
+        self.assertEqual(
+            await self.store.events_after(0, ["ann"], 9), ([stored.event], False, 0, 2)
+        )
+        page = await self.store.page(["ann"], None, 9, 0)
+        self.assertEqual((len(page.posts), page.ids), (1, (settled, 2)))
+        self.assertEqual((await self.store.open(9)).events, [stored.event])
+        for call in (
+            self.store.add_post("ann", b"1", None),
+            self.store.edit_post("ann", stored.post, b"2"),
+            self.store.change_friends(pairs("ann-bob"), []),
+        ):
+            error = await self.refused(Refused, call)
+            self.assertIn("2^53", error.why)
+            self.assertEqual(self.store.trouble, error.why)
+        self.assertEqual(await self.store.friends_of(["ann"]), {"ann": ()})
 
     async def test_unreadable_events_are_left_out(self) -> None:
         """

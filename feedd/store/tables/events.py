@@ -7,13 +7,13 @@ These functions run in a thread, in one transaction each. Times are milliseconds
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from feedd.core.event import Event, UnreadableEvent, make_event, stored_event
+from feedd.core.event import MAX_ID, Event, UnreadableEvent, make_event, stored_event
 from feedd.core.runs import NO_RUNS, Runs, above
 from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.feed.ports import Batch, History, Opening
 from feedd.store.database.adapter import EventRow
-from feedd.store.database.dialect import Row, Rows, marks
-from feedd.store.running.transaction import Transaction
+from feedd.store.database.dialect import PART, Row, Rows, marks
+from feedd.store.running.transaction import Refused, Transaction
 from feedd.store.tables.keyset import EVENTS, first_ids, rising, split
 from feedd.store.tables.sizes import first_fitting
 
@@ -66,6 +66,7 @@ def write_event(
     txn.numbering()
     columns = (*_DRAFT_COLUMNS, "post")
     id = txn.insert(EventRow.TABLENAME, columns, (kind, author, body.decode(), at, post))
+    check_ids((id,))
     return make_event(id, kind, author, post, body, at)
 
 
@@ -80,6 +81,7 @@ def write_with_events(
     txn.numbering()
     values = [(kind, author, body.decode(), at) for author, body, at in drafts]
     ids = txn.insert_pairs(rows, Rows(EventRow.TABLENAME, _DRAFT_COLUMNS, values), "post")
+    check_ids(ids[-1] if ids else ())
     return [
         (id, make_event(event, kind, author, id, body, at))
         for (id, event), (author, body, at) in zip(ids, drafts, strict=True)
@@ -98,11 +100,27 @@ def write_friend_events(
         txn.numbering()
         values = [(kind, viewer, body.decode(), at) for kind, viewer, body in some]
         ids = txn.insert_rows(Rows(EventRow.TABLENAME, _DRAFT_COLUMNS, values))
+        check_ids(ids[-1:])
         events += [
             make_event(id, kind, viewer, None, body, at)
             for id, (kind, viewer, body) in zip(ids, some, strict=True)
         ]
     return events
+
+
+def check_ids(ids: Sequence[int]) -> None:
+    """
+    Check that these ids, which have been given out, are of use.
+
+    :raises Refused: when one is above `MAX_ID`, since no client could tell it from its neighbours:
+        somebody has inserted a row with such an id, and the database goes on from there.
+    """
+    if any(id > MAX_ID for id in ids):
+        raise Refused(
+            PART,
+            "ids of 2^53 and more are given out: delete such rows, and set "
+            "AUTO_INCREMENT of posts and events back",
+        )
 
 
 def opening(txn: Transaction, last: int, most_bytes: int) -> tuple[Opening, list[int]]:
@@ -113,7 +131,7 @@ def opening(txn: Transaction, last: int, most_bytes: int) -> tuple[Opening, list
     :param most_bytes: and how many bytes of JSON.
     """
     epoch = str(meta(txn, "epoch"))
-    settled = max(int(meta(txn, "settled")), int(meta(txn, "pruned")))
+    settled = min(max(int(meta(txn, "settled")), int(meta(txn, "pruned"))), MAX_ID)
     before = highest_id(txn) + 1
     ids = txn.ids("SELECT id FROM events WHERE id < ? ORDER BY id DESC LIMIT ?", (before, last))
     found = _newest(txn, ids[::-1], most_bytes)
@@ -189,7 +207,10 @@ def ids_of_authors(
 
 
 def ids_above(txn: Transaction, settled: int, limit: int, holes: Runs = NO_RUNS) -> list[int]:
-    """The first `limit` ids above `settled` or in `holes`, ascending."""
+    """
+    The first `limit` ids above `settled` or in `holes`, ascending; those above `MAX_ID` too, which
+    are to be counted and then left out.
+    """
     where, values = _within(holes)
     where = f"({where} OR id > ?)" if holes else "id > ?"
     return txn.ids(
@@ -254,8 +275,8 @@ def readable(rows: Sequence[Row]) -> Found:
 
 
 def highest_id(txn: Transaction) -> int:
-    """The highest id that is visible, 0 for none."""
-    return txn.row("SELECT MAX(id) FROM events")[0] or 0
+    """The highest id up to `MAX_ID` that is visible, 0 for none."""
+    return txn.row("SELECT MAX(id) FROM events WHERE id <= ?", (MAX_ID,))[0] or 0
 
 
 def save_settled(txn: Transaction, epoch: str, settled: int) -> bool:
@@ -292,8 +313,8 @@ def json_bytes(value: Any) -> bytes:
 def _event(id: int, kind: Any, author: Any, post: Any, payload: Any, at: Any) -> Event:
     if not isinstance(kind, str) or not isinstance(author, str) or not isinstance(at, int):
         raise UnreadableEvent("a column of another type")
-    if post is not None and not isinstance(post, int):
-        raise UnreadableEvent("a post that is not a number")
+    if post is not None and not (isinstance(post, int) and post <= MAX_ID):
+        raise UnreadableEvent("a post that is no number, or too large a one")
     return stored_event(id, kind, author, post, json_bytes(payload), at)
 
 

@@ -131,7 +131,8 @@ def page(
     `holes`; and the ids of unreadable posts.
     """
     if before is None or before > MAX_ID:
-        before = (txn.row("SELECT MAX(id) FROM posts")[0] or 0) + 1
+        highest = "SELECT MAX(id) FROM posts WHERE id <= ?"
+        before = (txn.row(highest, (MAX_ID,))[0] or 0) + 1
     posts: list[bytes] = []
     unreadable: list[int] = []
     more, is_full, room = True, False, ANSWER_BYTES

@@ -7,6 +7,7 @@ These functions run in a thread, in one transaction each.
 from collections.abc import Sequence
 from typing import Any
 
+from feedd.core.event import MAX_ID
 from feedd.store.database.dialect import Row
 from feedd.store.running.transaction import Transaction
 
@@ -38,8 +39,8 @@ def prune(txn: Transaction, owner: str, now_ms: int, before_ms: int, limit: int)
     (settled,) = txn.row("SELECT value FROM meta WHERE name = 'settled'")
     first = txn.rows(
         "SELECT id, created_at FROM events WHERE id > ? AND id <= ?"
-        " AND id < (SELECT MAX(id) FROM events) ORDER BY id LIMIT ?",
-        (int(pruned), int(settled), limit),
+        " AND id < (SELECT MAX(id) FROM events WHERE id <= ?) ORDER BY id LIMIT ?",
+        (int(pruned), int(settled), MAX_ID, limit),
     )
     upto = _last_old(first, now_ms, before_ms)
     if upto is None:
