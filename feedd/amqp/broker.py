@@ -33,7 +33,8 @@ class AMQPBroker(Service):
     """
     `feedd.feed.ports.Broker` over AMQP 0-9-1, made for RabbitMQ 3.8 and later.
 
-    Counts ``amqp_unreadable``, ``amqp_hints`` (without a seal), ``amqp_other_seal``,
+    Counts ``amqp_blocked`` (an alarm of the broker), ``amqp_unreadable``,
+    ``amqp_hints`` (without a seal), ``amqp_other_seal``,
     ``amqp_foreign_exchange``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped``
     (broker away, blocked or slow), ``amqp_publish_lost`` (under way when a channel went),
     ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we may not use),
@@ -95,17 +96,18 @@ class AMQPBroker(Service):
     @property
     def up(self) -> bool:
         """
-        Whether what others publish is heard: connected, consuming, bound to every author that is
-        followed.
+        Whether events travel: connected, consuming, bound to every author that is followed, and the
+        broker takes what is published. One under an alarm takes nothing, of any process.
         """
-        return self._ready
+        session = self._session
+        return self._ready and session is not None and session.client.blocked is None
 
     @property
     def trouble(self) -> str:
-        """Why not, or that the broker takes nothing from us at the moment; "" when all is well."""
-        if self._ready and self._session is not None and self._session.client.blocked is not None:
-            return f"the broker takes no messages: {self._session.client.blocked}"
-        return "" if self._ready else self._link.trouble or "connecting"
+        """Why not, or which exchange the broker refuses; "" when all is well."""
+        if self._ready and self._session is not None:
+            return self._session.trouble
+        return self._link.trouble or "connecting"
 
     def seal_with(self, epoch: str, key: bytes) -> None:
         """Seal what is published from now on, and believe what bears the same seal."""
@@ -192,7 +194,7 @@ class AMQPBroker(Service):
         try:
             await client.open()
             session = self._session = await self._sessions.open(client)
-            client.on_blocked = session.wake
+            client.on_blocked = lambda: self._blocked(session)
             await session.start(self._authors.needed())
         except (Closed, TimeoutError) as error:
             raise Useless(describe(error)) from None
@@ -204,6 +206,17 @@ class AMQPBroker(Service):
             self._log.warn("the broker is away: {host}: {trouble}", host=host, trouble=trouble)
         else:
             self._log.info("connected to the broker at {host}", host=host)
+
+    def _blocked(self, session: Session) -> None:
+        """The broker has stopped, or begun again, to take messages."""
+        reason = session.client.blocked
+        if reason is not None:
+            self._complain("amqp_blocked", f"the broker takes no messages: {reason}")
+        else:
+            self._log.info("the broker takes messages again")
+            session.wake()
+        if self._ready:
+            self._changed()
 
     def _lost(self, client: Client) -> None:
         session, self._session = self._session, None

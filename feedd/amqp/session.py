@@ -39,6 +39,14 @@ class Session:
         self._publisher = publisher
         self._probe = probe
 
+    @property
+    def trouble(self) -> str:
+        """What the broker does not let this connection do, in its own words; "" for nothing."""
+        blocked = self.client.blocked
+        if blocked is not None:
+            return f"the broker takes no messages: {blocked}"
+        return self._topology.trouble
+
     async def start(self, exchanges: Sequence[bytes]) -> None:
         """
         Return when `exchanges` are bound, and watch the consumer from then on.

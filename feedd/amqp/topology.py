@@ -17,6 +17,7 @@ from feedd.amqp.exchanges import Remembered
 from feedd.amqp.protocol.channel import Channel, ChannelObserver
 from feedd.amqp.protocol.client import Client
 from feedd.amqp.protocol.closed import ChannelClosed, describe, reply_code
+from feedd.amqp.refused import RefusedExchanges
 from feedd.reactor.complaints import Complain
 
 BATCH = 100
@@ -75,11 +76,16 @@ class Topology:
         self._complain = complain
         self._channel: Channel | None = None
         self._declared = Remembered(MAX_DECLARED)
-        self._refused = Remembered(MAX_DECLARED)
+        self._refused = RefusedExchanges(client.clock.seconds, MAX_DECLARED)
         self._requested: set[bytes] = set()
         self._todo: dict[bytes, None] = {}
         self._working: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
+
+    @property
+    def trouble(self) -> str:
+        """Why an exchange cannot be used, in the broker's words; "" when all can."""
+        return self._refused.trouble(self.needs)
 
     def look_at(self, *exchanges: bytes) -> None:
         """Bind or unbind `exchanges`, soon, as `needs` then says."""
@@ -93,7 +99,7 @@ class Topology:
         """
         if exchange in self._declared:
             return True
-        if exchange in self._refused or len(self._requested) >= MAX_REQUESTED:
+        if self._refused.hold(exchange) or len(self._requested) >= MAX_REQUESTED:
             self.answered(exchange, False)
         else:
             self._requested.add(exchange)
@@ -270,6 +276,8 @@ class Topology:
             self.bound.add(task.exchange)
         if task.unbind:
             self.bound.discard(task.exchange)
+        if task.declare or task.bind:
+            self._refused.discard(task.exchange)
         if task.requested:
             self.answered(task.exchange, True)
 
@@ -281,7 +289,7 @@ class Topology:
         self.bound.discard(task.exchange)
         self._declared.discard(task.exchange)
         if not task.unbind:
-            self._refused.add(task.exchange)
+            self._refused.add(task.exchange, describe(error))
             self._complain("amqp_refused", describe(error))
         if task.requested:
             self.answered(task.exchange, False)

@@ -325,11 +325,15 @@ class BlockedTests(BrokerTestCase):
         self.rabbit.run()
 
     def test_trouble(self) -> None:
-        """It is up, because it hears, but in trouble; publishes are dropped and counted."""
+        """
+        Events do not travel, which is said at once; publishes are dropped and counted, and what
+        arrives is heard.
+        """
         self.assertEqual(
             (self.broker.up, self.broker.trouble),
-            (True, "the broker takes no messages: low on memory"),
+            (False, "the broker takes no messages: low on memory"),
         )
+        self.assertEqual((self.flips, self.counters["amqp_blocked"]), ([True, False], 1))
         self.broker.publish([event()])
         self.assertEqual(self.counters["amqp_publish_dropped"], 1)
         self.hear(event())
@@ -343,7 +347,7 @@ class BlockedTests(BrokerTestCase):
         self.rabbit.say(0, spec.Connection.Unblocked())
         self.rabbit.run()
         self.assertEqual(self.rabbit.bindings, {"alice_feedExchange", "bob_feedExchange"})
-        self.assertEqual(self.broker.trouble, "")
+        self.assertEqual((self.broker.trouble, self.flips), ("", [True, False, True]))
 
 
 class MissedTests(BrokerTestCase):

@@ -2,6 +2,7 @@
 
 from pika import spec
 
+from feedd.amqp.refused import AGAIN_SECONDS, MATTERS_SECONDS
 from feedd.amqp.topology import BATCH
 from tests.unit.amqp_rig import BrokerTestCase, event
 
@@ -135,7 +136,10 @@ class RefusedTests(BrokerTestCase):
         self.assertEqual(self.rabbit.bindings, exchanges("alice", "bob", "carol"))
 
     def test_publishing_to_what_is_not_to_be_had(self) -> None:
-        """The event is counted as lost, and so is the next one, without asking again."""
+        """
+        The event is counted as lost, and so is the next one, without asking again, for a while; the
+        broker's words say why.
+        """
         self.rabbit.forbidden = {"alice_feedExchange"}
         self.start()
         self.broker.publish([event(1)])
@@ -145,6 +149,29 @@ class RefusedTests(BrokerTestCase):
         self.rabbit.run()
         self.assertEqual(self.counters.snapshot(), {"amqp_refused": 1, "amqp_publish_lost": 2})
         self.assertEqual(self.count("Exchange.Declare"), declares + 1)
+        self.assertIn("alice_feedExchange", self.broker.trouble)
+        self.rabbit.forbidden = set()
+        self.pass_time(AGAIN_SECONDS)
+        self.broker.publish([event(4)])
+        self.rabbit.run()
+        self.assertEqual((self.broker.trouble, self.broker.up), ("", True))
+        self.assertEqual(self.counters["amqp_publish_lost"], 2)
+
+    def test_refused_and_needed(self) -> None:
+        """
+        It is said for as long as somebody hears the author; the net, which finds what the bell did
+        not bring, lets it be tried again.
+        """
+        self.rabbit.forbidden = {"alice_feedExchange", "bob_feedExchange"}
+        self.start("alice")
+        self.broker.publish([event(1, "bob")])
+        self.rabbit.run()
+        self.pass_time(2 * MATTERS_SECONDS)
+        self.assertIn("alice_feedExchange", self.broker.trouble)
+        self.rabbit.forbidden = set()
+        self.broker.missed("alice")
+        self.rabbit.run()
+        self.assertEqual((self.broker.trouble, self.rabbit.bindings), ("", exchanges("alice")))
 
     def test_unbinding_what_has_gone(self) -> None:
         """Is no trouble."""
