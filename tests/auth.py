@@ -13,11 +13,13 @@ class NameAuth:
     An authenticator that believes any name: ``Bearer NAME``, ``token=NAME``, ``as=NAME``, or the
     cookie ``user=NAME``, which is ambient.
 
+    :ivar trouble: why nobody can be found out, "" when they can; only said.
     :ivar waits: when it is not None, each answer waits until it fires.
     :ivar instead: when it is not None, it answers.
     """
 
     def __init__(self) -> None:
+        self.trouble = ""
         self.waits: Deferred[None] | None = None
         self.instead: Callable[[Credentials], Awaitable[Identity]] | None = None
 

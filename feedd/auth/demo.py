@@ -18,6 +18,8 @@ class DemoAuth:
     ``feedd_user``.
     """
 
+    trouble = ""
+
     async def identify(self, credentials: Credentials) -> Identity:
         """
         The user that is named.

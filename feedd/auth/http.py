@@ -24,9 +24,16 @@ from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized, Unavailable
 from feedd.feed.settings import Auth
 from feedd.reactor.bulkhead import Bulkhead, Full
+from feedd.reactor.complaints import Complaints
 from feedd.reactor.single_flight import Flight, SingleFlight
 
 MAX_BODY_BYTES = 16_384
+BROKEN = frozenset({404, 408, 429})
+"""What a site answers, besides 5xx, that says nothing about the user."""
+
+TROUBLE_SECONDS = 60.0
+"""How long a failure is the state of the site, when nobody asks it again."""
+
 REFUSED_SECONDS = 1.0
 """How long a no is remembered, at most: a user who logs in must not wait for its end."""
 
@@ -58,8 +65,8 @@ class _Document(msgspec.Struct):
 
 class SiteAuth:
     """
-    `feedd.feed.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, 4xx and
-    anything else does not.
+    `feedd.feed.ports.Authenticator` that asks the site; 200 and ``{"user": "…"}`` lets in, `BROKEN`
+    and 5xx are no answer, and anything else does not let in.
     """
 
     def __init__(
@@ -80,12 +87,20 @@ class SiteAuth:
         self._now: Callable[[], float] = cast(Any, clock).seconds
         self._counters = counters
         self._limits = limits
+        self._complain = Complaints(counters, self._now)
+        self._trouble = ""
+        self._failed_at = 0.0
         self._remembered = Remembered(limits.remembered, self._now, counters)
         self._turned_away: OrderedDict[bytes, None] = OrderedDict()
         self._requests: SingleFlight[Answer] = SingleFlight()
         patience = settings.timeout_seconds
         self._known = Bulkhead(clock, limits.known, patience)
         self._strangers = Bulkhead(clock, limits.strangers, patience, limits.rest_seconds)
+
+    @property
+    def trouble(self) -> str:
+        """Why the site could not be asked the last time, in a few words; "" when it could."""
+        return self._trouble if self._now() - self._failed_at < TROUBLE_SECONDS else ""
 
     @property
     def remembered(self) -> int:
@@ -159,8 +174,9 @@ class SiteAuth:
             ) from None
         except Exception as error:
             raise self._unavailable(f"{_cause(error)} while asking it") from None
-        if status >= 500:
+        if status >= 500 or status in BROKEN:
             raise self._unavailable(f"it answered {status}")
+        self._trouble = ""
         return self._user_in(body) if status == 200 else None
 
     async def _request(self, cookie: bytes) -> tuple[int, bytes]:
@@ -184,11 +200,12 @@ class SiteAuth:
             user = ""
         if is_user(user):
             return user
-        self._counters.add("auth_unreadable")
+        self._complain("auth_unreadable", "the site's answer 200 names no user")
         return None
 
     def _unavailable(self, why: str) -> Unavailable:
-        self._counters.add("auth_unavailable")
+        self._complain("auth_unavailable", f"the site cannot be asked: {why}")
+        self._trouble, self._failed_at = why, self._now()
         return Unavailable("site", why)
 
 

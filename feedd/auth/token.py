@@ -50,6 +50,8 @@ class TokenAuth:
     a cookie.
     """
 
+    trouble = ""
+
     def __init__(
         self,
         key: str | bytes,

@@ -328,6 +328,10 @@ class Identity(NamedTuple):
 class Authenticator(Protocol):
     """Finds out which user asks, as ``auth.mode`` says."""
 
+    @property
+    def trouble(self) -> str:
+        """Why that cannot be found out now, in a few words without secrets; "" when it can."""
+
     async def identify(self, credentials: Credentials) -> Identity:
         """
         The user behind `credentials`. It waits only when somebody else has to be asked.

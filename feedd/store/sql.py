@@ -260,7 +260,7 @@ class SQLStore(Service):
 
     async def set_mark(self, viewer: str, post: int) -> None:
         """Move the read marker to `post`, also down."""
-        await self._write(friendships.set_mark, viewer, post, self._now_ms())
+        await self._write(viewer, friendships.set_mark, viewer, post, self._now_ms())
 
     # The log
 

@@ -13,7 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from feedd.auth.http import MAX_BODY_BYTES, REFUSED_SECONDS, SiteAuth, SiteLimits, digest_of
+from feedd.auth.http import (
+    MAX_BODY_BYTES,
+    REFUSED_SECONDS,
+    SiteAuth,
+    SiteLimits,
+    digest_of,
+)
 from feedd.core.counters import Counters
 from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized, Unavailable
 from feedd.feed.settings import Auth
@@ -175,9 +181,9 @@ class Answers(SiteCase):
     """What the site says."""
 
     def test_no(self) -> None:
-        """Every 4xx is a no, and so is a 200 or 204 that names no user."""
+        """A 4xx is a no, and so is a 200 or 204 that names no user."""
         for number, answer in enumerate(
-            [says(code, b'{"user": "alice"}') for code in (201, 204, 301, 400, 401, 403, 404, 418)]
+            [says(code, b'{"user": "alice"}') for code in (201, 204, 301, 400, 401, 403, 410, 418)]
             + [
                 says(200, body)
                 for body in (
@@ -226,13 +232,19 @@ class Answers(SiteCase):
         self.assertEqual(len(ended), 1)
 
     def test_errors(self) -> None:
-        """A 5xx says nothing about the user; the site is asked again at once."""
-        for code in (500, 502, 503, 599):
+        """
+        A 5xx says nothing about the user, nor does a URL that is not there or a site that is busy;
+        the site is asked again at once. Until it answers, it is said why it does not.
+        """
+        codes = (404, 408, 429, 500, 502, 503, 599)
+        for code in codes:
             self.site.answer = says(code, b'{"user": "alice"}')
             self.assertIn(str(code), self.away())
-        self.assertEqual(self.counters["auth_unavailable"], 4)
+            self.assertIn(str(code), self.auth.trouble)
+        self.assertEqual(self.counters["auth_unavailable"], len(codes))
         self.site.answer = None
         self.assertEqual(self.user(b"alice"), "alice")
+        self.assertEqual(self.auth.trouble, "")
 
     def test_refused_connection(self) -> None:
         """A site that is not there is unavailable; the reason is named."""
