@@ -185,7 +185,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def _ask(feedd: Feedd, path: str) -> dict[str, Any]:
     connection = http.client.HTTPConnection(LOOPBACK, feedd.port, timeout=30)
-    connection.request("GET", path)
+    connection.request("GET", path, headers={"Authorization": "Bearer demo"})
     answer: dict[str, Any] = json.loads(connection.getresponse().read())
     connection.close()
     return answer

@@ -26,6 +26,7 @@ from bench.calls import Window
 HOST = "127.0.0.1"
 USER = "bob"
 SECRET = "0123456789abcdef0123456789abcdef"
+KEY = f"Authorization: Bearer {SECRET}\r\n"
 ROUNDS = 5
 """A timer may run in the middle of one; the round with the fewest calls is told."""
 
@@ -128,10 +129,10 @@ class Client(Protocol):
             self._data = b""
             self._answered.callback(body)
 
-    def get(self, path: str) -> "Deferred[bytes]":
+    def get(self, path: str, headers: str = "") -> "Deferred[bytes]":
         """The body of the answer."""
         self._answered = Deferred()
-        request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n"
         self.transport.write(request.encode())
         return self._answered
 
@@ -220,7 +221,7 @@ class World:
         """Wait until ``/status`` says so."""
         client = await self.client()
         for _ in range(int(WAIT_SECONDS / 0.02)):
-            if json.loads(await client.get("/status"))[name] == value:
+            if json.loads(await client.get("/status", KEY))[name] == value:
                 client.transport.loseConnection()
                 return
             await deferLater(self.reactor, 0.02)

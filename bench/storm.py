@@ -24,8 +24,6 @@ import socket
 import statistics
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +70,7 @@ class House:
             f'[store]\nurl = "{self.url}"\n[broker]\nurl = "{self.rabbitmq.url}"\n'
             f'[cache]\nurl = "memcached://{LOOPBACK}:{self.memcached.port}"\n'
             f'[auth]\nmode = "token"\nsecret_file = "{self.folder}/token.key"\n'
+            f'backend_key_file = "{self.folder}/token.key"\n'
         ).start()
         self._connection = pymysql.connect(
             host=LOOPBACK,
@@ -125,13 +124,7 @@ class House:
 
     def status(self) -> dict[str, Any]:
         """The answer of /status, even when its status is 503."""
-        try:
-            response = urllib.request.urlopen(f"{self.feedd.url}/status", timeout=30)
-        except urllib.error.HTTPError as error:
-            response = error
-        with response:
-            status: dict[str, Any] = json.load(response)
-        return status
+        return self.feedd.details(SECRET)
 
     def cpu_seconds(self) -> float:
         """Of feedd so far."""

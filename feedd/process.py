@@ -44,6 +44,7 @@ from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.complaints import Complaints
 from feedd.reactor.deadlines import Deadlines
 from feedd.reactor.insides import make_quiet_pool
+from feedd.reactor.open_files import OpenFiles
 from feedd.reactor.round_robin import RoundRobin
 from feedd.reactor.watchdog import Watchdog
 from feedd.store.database.dialects import make_dialect
@@ -198,6 +199,7 @@ class Process:
         self.turns = Turns(reactor, FanOut(self.renderer), self._hasten, self._ids_went_back)
         self.deadlines = self.turns.deadlines
         self.feed = Feed(ports, config.poll, self.turns, self.counters, secrets.token_hex(3))
+        self.files = OpenFiles(Complaints(self.counters, time.monotonic))
         self.tail = self._make_tail()
         self.pruner = make_pruner(config, reactor, self.store, self.counters)
         amount = config.poll.recent_events, config.poll.recent_bytes
@@ -311,6 +313,7 @@ def make_site(process: Process) -> FeedSite:
     gate = Gate(process.authenticator, origins, make_backend_key(config).allows)
     process.tick(Deadlines.STEP_SECONDS, lambda: deadlines.tick(time.monotonic()))
     process.tick(1.0, process.feed.expire)
+    process.tick(1.0, process.files.look)
     poll = PollEndpoint(gate, process.feed.polling, process.renderer)
     tree: Any = make_tree(process, gate, poll)
     behind = RoundRobin(reactor, time.monotonic)
@@ -334,6 +337,8 @@ def make_tree(process: Process, gate: Gate, poll: PollEndpoint) -> Folder:
         "database": process.database_trouble,
         "broker": lambda: process.broker.trouble,
         "cache": lambda: process.friends.trouble,
+        "auth": lambda: process.authenticator.trouble,
+        "files": lambda: process.files.trouble,
     }
     status = StatusEndpoint(gate, parts, feed.hub, process.counters, __version__)
     files = demo_files() if process.config.auth.mode == "demo" else {}

@@ -44,8 +44,12 @@ class Gate:
 
         :raises Unauthorized: when the request does not have the backend key.
         """
-        if not self._backend(_first(request.requestHeaders.getRawHeaders(b"authorization"))):
+        if not self.is_backend(request):
             raise Unauthorized("this takes the backend key: Authorization: Bearer <key>")
+
+    def is_backend(self, request: FeedRequest) -> bool:
+        """Whether the site's own servers ask: the request has the backend key."""
+        return self._backend(_first(request.requestHeaders.getRawHeaders(b"authorization")))
 
     def page_of(self, request: FeedRequest) -> Page:
         """The page that a request may come from."""

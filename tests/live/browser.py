@@ -72,6 +72,10 @@ class Browser:
         """Poll once from where this browser stands."""
         return (await self.ask("GET", "/feed/poll", cursor=self.cursor, wait=wait, **query)).json
 
+    async def status(self) -> Reply:
+        """The state of the process, as the site's own servers are told."""
+        return await self.ask("GET", "/status", headers={"Authorization": "Bearer demo"})
+
     async def post(self, text: str) -> Any:
         """Publish a post."""
         reply = await self.ask("POST", "/feed/posts", {"body": {"text": text}})

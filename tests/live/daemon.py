@@ -2,11 +2,13 @@
 feedd itself as a server of the live tests: ``twistd feedd`` with a configuration of the test's.
 """
 
+import json
 import os
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tests.live.server import HOST, Server
 
@@ -54,6 +56,19 @@ class Feedd(Server):
             return error.code
         except OSError:
             return 0
+
+    def details(self, key: str = "demo") -> dict[str, Any]:
+        """The answer of GET /status to who has the backend key, ready or not."""
+        request = urllib.request.Request(
+            f"{self.url}/status", headers={"Authorization": f"Bearer {key}"}
+        )
+        try:
+            response = urllib.request.urlopen(request, timeout=20)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            told: dict[str, Any] = json.load(response)
+        return told
 
     def _prepare(self) -> None:
         listen = f'[http]\nlisten = ["tcp:{self.port}:interface={HOST}"]\n{self._http}'

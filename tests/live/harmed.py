@@ -115,7 +115,7 @@ class HarmedCase(TestCase):
         """Wait until the browser's process says that it lacks nothing."""
 
         async def is_ready() -> bool:
-            return (await browser.ask("GET", "/status")).status == 200
+            return (await browser.status()).status == 200
 
         return await eventually(is_ready, f"{browser.url} is ready")
 
@@ -126,7 +126,7 @@ class HarmedCase(TestCase):
         """
 
         async def is_away() -> bool:
-            reply = await browser.ask("GET", "/status")
+            reply = await browser.status()
             return reply.status == 503 and bool(reply.json["parts"][part]["trouble"])
 
         return await eventually(is_away, f"{part} is named")
@@ -135,7 +135,7 @@ class HarmedCase(TestCase):
         """A poll that waits at the browser's process; fires with its answer."""
 
         async def polls() -> int:
-            return int((await browser.ask("GET", "/status")).json["polls"])
+            return int((await browser.status()).json["polls"])
 
         before = await polls()
         polling: Deferred[Any] = Deferred.fromCoroutine(browser.poll(wait))

@@ -33,7 +33,7 @@ async def parked(feedds: list[Feedd], polls: int) -> None:
         count = 0
         for feedd in feedds:
             watch.url = feedd.url
-            count += (await watch.ask("GET", "/status")).json["polls"]
+            count += (await watch.status()).json["polls"]
         if count >= polls:
             return
         await deferLater(reactor, 0.02, lambda: None)

@@ -69,9 +69,7 @@ class WatchTests(SynchronousTestCase):
 
     def polls(self) -> int:
         """How many are parked."""
-        with urllib.request.urlopen(f"{self.feedd.url}/status", timeout=20) as answer:
-            polls: int = json.load(answer)["polls"]
-        return polls
+        return int(self.feedd.details()["polls"])
 
     def wait_for(self, polls: int) -> None:
         """Return when so many are parked."""

@@ -61,7 +61,7 @@ class VanishedTests(HarmedCase):
         connections = [self.connect() for _ in range(10)]
 
         async def polls(number: int) -> bool:
-            return bool((await self.alice.ask("GET", "/status")).json["polls"] == number)
+            return bool((await self.alice.status()).json["polls"] == number)
 
         await eventually(lambda: polls(10), "ten polls are parked")
         for connection in connections:
@@ -70,7 +70,7 @@ class VanishedTests(HarmedCase):
         await eventually(lambda: polls(0), "the polls are gone", 1.0)
 
         async def nothing_left() -> bool:
-            return bool((await self.alice.ask("GET", "/status")).json["subscriptions"] == 0)
+            return bool((await self.alice.status()).json["subscriptions"] == 0)
 
         await eventually(nothing_left, "the subscriptions are gone", 4.0)
 

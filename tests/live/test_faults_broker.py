@@ -48,6 +48,48 @@ class KilledTests(HarmedCase):
         self.assertEqual((texts(answer), "state" in answer), (["with a broker"], False))
 
 
+class AlarmTests(HarmedCase):
+    """A broker that is short of memory, and takes nothing."""
+
+    @property
+    def rabbitmq(self) -> servers.RabbitMQ:
+        return private_server()
+
+    async def until(self, is_up: bool) -> None:
+        """Wait until both processes say this of the broker."""
+        for browser in (self.alice, self.bob):
+            await (self.until_ready(browser) if is_up else self.until_away(browser, "broker"))
+
+    async def test_short_of_memory_and_back(self) -> None:
+        """
+        The net brings posts four times a second, and answers say "degraded"; /status names the
+        reason, which is counted, until the alarm is over.
+        """
+        limit = "set_vm_memory_high_watermark"
+        await deferToThread(self.rabbitmq.ctl, limit, "absolute", "1000000")
+        try:
+            await self.until(False)
+            status = (await self.alice.status()).json
+            self.assertIn("low on memory", status["parts"]["broker"]["trouble"])
+            self.assertEqual(status["counters"]["amqp_blocked"], 1)
+            for number in range(3):
+                parked = await self.park(self.bob)
+                began = time.monotonic()
+                await self.alice.post(f"alarm {number}")
+                answer = await parked
+                self.assertLess(time.monotonic() - began, TICK_SECONDS / 2)
+                self.assertEqual(
+                    (texts(answer), answer["state"]), ([f"alarm {number}"], "degraded")
+                )
+        finally:
+            await deferToThread(self.rabbitmq.ctl, limit, "absolute", "2GB")
+        await self.until(True)
+        parked = await self.park(self.bob)
+        await self.alice.post("over")
+        answer = await parked
+        self.assertEqual((texts(answer), "state" in answer), (["over"], False))
+
+
 class HungTests(HarmedCase):
     """A broker whose connections stand and say nothing."""
 

@@ -90,7 +90,7 @@ class HostileProducerTests(TestCase):
             await other.post(f"staging {number}")
         await self.alice.post("production")
         self.assertEqual(await poll, ["production"])
-        status = (await self.bob.ask("GET", "/status")).json
+        status = (await self.bob.status()).json
         self.assertEqual(status["counters"]["amqp_other_seal"], 5)
 
     async def test_equal_messages(self) -> None:

@@ -32,7 +32,7 @@ class RetentionTests(TestCase):
         before = (await alice.init())["cursor"]
         for number in range(3):
             await alice.post(str(number))
-        while (await alice.ask("GET", "/status")).json["counters"].get("events_pruned", 0) < 2:
+        while (await alice.status()).json["counters"].get("events_pruned", 0) < 2:
             await deferLater(reactor, 0.2, lambda: None)
         answer = (await alice.ask("GET", "/feed/poll", cursor=before, wait=0)).json
         self.assertEqual((len(answer["events"]), "gap" in answer), (3, False))

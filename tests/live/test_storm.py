@@ -4,9 +4,6 @@ refused.
 """
 
 import functools
-import json
-import urllib.error
-import urllib.request
 
 import pymysql
 from twisted.trial.unittest import SynchronousTestCase
@@ -50,12 +47,7 @@ class StormTests(SynchronousTestCase):
 
     def polls(self) -> int:
         """How many are parked."""
-        try:
-            response = urllib.request.urlopen(f"{self.feedd.url}/status", timeout=10)
-        except urllib.error.HTTPError as error:
-            response = error  # not ready, and says so with as much
-        with response:
-            return int(json.load(response)["polls"])
+        return int(self.feedd.details()["polls"])
 
     def selects(self) -> int:
         """How many the server has had."""

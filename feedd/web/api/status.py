@@ -17,7 +17,8 @@ Trouble = Callable[[], str]
 
 class StatusEndpoint(Endpoint):
     """
-    ``GET /status``: 200 when every part is there, else 503; the answer names the part.
+    ``GET /status``: 200 when every part is there, else 503; the answer names the part. Who has the
+    backend key is told why, and the rest.
 
     :param parts: the trouble of each part, by its name.
     """
@@ -35,15 +36,18 @@ class StatusEndpoint(Endpoint):
         """The state as the process knows it; nothing is asked over the network for it."""
         troubles = {name: trouble() for name, trouble in self._parts.items()}
         ready = not any(troubles.values())
-        status = {
-            "live": True,
-            "ready": ready,
-            "parts": {
-                name: {"up": not trouble, "trouble": trouble} for name, trouble in troubles.items()
-            },
-            "version": self._version,
-            "polls": self._hub.parked,
-            "subscriptions": len(self._hub),
-            "counters": self._counters.snapshot(),
+        parts: dict[str, dict[str, object]] = {
+            name: {"up": not trouble} for name, trouble in troubles.items()
         }
+        status = {"live": True, "ready": ready, "parts": parts}
+        # The words of the servers, and figures of what goes on, are not for strangers.
+        if self._gate.is_backend(request):
+            for name, trouble in troubles.items():
+                parts[name]["trouble"] = trouble
+            status |= {
+                "version": self._version,
+                "polls": self._hub.parked,
+                "subscriptions": len(self._hub),
+                "counters": self._counters.snapshot(),
+            }
         return Answer(safe_json(msgspec.json.encode(status)), 200 if ready else 503)
