@@ -27,6 +27,7 @@ STALL_SECONDS = 0.2
 BEAT_SECONDS = 0.1
 LOG_SECONDS = 1.0
 DEPTH = 30
+OURS = "feedd."
 
 
 class Heart:
@@ -46,17 +47,25 @@ class Heart:
         self._thread = 0
         self._beaten: float | None = None
         self._reported: float | None = None
+        self._told: tuple[float, str] | None = None
         self._logged = -LOG_SECONDS
         self._planned = monotonic()
 
     def beat(self) -> None:
         """
         The reactor turns. Counts ``reactor_stalls``, here, because counters are not for two
-        threads.
+        threads; and of a stall that was logged it says how long it was in the end.
         """
-        now = self._monotonic()
+        now, told = self._monotonic(), self._told
         if self._beaten is not None and now - self._beaten >= STALL_SECONDS:
             self._counters.add("reactor_stalls")
+            if told is not None and told[0] == self._beaten:
+                self._log.warn(
+                    "the reactor turns again: it has stood still for {seconds:.2f} seconds in all, "
+                    "in {where}",
+                    seconds=now - self._beaten,
+                    where=told[1],
+                )
         self._thread = threading.get_ident()
         self._beaten = now
 
@@ -73,27 +82,45 @@ class Heart:
             self._reported = beaten
             if now - self._logged >= LOG_SECONDS:
                 self._logged = now
-                self._say(now - beaten, late)
+                self._say(beaten, now - beaten, late)
         self._planned = now + wait
         return wait
 
-    def _say(self, seconds: float, late: float) -> None:
+    def _say(self, beaten: float, seconds: float, late: float) -> None:
         frame = self._frames().get(self._thread)
+        where = _name_of(frame)
+        self._told = (beaten, where)
         stack = (
             "".join(traceback.format_stack(frame, DEPTH))
             if frame is not None
             else "(its thread has ended)"
         )
         self._log.warn(
-            "the reactor has stood still for {seconds:.2f} seconds{whole}, and is here "
+            "the reactor has stood still for {seconds:.2f} seconds{whole}, in {where}, and is here "
             "now:\n{stack}",
             seconds=seconds,
+            where=where,
             # Then it need not be the code that is shown.
             whole=", with the whole process or in one call of a C function"
             if late >= STALL_SECONDS
             else "",
             stack=stack,
         )
+
+
+def _name_of(frame: FrameType | None) -> str:
+    """
+    The function that everybody waits for, its module and line: the innermost of feedd, which may
+    have called another library; the innermost of all where none is feedd's.
+    """
+    innermost = frame
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith(OURS):
+        frame = frame.f_back
+    found = frame or innermost
+    if found is None:
+        return "a thread that has ended"
+    module = found.f_globals.get("__name__", "?")
+    return f"{module}.{found.f_code.co_qualname} (line {found.f_lineno})"
 
 
 class Watchdog(Service):

@@ -54,18 +54,34 @@ class HeartTests(SynchronousTestCase):
 
     def test_a_stall(self) -> None:
         """
-        Is logged once, when it has lasted long enough, with the stack; and counted when it is over.
+        Is logged once, when it has lasted long enough, with the function's name and the stack; when
+        it is over it is counted, and its whole length is logged.
         """
         self.begin()
         self.run_for(1.07)
         self.heart.beat()
         self.assertEqual(self.run_for(STALL_SECONDS - 0.01, beating=False), [])
         (line,) = self.run_for(20.0, beating=False)
-        self.assertIn("has stood still for 0.20 seconds, and is here now", line)
+        name = "tests.unit.test_watchdog.HeartTests.setUp"
+        self.assertIn(f"has stood still for 0.20 seconds, in {name} (line ", line)
         self.assertIn("in setUp", line)
         self.assertEqual(self.counters["reactor_stalls"], 0)
-        self.heart.beat()
+        with capturedLogs() as logs:
+            self.heart.beat()
         self.assertEqual(self.counters["reactor_stalls"], 1)
+        (log,) = logs
+        line = str(log["log_format"]).format(**log)
+        self.assertIn(f"has stood still for 20.19 seconds in all, in {name}", line)
+
+    def test_the_function_of_feedd(self) -> None:
+        """Is named, also where it has called another library."""
+        code = "def dispatch(call): return call()"
+        module: dict[str, Any] = {"__name__": "feedd.core.hub"}
+        exec(code, module)  # a function of that module
+        self.frames[threading.get_ident()] = module["dispatch"](lambda: sys._getframe())
+        self.begin()
+        (line,) = self.run_for(1.0, beating=False)
+        self.assertIn("in feedd.core.hub.dispatch (line 1), and is here", line)
 
     def test_many_stalls(self) -> None:
         """Each is counted; one a second is logged."""
@@ -96,6 +112,7 @@ class HeartTests(SynchronousTestCase):
         self.frames.clear()
         (line,) = self.run_for(1.0, beating=False)
         self.assertIn("its thread has ended", line)
+        self.heart.beat()
 
 
 class WatchdogTests(SynchronousTestCase):
