@@ -5,6 +5,7 @@ database goes on.
 
 import functools
 import time
+from collections.abc import Sequence
 from contextlib import closing
 
 import pika
@@ -14,6 +15,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.live import servers
 from tests.live.harmed import HarmedCase, eventually, texts
+from tests.live.mariadb import INSERT, connect
 
 BOUND_SECONDS = 4.0
 """A statement may take one second here, and its transaction three tries."""
@@ -85,6 +87,56 @@ class FrozenTests(HarmedCase):
         self.assertEqual(
             [post["body"]["text"] for post in (await self.bob.init())["posts"]], ["accepted"]
         )
+
+
+class ReadOnlyTests(HarmedCase):
+    """A database of our own that takes no writes."""
+
+    processes = 1
+
+    @property
+    def mariadb(self) -> servers.MariaDB:
+        return private_server()
+
+    async def prepare(self) -> None:
+        """Let feedd be a user whom ``read_only`` binds."""
+        user, grant = "'plain'@'127.0.0.1'", f"GRANT ALL ON {self.database.rpartition('/')[2]}.*"
+        for statement in (f"CREATE USER IF NOT EXISTS {user}", f"{grant} TO {user}"):
+            await deferToThread(self.mariadb.execute, statement)
+
+    def _settings(self) -> str:
+        return super()._settings().replace("feedd@", "plain@")
+
+    def insert(self, statement: str, values: Sequence[str]) -> None:
+        """Write past feedd, as an administrator, whom ``read_only`` does not bind."""
+        with closing(connect(self.database)) as connection:
+            connection.cursor().execute(statement.replace("'ann'", "'alice'"), values)
+            connection.commit()
+
+    async def test_read_only_and_back(self) -> None:
+        """
+        Posts are refused, and /status says why within a second of the first, in the server's words;
+        polls and pages go on, the net too; posts are taken again by themselves.
+        """
+        await self.alice.post("before")
+        await deferToThread(self.mariadb.execute, "SET GLOBAL read_only = 1")
+        try:
+            status, _ = await self.try_to_post("refused")
+            self.assertEqual(status, 503)
+            told = await self.alice.status()
+            self.assertEqual(told.status, 503)
+            self.assertIn("read-only", told.json["parts"]["database"]["trouble"])
+            self.assertGreater(told.json["counters"]["store_writes_refused"], 0)
+            self.assertNotIn("tail_failed", told.json["counters"])
+            page = await self.bob.init()
+            self.assertEqual([post["body"]["text"] for post in page["posts"]], ["before"])
+            parked = await self.park(self.bob)
+            await deferToThread(self.insert, INSERT, ["1"])
+            self.assertEqual([event["body"] for event in (await parked)["events"]], [1])
+        finally:
+            await deferToThread(self.mariadb.execute, "SET GLOBAL read_only = 0")
+        await self.until_ready(self.alice)
+        await self.alice.post("after")
 
 
 class LockTests(HarmedCase):
