@@ -118,7 +118,8 @@ class FaultTests(MariaDB, TestCase):
         owner = FakeOwner()
         owner.away = True
         tail = Tail(reactor, time.monotonic, self.store, log, 0.2, owner, Counters())
-        log.fill(*await self.store.open(1))
+        opening = await self.store.open(1)
+        log.fill(opening.epoch, opening.settled, opening.events)
         tail.startService()
         self.addCleanup(tail.stopService)
         insert = "INSERT INTO events (kind, author, payload) VALUES ('post', 'ann', ?)"
