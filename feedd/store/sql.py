@@ -30,7 +30,7 @@ from feedd.feed.settings import Store as Settings
 from feedd.reactor.complaints import Complaints
 from feedd.store.database.adapter import register
 from feedd.store.database.dialect import PART, Dialect
-from feedd.store.database.migrate import loose_names, migrate
+from feedd.store.database.migrate import LOOSE_NAMES, loose_names, migrate
 from feedd.store.running.group_commit import GroupCommit
 from feedd.store.running.refusals import Refusals
 from feedd.store.running.runner import Runner
@@ -159,12 +159,7 @@ class SQLStore(Service):
         loose = await run_alone(lambda: loose_names(self.dialect))
         if loose:
             self._counters.add("store_loose_names", len(loose))
-            self._log.warn(
-                "names do not compare byte by byte in {columns}: give these tables the collation "
-                "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL), by ALTER TABLE <table> "
-                "CONVERT TO CHARACTER SET utf8mb4 COLLATE <collation>",
-                columns=", ".join(loose),
-            )
+            self._log.warn(LOOSE_NAMES, columns=", ".join(loose))
         self._prepared = True
 
     def _ready(self) -> _Started:
@@ -296,7 +291,7 @@ class SQLStore(Service):
         above `MAX_ID` is counted, once, and left out.
         """
         ids = await self._own_read(events.ids_above, settled, limit, holes)
-        beyond = [id for id in ids[bisect_right(ids, MAX_ID) :] if id > self._beyond]
+        beyond = ids[bisect_right(ids, self._beyond) :]
         if beyond:
             self._beyond = beyond[-1]
             why = f"rows of events with ids of 2^53 and more, the first {beyond[0]}"

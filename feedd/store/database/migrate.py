@@ -17,6 +17,13 @@ from feedd.store.database.dialect import PART, Connection, Dialect
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 EPOCH_LETTERS = 7
+LOOSE_NAMES = (
+    "names do not compare byte by byte in {columns}: give these tables the collation "
+    "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL), by ALTER TABLE <table> CONVERT TO "
+    "CHARACTER SET utf8mb4 COLLATE <collation>"
+)
+"""What to do about `loose_names`."""
+
 SEAL_KEY_BYTES = 32
 
 
