@@ -357,7 +357,7 @@ class SQLStore(Service):
 
     async def ping(self) -> None:
         """Return when the database answers."""
-        await self._own_read(_ping)
+        await self._own_read(Transaction.row, "SELECT 1")
 
     # How they run
 
@@ -398,7 +398,3 @@ class SQLStore(Service):
 
 def _call(work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[Transaction], T]:
     return lambda transaction: work(transaction, *args, **kwargs)
-
-
-def _ping(txn: Transaction) -> None:
-    txn.row("SELECT 1")
