@@ -5,6 +5,8 @@ bell and from a row of the log.
 
 import hashlib
 import re
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -16,6 +18,13 @@ MAX_ID = 2**53 - 1
 """
 The largest id of an event or a post: above it a JavaScript number cannot be told from its
 neighbours.
+"""
+
+MAX_DEPTH = 100
+"""
+How deep a body may be nested. Every JSON reader gives up at some depth: msgspec at that of Python's
+stack, which differs from one caller to the next, others at 100 or 512. A body is refused where it
+comes in, and what is taken can be read wherever it goes, also a few levels deeper inside an answer.
 """
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -112,16 +121,34 @@ def make_event(id: int, kind: str, author: str, post: int | None, body: bytes, a
     return Event(id, kind, author, post, friend, json)
 
 
-def check_json(text: bytes) -> None:
+def check_json(text: bytes, depth: int = MAX_DEPTH) -> None:
     """
-    Check that `text` is one JSON document in UTF-8.
+    Check that `text` is one JSON document in UTF-8, nested at most `depth` deep.
 
-    :raises UnreadableEvent: when it is not, or is nested too deeply.
+    :raises UnreadableEvent: when it is not.
     """
     try:
-        msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableEvent(str(error)) from None
+    # Nearly every text has too few brackets to be too deep.
+    if text.count(b"{") + text.count(b"[") > depth and is_deeper(value, depth):
+        raise UnreadableEvent(f"nested more than {depth} deep")
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether objects and arrays are nested more than `depth` deep in `value`."""
+    level = _containers([value])  # level by level: recursion would need a stack as deep
+    for _ in range(depth):
+        if not level:
+            return False
+        insides = (outer.values() if isinstance(outer, dict) else outer for outer in level)
+        level = _containers(inner for inside in insides for inner in inside)
+    return bool(level)
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def stored_event(
@@ -159,7 +186,7 @@ def parse_any(data: bytes, author: str | None) -> Event | None:
     `parse_event` for the JSON of any writer; of feedd's own JSON it makes the same event at twice
     the cost.
     """
-    check_json(data)
+    check_json(data, 1 + MAX_DEPTH)
     try:
         wire = msgspec.json.decode(data, type=_Wire)
     except msgspec.ValidationError:
@@ -225,7 +252,7 @@ def foreign_message(data: bytes, author: str, seed: bytes, at: int) -> Event:
 def _friend_in(body: bytes) -> str:
     try:
         friend = msgspec.json.decode(body, type=_FriendBody).friend
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableEvent(str(error)) from None
     if not is_user(friend):
         raise UnreadableEvent("not a user: the friend")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from feedd.core.cursor import BadCursor
-from feedd.core.event import MAX_ID, is_user
+from feedd.core.event import MAX_DEPTH, MAX_ID, is_deeper, is_user
 from feedd.web.errors import BadArgument, BadBody
 
 Arguments = Mapping[bytes, Sequence[bytes]]
@@ -24,12 +24,6 @@ _ESCAPE = re.compile(
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
     re.DOTALL,
 )
-
-MAX_DEPTH = 100
-"""
-How deep a post's body may be nested. Every JSON reader gives up at some depth, which depends on the
-reader and on its stack; this is far from the depth of any.
-"""
 
 Typed = TypeVar("Typed")
 
@@ -187,20 +181,9 @@ def post_body(value: Any) -> bytes:
     """
     if not isinstance(value, dict):
         raise BadArgument("body", "must be an object")
-    if _is_deeper(value, MAX_DEPTH):
+    if is_deeper(value, MAX_DEPTH):
         raise BadArgument("body", f"nested more than {MAX_DEPTH} deep")
     return msgspec.json.encode(value)
-
-
-def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether objects and arrays are nested more than `depth` deep in `value`, which is one."""
-    level = [value]  # level by level: a function that calls itself would need a stack as deep
-    for _ in range(depth):
-        if not level:
-            return False
-        insides = (outer.values() if isinstance(outer, dict) else outer for outer in level)
-        level = [inner for inside in insides for inner in inside if isinstance(inner, dict | list)]
-    return bool(level)
 
 
 def _complaint(text: str) -> tuple[str, str]:

@@ -151,9 +151,9 @@ class UserInboxTests(InboxTestCase):
 
     def test_unreadable(self) -> None:
         """No JSON, no UTF-8, or nested without end: counted and dropped."""
-        for body in (b"{", b'"\xff"', b"", b"[" * 100_000):
+        for body in (b"{", b'"\xff"', b"", b"[" * 100_000, b"[" * 101 + b"]" * 101):
             self.take(body)
-        self.assertCounted(amqp_unreadable=4)
+        self.assertCounted(amqp_unreadable=5)
 
     def test_nobody_waits(self) -> None:
         """A message for an author nobody here follows is dropped unread."""

@@ -1,18 +1,22 @@
 """Events and their JSON."""
 
 import json
+from contextlib import suppress as suppressed  # trial looks for the other name
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.core.event import (
+    MAX_DEPTH,
     UnreadableEvent,
     check_json,
     foreign_message,
     is_user,
     make_event,
+    parse_any,
     parse_event,
     safe_json,
     stored_event,
+    without_body,
 )
 
 
@@ -132,6 +136,36 @@ class CheckTests(SynchronousTestCase):
         """A document nested 100,000 deep is unreadable, and does no harm."""
         with self.assertRaises(UnreadableEvent):
             check_json(b"[" * 100_000 + b"]" * 100_000)
+
+    def test_depth(self) -> None:
+        """A body is refused at one depth, whichever way it comes and however deep the stack is."""
+        for opens, closes in ((b"[", b"]"), (b'{"a":', b"}")):
+            for depth, ways in ((MAX_DEPTH, 4), (MAX_DEPTH + 1, 0)):
+                body = b"[1,%s1%s]" % (opens * (depth - 1), closes * (depth - 1))
+                self.assertEqual(self.deep(400, body), ways, depth)
+        check_json(b"[%s1]" % (b"[],{}," * 1000))  # many brackets are not deep
+
+    def test_deeper_than_the_stack(self) -> None:
+        """A body that only some callers could read is refused to all."""
+        for depth in (300, 900, 990):
+            self.assertEqual(self.deep(0, b"[" * depth + b"]" * depth), 0)
+
+    def deep(self, stack: int, body: bytes) -> int:
+        """The ways that let `body` in, with so many calls on the stack."""
+        if stack:
+            return self.deep(stack - 1, body)
+        event = make_event(7, "post", "bob", 3, body, 5)
+        ways = (
+            lambda: without_body(stored_event(7, "post", "bob", 3, body, 5)),
+            lambda: parse_event(event.json, "bob"),
+            lambda: parse_any(event.json, "bob"),
+            lambda: foreign_message(body, "bob", b"", 5),
+        )
+        taken = 0
+        for way in ways:
+            with suppressed(UnreadableEvent):
+                taken += way() is not None
+        return taken
 
     def test_stored(self) -> None:
         """A row of the log becomes its event."""

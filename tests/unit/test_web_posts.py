@@ -60,13 +60,11 @@ class PostTests(PostsTestCase):
         )
 
     def test_deep(self) -> None:
-        """A body may be nested 100 deep, itself counted."""
-        self.assertEqual(
-            self.web.request(
-                "POST", "/feed/posts?as=bob", b'{"body":{"a":%s%s}}' % (b"[" * 99, b"]" * 99)
-            ).status,
-            201,
-        )
+        """A body may be nested 100 deep, itself counted, and no deeper."""
+        for depth, status in ((99, 201), (100, 400)):
+            body = b'{"body":{"a":%s%s}}' % (b"[" * depth, b"]" * depth)
+            answer = self.web.request("POST", "/feed/posts?as=bob", body)
+            self.assertEqual(answer.status, status)
 
     def test_key_repeated(self) -> None:
         """A repeated Idempotency-Key gets the first answer, and nobody is told again."""
