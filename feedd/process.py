@@ -57,6 +57,7 @@ from feedd.web.fanout import (
     ANSWERS_AT_ONCE,
     EVENTS_A_TURN,
     EVENTS_MEANWHILE,
+    WORK_A_TURN,
     FanOut,
 )
 from feedd.web.fast.channel import FastSite
@@ -143,6 +144,7 @@ class Turns:
 
     answers_a_turn = ANSWERS_A_TURN
     answers_at_once = ANSWERS_AT_ONCE
+    work_a_turn = WORK_A_TURN
     random = staticmethod(random.random)
     seconds = staticmethod(time.monotonic)
     time_of_day = staticmethod(time.time)
@@ -153,13 +155,16 @@ class Turns:
         fan_out: FanOut,
         hasten: Callable[[], None],
         ids_went_back: Callable[[], None],
+        failed: Callable[[str, str], None],
     ) -> None:
         """
         :param hasten: lets the net come by soon.
         :param ids_went_back: lets a new epoch begin.
+        :param failed: counts the exception that is being handled, and logs it from time to time.
         """
         self.deadlines = Deadlines(self.seconds())
         self.deliver = fan_out.deliver
+        self.failed = failed
         self.hasten = hasten
         self.ids_went_back = ids_went_back
         self._reactor = reactor
@@ -167,6 +172,12 @@ class Turns:
     def soon(self, call: Callable[[], None]) -> None:
         """Call `call` in the next turn of the reactor."""
         self._reactor.callLater(0, call)
+
+    def turn(self) -> Deferred[None]:
+        """The next turn of the reactor."""
+        comes: Deferred[None] = Deferred()
+        self.soon(lambda: comes.callback(None))
+        return comes
 
     def start(self, coroutine: Coroutine[Any, Any, None], complaint: str) -> None:
         """Run `coroutine`; when it raises, `complaint` is logged with the reason."""
@@ -196,7 +207,9 @@ class Process:
         self.renderer = Renderer(Spelling(time.time), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
-        self.turns = Turns(reactor, FanOut(self.renderer), self._hasten, self._ids_went_back)
+        self.failed = Complaints(self.counters, time.monotonic).failed
+        fan_out = FanOut(self.renderer, self.failed)
+        self.turns = Turns(reactor, fan_out, self._hasten, self._ids_went_back, self.failed)
         self.deadlines = self.turns.deadlines
         self.feed = Feed(ports, config.poll, self.turns, self.counters, secrets.token_hex(3))
         self.files = OpenFiles(Complaints(self.counters, time.monotonic))

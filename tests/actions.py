@@ -103,6 +103,7 @@ class Actions:
             if browser.poll:
                 browser.poll.lost()
             browser.ask(process, False)
+            process.flush()
             assert browser.poll and browser.poll.answer, "no answer"
             had, more = browser.stand.got, browser.poll.more
             browser.receive()

@@ -114,7 +114,7 @@ class House:
         self._renderer = Renderer(
             Spelling(self.clock.seconds), lambda: bool(self.troubles["broker"])
         )
-        self._turns = Turns(self.clock, FanOut(self._renderer), jitter)
+        self._turns = Turns(self.clock, FanOut(self._renderer, self._failed), jitter)
         self.deadlines = self._turns.deadlines
         self.feed = self._make_feed(max_pending, max_subscriptions)
         self.hub, self.log = self.feed.hub, self.feed.log
@@ -127,11 +127,15 @@ class House:
         self._settings: Any = (tree, self.clock, http, self.idle, self.counters, behind)
         self.site = FeedSite(*self._settings)
 
+    def _failed(self, counter: str, what: str) -> None:
+        self._turns.failed(counter, what)
+
     def _make_feed(self, max_pending: int, max_subscriptions: int) -> Feed:
         settings = Poll(
             linger_seconds=LINGER_SECONDS,
             max_pending=max_pending,
             max_subscriptions=max_subscriptions,
+            per_user=max_subscriptions,
             recent_events=100,
         )
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)

@@ -28,6 +28,7 @@ from tests.unit import core
 LONG = 12
 RECENT = 6
 MAX_PENDING = 8
+PER_USER = 3
 LINGER = 10.0
 
 
@@ -167,6 +168,7 @@ class World:
                 poll.expire()
         self.advance(0, True)
         self.advance(LINGER, True)
+        self.flush()
 
     def befriended(self, viewer: str, friend: str, after: int) -> bool:
         """Whether a friendship was begun after event `after`."""
@@ -189,7 +191,9 @@ class World:
 
 
 class WorldTurns(MemoryTurns):
-    """The turns of a process, at the time of the world."""
+    """The turns of a process, at the time of the world; little is done in each."""
+
+    work_a_turn = 2
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -210,7 +214,9 @@ class Process:
         self.errors = self._turns.errors
         self.polls: list[Expiring] = []
         self._tasks: list[Deferred[Any]] = []
-        settings = Poll(linger_seconds=LINGER, max_pending=MAX_PENDING, recent_events=RECENT)
+        settings = Poll(
+            linger_seconds=LINGER, max_pending=MAX_PENDING, per_user=PER_USER, recent_events=RECENT
+        )
         ports = Ports(world.store, self.broker, world.friends, NameAuth())
         self.feed = Feed(ports, settings, self._turns, Counters(), name)
         self.hub, self.log, self.reading = self.feed.hub, self.feed.log, self.feed.reading
@@ -268,6 +274,7 @@ class Process:
             f"{late} may still appear, settled {settled} but for {holes.spans}"
         )
         assert not self.errors, self.errors
+        assert not self._turns.failures, self._turns.failures
 
     def _open(self) -> None:
         """

@@ -17,17 +17,20 @@ class MemoryTurns:
     :ivar today: and the time of day.
     :ivar deadlines: a wheel that nobody turns.
     :ivar errors: what the listeners raised.
+    :ivar failures: the counters of what has failed.
     :ivar hastened: how often the net was to come by soon.
     :ivar went_back: how often an id was given out a second time.
     """
 
     answers_a_turn = answers_at_once = 1_000_000
+    work_a_turn = 2_000
 
     def __init__(self) -> None:
         self.now = 0.0
         self.today = 0.0
         self.deadlines = Deadlines(0.0)
         self.errors: list[Exception] = []
+        self.failures: list[str] = []
         self.hastened = 0
         self.went_back = 0
         self._next: list[Callable[[], None]] = []
@@ -43,6 +46,14 @@ class MemoryTurns:
 
     def soon(self, call: Callable[[], None]) -> None:
         self._next.append(call)
+
+    def turn(self) -> Deferred[None]:
+        comes: Deferred[None] = Deferred()
+        self.soon(lambda: comes.callback(None))
+        return comes
+
+    def failed(self, counter: str, what: str) -> None:
+        self.failures.append(counter)
 
     @property
     def asked(self) -> int:

@@ -2,11 +2,12 @@
 The authors who are heard in this process, and the viewers who hear them.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Protocol
 
-from feedd.core.event import Event
-from feedd.core.subscription import Subscription
+from feedd.core.viewer import Viewer
 
 
 class Follower(Protocol):
@@ -23,65 +24,71 @@ class Audience:
     """
     The viewers who hear one author.
 
-    :ivar viewers: those who hear the author, and among them some who have no subscription any more.
-        A list, because a set takes five times the memory.
+    Whoever stops to hear the author stays in the list at first, since finding one in it would cost
+    a search. A little is swept for each who stops, so that such viewers are never more than half of
+    the list, and no call is long.
+
+    :ivar viewers: those who hear the author, and among them some who have no subscription any more
+        or have unfriended the author. A list, because a set takes five times the memory. Who is to
+        be told is in `present`.
     :ivar listening: how many hear the author.
+    :ivar gone: those in the list who have subscriptions and do not hear the author; None for none.
     """
 
-    __slots__ = ("author", "listening", "viewers")
+    __slots__ = ("_next", "author", "gone", "listening", "viewers")
 
     def __init__(self, author: str) -> None:
         self.author = author
         self.viewers: list[Viewer] = []
         self.listening = 0
+        self.gone: set[Viewer] | None = None
+        self._next = 0
 
-    def remove(self, viewer: "Viewer") -> None:
+    def present(self) -> list[Viewer]:
+        """Those who hear the author, and perhaps some who have no subscription any more."""
+        gone = self.gone
+        if gone:
+            self.viewers = [viewer for viewer in self.viewers if viewer not in gone]
+            self.gone = None
+        return self.viewers
+
+    def remove(self, viewer: Viewer) -> None:
         """Take out `viewer`, who goes on to hear other authors."""
-        self.viewers.remove(viewer)
+        if self.gone is None:
+            self.gone = set()
+        self.gone.add(viewer)
         self.forget()
 
     def forget(self) -> None:
-        """
-        Count one viewer less. Those without a subscription stay in the list until they are half of
-        it, and are then taken out together: taking out each one would mean a search for each.
-        """
+        """Count one viewer less, who is `gone` or whose last subscription has ended."""
         self.listening -= 1
-        if len(self.viewers) > 2 * self.listening + 8:
-            self.viewers = [viewer for viewer in self.viewers if viewer.subscriptions]
+        if len(self.viewers) > self.listening + self.listening // 2 + 8:
+            self._sweep()
 
-
-class Viewer:
-    """
-    A user with at least one subscription in this process.
-
-    :ivar audiences: those that the viewer is in, one for each author whom they hear.
-    :ivar subscriptions: one for each tab, phone and so on.
-    """
-
-    __slots__ = ("_changed", "audiences", "name", "subscriptions")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.audiences: list[Audience] = []
-        self.subscriptions: tuple[Subscription, ...] = ()
-        self._changed: dict[str, int] | None = None
-
-    def audience(self, author: str) -> Audience | None:
-        """The audience of `author` that this viewer is in."""
-        return next((audience for audience in self.audiences if audience.author == author), None)
-
-    def is_news(self, event: Event) -> bool:
+    def _sweep(self) -> None:
         """
-        Whether this friend change is the newest one of its pair; the bell and the net may bring two
-        in either order.
+        Look at the next four in the list, and put the last one in the place of each who is to go.
+
+        The list holds at most twice as many as hear the author: a look begins when a third are to
+        go, and a sixth more may stop hearing before it has passed all who stay.
         """
-        assert event.friend is not None
-        if self._changed is None:
-            self._changed = {}
-        if self._changed.get(event.friend, 0) >= event.id:
-            return False
-        self._changed[event.friend] = event.id
-        return True
+        viewers, gone = self.viewers, self.gone
+        for _ in range(4):
+            if self._next >= len(viewers):
+                self._next = 0
+            viewer = viewers[self._next]
+            if viewer.subscriptions and not (gone and viewer in gone):
+                self._next += 1
+                continue
+            last = viewers.pop()
+            if last is not viewer:
+                viewers[self._next] = last
+            if gone:
+                gone.discard(viewer)
+
+
+author_of = attrgetter("author")
+"""The author of an audience, by which those of a viewer are sorted."""
 
 
 class Audiences:
@@ -103,34 +110,66 @@ class Audiences:
         """The audience of `author`; None when nobody hears them."""
         return self._by_author.get(author)
 
-    def hear(self, viewer: Viewer, authors: Iterable[str]) -> None:
-        """Let `viewer` hear `authors`, whom they do not hear yet."""
+    def join(self, viewer: Viewer, authors: Iterable[str]) -> list[Audience]:
+        """
+        Put `viewer` into the audiences of `authors`, whom they do not hear yet. The caller puts the
+        audiences, which are returned, into ``viewer.audiences``.
+        """
         # One loop without calls: when a crowd comes in, its body is run half a million times.
-        by_author, mine = self._by_author, viewer.audiences
+        by_author, joined = self._by_author, []
         for author in authors:
             audience = by_author.get(author)
             if audience is None:
                 audience = by_author[author] = Audience(author)
                 self._follower.follow(author)
-            audience.viewers.append(viewer)
+            if audience.gone and viewer in audience.gone:
+                audience.gone.discard(viewer)
+            else:
+                audience.viewers.append(viewer)
             audience.listening += 1
-            mine.append(audience)
+            joined.append(audience)
+        return joined
+
+    def leave(self, viewer: Viewer, audience: Audience) -> None:
+        """
+        Take `viewer`, who goes on to hear others, out of an audience. The caller takes it out of
+        ``viewer.audiences``.
+        """
+        audience.remove(viewer)
+        self._end_if_empty(audience)
+
+    def hear(self, viewer: Viewer, author: str) -> None:
+        """Let `viewer` hear `author`; nothing happens when they do."""
+        place = _place(viewer, author)
+        if not _is_at(viewer, place, author):
+            viewer.audiences[place:place] = self.join(viewer, (author,))
 
     def unhear(self, viewer: Viewer, author: str) -> None:
         """Let `viewer` hear `author` no more; nothing happens when they do not."""
-        audience = viewer.audience(author)
-        if audience is not None:
-            viewer.audiences.remove(audience)
-            audience.remove(viewer)
-            self._end_if_empty(audience)
+        place = _place(viewer, author)
+        if _is_at(viewer, place, author):
+            self.leave(viewer, viewer.audiences.pop(place))
 
-    def forget(self, viewer: Viewer) -> None:
-        """Take `viewer`, whose last subscription has ended, out of all audiences."""
-        for audience in viewer.audiences:
-            audience.forget()
-            self._end_if_empty(audience)
+    def hears(self, viewer: Viewer, author: str) -> bool:
+        """Whether `viewer` hears `author`; everybody hears themselves."""
+        return author == viewer.name or _is_at(viewer, _place(viewer, author), author)
+
+    def forget(self, audience: Audience) -> None:
+        """Take a viewer, whose last subscription has ended, out of an audience."""
+        audience.forget()
+        self._end_if_empty(audience)
 
     def _end_if_empty(self, audience: Audience) -> None:
         if not audience.listening:
             del self._by_author[audience.author]
             self._follower.unfollow(audience.author)
+
+
+def _place(viewer: Viewer, author: str) -> int:
+    """Where the audience of `author` is in the viewer's list, or would be."""
+    return bisect_left(viewer.audiences, author, key=author_of)
+
+
+def _is_at(viewer: Viewer, place: int, author: str) -> bool:
+    mine = viewer.audiences
+    return place < len(mine) and mine[place].author == author

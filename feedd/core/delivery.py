@@ -1,6 +1,6 @@
 """Deliveries: answers that are the same for many listeners."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from feedd.core.event import Event
@@ -30,8 +30,29 @@ class _Group(NamedTuple):
     after: Position
 
 
+def farewell(subscriptions: Iterable[Subscription]) -> list[Delivery]:
+    """
+    Take the listeners that wait on `subscriptions`, which have ended: no events, and the cursor
+    that each had.
+    """
+    deliveries: list[Delivery] = []
+    position = None
+    for subscription in subscriptions:
+        listener = subscription.unpark()
+        if listener is None:
+            continue
+        if subscription.position is not position:
+            position = subscription.position
+            deliveries.append(Delivery([], position.text, []))
+        deliveries[-1].listeners.append((listener, subscription.handle))
+    return deliveries
+
+
 def group(
-    subscriptions: Iterable[Subscription], positions: Positions, horizon: Horizon
+    subscriptions: Iterable[Subscription],
+    positions: Positions,
+    horizon: Horizon,
+    failed: Callable[[Subscription], None],
 ) -> list[Delivery]:
     """
     Take what is pending on `subscriptions`, and the listeners that wait on them.
@@ -40,6 +61,8 @@ def group(
     gets several events has one of their own.
 
     :param horizon: how far the log is settled.
+    :param failed: called in the handler of an exception, with the subscription whose answer could
+        not be found; it keeps its listener.
     """
     grouping = _Grouping(positions, horizon)
     event = position = None
@@ -47,8 +70,12 @@ def group(
         pending = subscription.pending
         # Most stand where the one before them stood, so this looks for no group as a rule.
         if pending is not event or subscription.position is not position:
+            try:
+                (_, _, listeners), after = grouping.of(subscription.position, pending)
+            except Exception:
+                failed(subscription)
+                continue
             event, position = pending, subscription.position
-            (_, _, listeners), after = grouping.of(position, pending)
         listeners.append((subscription.listener, subscription.handle))
         subscription.listener = subscription.pending = None
         subscription.position = after

@@ -2,48 +2,21 @@
 The subscriptions of a process, and the way of an event from its dispatch to the listeners.
 """
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
 
-from feedd.core.audience import Audiences, Follower, Viewer
+from feedd.core.audience import Audiences, Follower
+from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery, group
 from feedd.core.event import FRIEND_KINDS, Event
 from feedd.core.horizon import Horizon
+from feedd.core.new_list import NewList
+from feedd.core.owner import HubFull, HubLimits, HubOwner
 from feedd.core.position import Positions
+from feedd.core.roster import Roster
+from feedd.core.slices import Job, Slices
 from feedd.core.subscription import Listener, Subscription
-
-
-class HubFull(Exception):
-    """There are as many subscriptions as there may be."""
-
-
-class HubOwner(Protocol):
-    """The feed that a hub belongs to, as far as the hub needs it."""
-
-    def wake(self) -> None:
-        """Call `Hub.flush` soon. It is asked for once, and again only after that call."""
-
-    def friends_changed(self, viewers: Collection[str]) -> None:
-        """Take note that the friends of `viewers` have changed."""
-
-    def recall(self, since: int, author: str) -> list[Event] | None:
-        """The events of `author` after event `since`; None when that is too long ago."""
-
-    def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Answer the listeners of `deliveries`, who do not wait any more."""
-
-
-class HubLimits(NamedTuple):
-    """
-    The bounds of a hub.
-
-    :ivar pending: events on one subscription; with more it overflows, and is ended.
-    :ivar subscriptions: subscriptions in all.
-    """
-
-    pending: int
-    subscriptions: int
+from feedd.core.viewer import Viewer
 
 
 class Hub:
@@ -53,6 +26,7 @@ class Hub:
     :param follower: follows the authors who are heard here.
     :param owner: the feed; it flushes, forgets friend lists and knows earlier events.
     :param instance: the prefix of this process's handles, [A-Za-z0-9], at most 8 characters.
+    :param counters: counts ``hub_per_user``.
     :param now: seconds of the clock that `expire` is called with.
     :ivar audiences: who hears whom.
     """
@@ -63,44 +37,54 @@ class Hub:
         owner: HubOwner,
         instance: str,
         limits: HubLimits,
+        counters: Counters,
         now: float = 0.0,
     ) -> None:
         self.audiences = Audiences(follower)
         self._owner = owner
-        self._instance = instance
         self._limits = limits
-        self._opened = 0
+        self._counters = counters
         self._now = now
         self._positions = Positions()
-        self._viewers: dict[str, Viewer] = {}
-        self._subscriptions: dict[str, Subscription] = {}
+        self._slices = Slices(limits.at_once, owner.wake, self._job_failed)
+        self._roster = Roster(self.audiences, instance, self._slices, owner.deliver)
         self._ready: dict[Subscription, None] = {}  # a set that keeps its order
         self._changed: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._subscriptions)
+        return len(self._roster.subscriptions)
 
     def __iter__(self) -> Iterator[Subscription]:
-        return iter(self._subscriptions.values())
+        return iter(self._roster.subscriptions.values())
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is kept: no subscription, no audience, and nothing to flush."""
-        return not (
-            self._subscriptions or self._viewers or self.audiences or self._ready or self._changed
+        return self._is_quiet() and not (
+            self._roster.subscriptions or self._roster.viewers or self.audiences
         )
 
     @property
     def parked(self) -> int:
         """The number of listeners that wait; this looks at every subscription."""
         return sum(
-            subscription.listener is not None for subscription in self._subscriptions.values()
+            subscription.listener is not None
+            for subscription in self._roster.subscriptions.values()
         )
 
     @property
     def is_busy(self) -> bool:
         """Whether `flush` has listeners to answer."""
         return bool(self._ready)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `go_on` has something to do."""
+        return bool(self._slices)
+
+    def go_on(self) -> None:
+        """Do a slice of the long work that is left: of what ends, or of a long friend list."""
+        self._slices.go_on()
 
     @property
     def ready(self) -> tuple[Subscription, ...]:
@@ -110,59 +94,73 @@ class Hub:
     def open(self, viewer: str) -> Subscription:
         """
         A new subscription of `viewer`. From now on the events of the authors whom they hear, at
-        least their own, are pending on it.
+        least their own, are pending on it. When they have more than they may, their oldest one is
+        ended in the next turn.
 
         :raises HubFull: when there are as many as there may be.
         """
-        if len(self._subscriptions) >= self._limits.subscriptions:
+        if len(self._roster.subscriptions) >= self._limits.subscriptions:
             raise HubFull
-        self._opened += 1
-        subscription = Subscription(viewer, f"{self._instance}{self._opened:x}", self._now)
-        self._subscriptions[subscription.handle] = subscription
-        entry = self._viewers.get(viewer)
-        if entry is None:
-            entry = self._viewers[viewer] = Viewer(viewer)
-            self.audiences.hear(entry, (viewer,))
-        entry.subscriptions += (subscription,)
+        subscription, entry = self._roster.open(viewer, self._now)
+        if len(entry.subscriptions) > self._limits.per_user:
+            self._counters.add("hub_per_user")
+            self._roster.close_oldest(entry)
         return subscription
 
     def set_friends(
-        self, viewer: str, friends: Collection[str], changes: Mapping[str, Event]
+        self, viewer: str, friends: Sequence[str], changes: Mapping[str, Event]
     ) -> None:
         """
         Let `viewer` hear `friends` and themselves, and nobody else; nothing happens when all their
-        subscriptions have ended.
+        subscriptions have ended. A list that differs much takes some turns, see `has_friends`.
 
+        :param friends: ascending.
         :param changes: by friend, the newest change that `friends` takes into account; an older one
             has no effect when it comes.
         """
-        entry = self._viewers.get(viewer)
+        entry = self._roster.viewers.get(viewer)
         if entry is None:
             return
         for change in changes.values():
             entry.is_news(change)
-        wanted = {viewer, *friends}
-        heard = {audience.author for audience in entry.audiences}
-        self.audiences.hear(entry, wanted - heard)
-        for author in heard - wanted:
-            self._unfriend(entry, author)
+        if entry.new_list is None or entry.new_list.friends is not friends:
+            entry.new_list = NewList(friends, self._slices.chunk)
+            self._slices.begin(self._take(entry, entry.new_list))
+
+    def has_friends(self, viewer: str) -> bool:
+        """Whether the last `set_friends` of `viewer` has taken effect, or they have gone."""
+        entry = self._roster.viewers.get(viewer)
+        return entry is None or entry.new_list is None or entry.new_list.done
+
+    def _take(self, entry: Viewer, new: NewList) -> Job:
+        """Let a viewer hear those on a new list, until they have a newer one or are gone."""
+        while entry.new_list is new and not new.done:
+            work, dropped = new.step(entry, self.audiences)
+            if dropped:
+                work += len(entry.subscriptions)
+                for subscription in entry.subscriptions:
+                    subscription.retract(dropped)
+            yield work
+        if entry.new_list is new and not new.is_worth_keeping:
+            entry.new_list = None
 
     def hears(self, viewer: str, author: str) -> bool:
         """Whether `viewer` has a subscription here and hears `author`."""
-        entry = self._viewers.get(viewer)
-        return entry is not None and entry.audience(author) is not None
+        entry = self._roster.viewers.get(viewer)
+        return entry is not None and self.audiences.hears(entry, author)
 
     def find(self, handle: str, viewer: str, cursor: str) -> Subscription | None:
         """
         The subscription of `viewer` that has issued `cursor`, and no other cursor since; None when
         it has ended or overflowed.
         """
-        subscription = self._subscriptions.get(handle)
+        subscription = self._roster.subscriptions.get(handle)
         if (
             subscription is None
             or subscription.viewer != viewer
             or subscription.issued != cursor
             or subscription.overflowed
+            or not subscription.open
         ):
             return None
         return subscription
@@ -212,8 +210,11 @@ class Hub:
             self._owner.deliver([Delivery(events, text, [(listener, subscription.handle)])])
 
     def take(self, subscription: Subscription, horizon: Horizon) -> list[Event]:
-        """Take all that is pending on `subscription`, see `Subscription.take`."""
-        return subscription.take(self._positions, horizon)
+        """
+        Take all that is pending on `subscription`, see `Subscription.take`. One that has ended
+        stays where it is: `horizon` may be that of another database.
+        """
+        return subscription.take(self._positions, horizon) if subscription.open else []
 
     def leave(self, subscription: Subscription) -> None:
         """
@@ -228,45 +229,33 @@ class Hub:
         End `subscription`, which may have ended before; a listener that waits is answered with no
         events.
         """
-        if self._subscriptions.pop(subscription.handle, None) is None:
-            return
-        subscription.open = False
-        self._ready.pop(subscription, None)
-        entry = self._viewers[subscription.viewer]
-        entry.subscriptions = tuple(
-            other for other in entry.subscriptions if other is not subscription
-        )
-        if not entry.subscriptions:
-            del self._viewers[entry.name]
-            self.audiences.forget(entry)
-        self.end(subscription)
+        if subscription.open:
+            self._ready.pop(subscription, None)
+            self._roster.close(subscription)
+            self.end(subscription)
 
     def close_viewer(self, viewer: str) -> int:
-        """End all subscriptions of `viewer`; returns how many there were."""
-        entry = self._viewers.get(viewer)
-        subscriptions = entry.subscriptions if entry else ()
-        for subscription in subscriptions:
-            self.close(subscription)
-        return len(subscriptions)
+        """
+        End all subscriptions of `viewer`; returns how many there were. When they are many, their
+        listeners are answered in the next turns.
+        """
+        return self._roster.close_viewer(viewer)
 
     def close_all(self) -> None:
-        """End all subscriptions."""
-        for subscription in tuple(self._subscriptions.values()):
-            self.close(subscription)
+        """End all subscriptions; when they are many, their listeners are answered in turns."""
+        self._ready = {}
+        self._roster.close_all()
 
     def expire(self, now: float, linger_seconds: float) -> None:
         """
         End the subscriptions on which no listener has waited for `linger_seconds`; to be called
-        about once a second.
+        about once a second. When they are many it goes on in the next turns.
         """
         self._now = now
-        over = [
-            each
-            for each in self._subscriptions.values()
-            if each.listener is None and each.idle_since + linger_seconds <= now
-        ]
-        for subscription in over:
-            self.close(subscription)
+        self._roster.expire(now, linger_seconds)
+
+    def _job_failed(self) -> None:
+        self._owner.failed("hub_failed", "long work has ended early")
 
     def dispatch(self, event: Event) -> None:
         """
@@ -277,10 +266,13 @@ class Hub:
         if audience is not None:
             was_quiet = self._is_quiet()
             ready, limit = self._ready, self._limits.pending
-            for entry in audience.viewers:
+            for entry in audience.present():
                 for subscription in entry.subscriptions:
-                    if subscription.push(event, limit):
-                        ready[subscription] = None
+                    try:
+                        if subscription.push(event, limit):
+                            ready[subscription] = None
+                    except Exception:
+                        self._lose(subscription)
             if was_quiet and ready:
                 self._owner.wake()
         if event.kind in FRIEND_KINDS:
@@ -304,9 +296,11 @@ class Hub:
         ready = iter(self._next_ready(limit))
         try:
             while subscriptions := list(islice(ready, at_once)):
-                yield group(self._waiting(subscriptions), self._positions, horizon)
+                yield group(self._waiting(subscriptions), self._positions, horizon, self._lose)
         finally:  # what is left when the caller has failed comes with the next flush
-            self._ready = dict.fromkeys(ready) | self._ready
+            left = dict.fromkeys(ready)
+            if left:
+                self._ready = left | self._ready
 
     def _waiting(self, subscriptions: Iterable[Subscription]) -> list[Subscription]:
         """Those that have a listener to answer; those that have overflowed are ended."""
@@ -330,8 +324,17 @@ class Hub:
         return first
 
     def _is_quiet(self) -> bool:
-        """Whether `flush` has nothing to do, so that it must be asked for when it has."""
-        return not self._ready and not self._changed
+        """Whether `flush` and `go_on` have nothing to do, and must be asked for when they have."""
+        return not (self._ready or self._changed or self._slices)
+
+    def _lose(self, subscription: Subscription) -> None:
+        """
+        Let a subscription, with which something has failed, go on by a cold poll: the exception
+        that is being handled is its own, and takes nothing from others.
+        """
+        self._owner.failed("hub_failed", "a subscription has failed")
+        subscription.lose()
+        self._ready[subscription] = None
 
     def _awake(self, subscription: Subscription) -> None:
         if self._is_quiet():
@@ -342,7 +345,7 @@ class Hub:
         if self._is_quiet():
             self._owner.wake()
         self._changed.add(event.author)
-        entry = self._viewers.get(event.author)
+        entry = self._roster.viewers.get(event.author)
         if (
             entry is None
             or event.friend is None
@@ -350,24 +353,31 @@ class Hub:
             or not entry.is_news(event)
         ):
             return
-        if event.kind == "friend":
-            self._befriend(entry, event.friend, event.id)
+        try:
+            if event.kind == "friend":
+                self._befriend(entry, event.friend, event.id)
+            else:
+                self._unfriend(entry, event.friend)
+        except Exception:  # whom they hear is not known, until a cold poll has the list
+            entry.new_list = None
+            for subscription in entry.subscriptions:
+                self._lose(subscription)
         else:
-            self._unfriend(entry, event.friend)
+            entry.note_change(event.friend)
 
     def _befriend(self, entry: Viewer, friend: str, since: int) -> None:
         """
         Let a viewer hear `friend` from event `since` on. Later events of the friend may have come
         in before this one.
         """
-        if entry.audience(friend) is None:
-            self.audiences.hear(entry, (friend,))
-        events = self._owner.recall(since, friend)
+        self.audiences.hear(entry, friend)
+        events, limit = self._owner.recall(since, friend), self._limits.pending
         for subscription in entry.subscriptions:
-            if events is None:
-                subscription.overflowed = True
-            for event in events or ():
-                subscription.push(event, self._limits.pending)
+            if events is None or len(events) > limit:
+                subscription.lose()
+            else:
+                for event in events:
+                    subscription.push(event, limit)
             if subscription.listener is not None:
                 self._awake(subscription)
 
@@ -375,4 +385,4 @@ class Hub:
         """Let a viewer hear `friend` no more, and take back what is pending from them."""
         self.audiences.unhear(entry, friend)
         for subscription in entry.subscriptions:
-            subscription.retract(friend)
+            subscription.retract((friend,))

@@ -5,7 +5,7 @@ The newest events of the log in memory, and how far the log is settled.
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from operator import attrgetter
+from heapq import heappop, heappush
 
 import msgspec
 
@@ -21,6 +21,10 @@ MAX_CHANGES = 10_000
 """Friend changes that correct cached friend lists."""
 
 
+def _raise(counter: str, what: str) -> None:
+    raise
+
+
 class RecentLog:
     """
     The newest events of the log. `offer` is the only way in: a commit of this process, the bell and
@@ -32,6 +36,8 @@ class RecentLog:
         ids become visible in their order.
     :param counters: counts ``recent_forgotten``.
     :param most_bytes: the JSON of all events that are kept, so that fewer may be.
+    :param failed: called with a counter and a text in the handler of an exception; the event that
+        caused it is left out. The default raises it again.
     :ivar settling: decides how far the log is settled.
     """
 
@@ -42,7 +48,9 @@ class RecentLog:
         settle_seconds: float,
         counters: Counters,
         most_bytes: int = 16_777_216,
+        failed: Callable[[str, str], None] = _raise,
     ) -> None:
+        self._failed = failed
         self.settling = Settling(settle_seconds, counters)
         self._dispatch = dispatch
         self._size = size
@@ -55,7 +63,7 @@ class RecentLog:
         # A set that keeps its order, so that the oldest id can be forgotten.
         self._messages: dict[int, None] = {}
         self._changes: dict[str, dict[str, Event]] = {}
-        self._changed: list[Event] = []
+        self._changed: list[tuple[int, Event]] = []  # a heap, by id
         self._deletions: dict[tuple[str, int | None], Event] = {}
 
     @property
@@ -103,14 +111,22 @@ class RecentLog:
     def offer(self, event: Event) -> bool:
         """
         Dispatch `event`, unless it has been let through before; returns whether it was new.
+
+        An event with which something fails counts as let through: it must not keep those after it
+        from it, nor the log from being settled.
         """
         if event.id < 0:
             return self._offer_message(event)
         if self.settling.knows(event.id):
             return False
-        event = self.shown(event)
-        self._keep(event)
-        self._dispatch(event)
+        try:
+            event = self.shown(event)
+            self._keep(event)
+            self._dispatch(event)
+        except Exception:
+            if not self.settling.knows(event.id):
+                self.settling.let_through(event.id)
+            self._failed("recent_failed", f"event {event.id} was not told to everybody")
         return True
 
     def unknown(self, ids: Sequence[int]) -> list[int]:
@@ -223,9 +239,9 @@ class RecentLog:
         if newest is None or newest.id < event.id:
             # What is kept so long must not be long, and it is not told.
             changes[event.friend] = change = msgspec.structs.replace(event, json=b"")
-            insort(self._changed, change, key=attrgetter("id"))
+            heappush(self._changed, (event.id, change))
         if len(self._changed) > MAX_CHANGES:
-            self._forget_change(self._changed.pop(0))
+            self._forget_change(heappop(self._changed)[1])
 
     def _forget_change(self, event: Event) -> None:
         assert event.friend is not None

@@ -3,7 +3,7 @@ A subscription is one chain of polls of a viewer: what they have, what is pendin
 listener that waits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from feedd.core.event import BODY_KINDS, Event, without_body
@@ -38,6 +38,10 @@ class Pending(dict[int, Event]):
         if event.id not in self:
             self.size += len(event.json)
         self[event.id] = event
+
+    def drop(self, id: int) -> None:
+        """Take an event out."""
+        self.size -= len(self.pop(id).json)
 
 
 class Subscription:
@@ -146,10 +150,25 @@ class Subscription:
             ):
                 pending[id] = without_body(event)
 
-    def retract(self, author: str) -> None:
-        """Drop what is pending from `author`, whom the viewer does not hear any more."""
-        left = (event for event in by_id(self.pending).values() if event.author != author)
-        self.pending = Pending(left) or None
+    def retract(self, authors: Container[str]) -> None:
+        """Drop what is pending from `authors`, whom the viewer does not hear any more."""
+        pending = self.pending
+        if isinstance(pending, Event):
+            self.pending = None if pending.author in authors else pending
+        elif pending is not None:
+            for id in [id for id, event in pending.items() if event.author in authors]:
+                pending.drop(id)
+            self.pending = pending or None
+
+    def end(self) -> None:
+        """Take note that it has ended: nothing is pending any more, and nothing becomes so."""
+        self.open = False
+        self.pending = None
+
+    def lose(self) -> None:
+        """Forget what is pending, which cannot be told from here: a cold poll can."""
+        self.pending = None
+        self.overflowed = True
 
     def take(self, positions: Positions, horizon: Horizon) -> list[Event]:
         """

@@ -3,14 +3,15 @@ One feed: the recent log, the hub, reading, posting and polling, wired once for 
 every test.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple, Protocol
 
 from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
 from feedd.core.event import FRIEND_KINDS, Event
-from feedd.core.hub import Hub, HubLimits
+from feedd.core.hub import Hub
+from feedd.core.owner import HubLimits
 from feedd.core.position import Position
 from feedd.core.recent import RecentLog
 from feedd.feed import polling
@@ -45,8 +46,18 @@ class Surroundings(polling.Surroundings, Protocol):
     def answers_at_once(self) -> int:
         """and that one call of `deliver` does."""
 
+    @property
+    def work_a_turn(self) -> int:
+        """The units of other long work that a turn does, see `feedd.core.slices`."""
+
     def soon(self, call: Callable[[], None]) -> None:
         """Call `call` in the next turn of the reactor."""
+
+    def turn(self) -> Awaitable[None]:
+        """The next turn of the reactor."""
+
+    def failed(self, counter: str, what: str) -> None:
+        """Count the exception that is being handled, and log it from time to time."""
 
     def ids_went_back(self) -> None:
         """Let a new epoch begin: the database has given out an id a second time."""
@@ -93,18 +104,27 @@ class Feed:
         self._friends = friends
         self._linger_seconds = settings.linger_seconds
         self._surroundings = surroundings
-        limits = HubLimits(settings.max_pending, settings.max_subscriptions)
-        self.hub = Hub(broker, self, instance, limits, surroundings.seconds())
+        self._asked = False
+        limits = HubLimits(
+            settings.max_pending,
+            settings.max_subscriptions,
+            settings.per_user,
+            surroundings.work_a_turn,
+        )
+        self.hub = Hub(broker, self, instance, limits, counters, surroundings.seconds())
         self.log = RecentLog(
             self.hub.dispatch,
             settings.recent_events,
             store.settle_seconds,
             counters,
             settings.recent_bytes,
+            surroundings.failed,
         )
-        self.reading = Reading(self.log, self.hub, store, friends)
+        self.reading = Reading(self.log, self.hub, store, friends, surroundings.turn)
         self.hints = Hints(store, self.log, surroundings.start, counters)
-        self.posting = Posting(store, self.log, broker, surroundings.ids_went_back)
+        self.posting = Posting(
+            store, self.log, broker, surroundings.ids_went_back, surroundings.turn
+        )
         self.polling = Polling(
             self.reading, self.hub, authenticator, surroundings, settings.hold_seconds
         )
@@ -129,8 +149,9 @@ class Feed:
     def flush(self) -> None:
         """
         Answer those who are parked and have something pending; those beyond
-        `Surroundings.answers_a_turn` in the next turns.
+        `Surroundings.answers_a_turn` in the next turns. Then do a slice of the hub's long work.
         """
+        self._asked = False
         around = self._surroundings
         if self.log.settling.ahead >= MANY_AHEAD:
             around.hasten()
@@ -142,6 +163,7 @@ class Feed:
         finally:
             if self.hub.is_busy:  # also when it fails
                 self.wake()  # after a look at the sockets
+            self.hub.go_on()
 
     def expire(self) -> None:
         """Close the subscriptions that nobody polls any more; call it once a second or so."""
@@ -151,7 +173,13 @@ class Feed:
 
     def wake(self) -> None:
         """Flush in the next turn."""
-        self._surroundings.soon(self.flush)
+        if not self._asked:
+            self._asked = True
+            self._surroundings.soon(self.flush)
+
+    def failed(self, counter: str, what: str) -> None:
+        """Count the exception that is being handled, and log it from time to time."""
+        self._surroundings.failed(counter, what)
 
     def friends_changed(self, viewers: Collection[str]) -> None:
         """Forget the cached friend lists of `viewers`."""

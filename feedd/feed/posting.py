@@ -2,12 +2,15 @@
 The post path: first the commit, then the recent log and the bell.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from feedd.core.event import Event
 from feedd.core.horizon import Horizon
 from feedd.core.recent import RecentLog
 from feedd.feed.ports import Broker, Friendship, Store, Stored
+
+TOLD_AT_ONCE = 100
+"""Events that are told in one turn of the reactor: 3 ms of friend changes."""
 
 
 class Posting:
@@ -19,13 +22,22 @@ class Posting:
     """
 
     def __init__(
-        self, store: Store, log: RecentLog, broker: Broker, went_back: Callable[[], None]
+        self,
+        store: Store,
+        log: RecentLog,
+        broker: Broker,
+        went_back: Callable[[], None],
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
-        """:param went_back: called when an id has been given out a second time."""
+        """
+        :param went_back: called when an id has been given out a second time.
+        :param turn: the next turn of the reactor.
+        """
         self._store = store
         self._went_back = went_back
         self._log = log
         self._broker = broker
+        self._turn = turn
 
     async def post(self, author: str, body: bytes, key: str | None) -> Stored:
         """
@@ -61,7 +73,10 @@ class Posting:
         """
         before = self._log.horizon
         events = await self._store.change_friends(add, remove)
-        self._publish(events, before)
+        for start in range(0, len(events), TOLD_AT_ONCE):
+            if start:
+                await self._turn()
+            self._publish(events[start : start + TOLD_AT_ONCE], before)
         return events
 
     def _publish(self, events: Sequence[Event], before: Horizon) -> None:

@@ -3,18 +3,20 @@ The read path: a page and its cursor, polls that are hot or cold, and the events
 polls.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from feedd.core.cursor import Cursor, parse_cursor
 from feedd.core.event import Event
 from feedd.core.horizon import Horizon, advance
-from feedd.core.hub import Hub, HubFull
+from feedd.core.hub import Hub
+from feedd.core.owner import HubFull
 from feedd.core.position import Position
 from feedd.core.recent import RecentLog
 from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.core.subscription import Subscription
+from feedd.feed.authors import authors_of, is_among
 from feedd.feed.ports import Friends, Page, Store, Unavailable
 from feedd.feed.rows import read_rows
 
@@ -66,7 +68,16 @@ class Reading:
     suffices first.
     """
 
-    def __init__(self, log: RecentLog, hub: Hub, store: Store, friends: Friends) -> None:
+    def __init__(
+        self,
+        log: RecentLog,
+        hub: Hub,
+        store: Store,
+        friends: Friends,
+        turn: Callable[[], Awaitable[None]],
+    ) -> None:
+        """:param turn: the next turn of the reactor."""
+        self._turn = turn
         self._log = log
         self._hub = hub
         self._store = store
@@ -81,12 +92,16 @@ class Reading:
 
     def _corrected(self, viewer: str, friends: tuple[str, ...]) -> tuple[str, ...]:
         changes = self._log.friend_changes(viewer)
-        if not changes:
+        wrong = {
+            friend
+            for friend, change in changes.items()
+            if friend != viewer and is_among(friends, friend) != (change.kind == "friend")
+        }
+        if not wrong:  # nearly always, and the same list is no work for the hub
             return friends
-        corrected = set(friends)
-        for friend, change in changes.items():
-            (corrected.add if change.kind == "friend" else corrected.discard)(friend)
-        return tuple(sorted(corrected - {viewer}))
+        corrected = [friend for friend in friends if friend not in wrong]
+        corrected += wrong.difference(friends)
+        return tuple(sorted(corrected))
 
     async def page(self, viewer: str, before: int | None, limit: int) -> FirstPage:
         """
@@ -159,9 +174,7 @@ class Reading:
         if cursor is not None and cursor.epoch == horizon.epoch:
             with suppress(Unavailable):
                 await self._learn(cursor.ids, viewer)
-        friends = await self.friends_of(viewer)
-        self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
-        authors = {viewer, *friends}
+        authors = authors_of(viewer, await self._hear(viewer))
         if cursor is None:
             return self._begin_now(subscription, authors, horizon)
         if cursor.epoch != self._log.horizon.epoch:
@@ -181,6 +194,15 @@ class Reading:
             return self._some(subscription, cursor, missed[:count], horizon)
         subscription.start(position, self._heard(viewer, missed))
         return self._taken(subscription)
+
+    async def _hear(self, viewer: str) -> tuple[str, ...]:
+        """Let `viewer` hear their friends, which takes some turns for a long list; returns them."""
+        friends = await self.friends_of(viewer)
+        self._hub.set_friends(viewer, friends, self._log.friend_changes(viewer))
+        while not self._hub.has_friends(viewer):
+            await self._turn()
+            friends = self._corrected(viewer, friends)
+        return friends
 
     def _in_memory(self, position: Position, authors: Collection[str]) -> list[Event] | None:
         """The events that a viewer at `position` lacks; None when memory does not hold them all."""

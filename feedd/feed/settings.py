@@ -52,6 +52,7 @@ class Poll(Section, frozen=True):
     linger_seconds: Seconds = 60.0
     max_pending: Count = 200
     max_subscriptions: Count = 100_000
+    per_user: Count = 100
     recent_events: Count = 10_000
     recent_bytes: Annotated[int, Meta(ge=1_048_576, le=1_000_000_000_000)] = 16_777_216
 

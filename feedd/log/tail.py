@@ -62,6 +62,9 @@ class Owner(Protocol):
     def found(self, event: Event) -> None:
         """The net has let `event` through: the bell had not brought it."""
 
+    def failed(self, counter: str, what: str) -> None:
+        """Count the exception that is being handled, and log it from time to time."""
+
     def other_epoch(self) -> None:
         """The database has turned out to be of another epoch than the log."""
 
@@ -230,8 +233,11 @@ class Tail(Service):
     async def _offer(self, ids: Sequence[int]) -> None:
         async for events, gone in read_rows(self._store, ids):
             for event in events:
-                if self._recent.offer(event):
-                    self._owner.found(event)
+                try:
+                    if self._recent.offer(event):
+                        self._owner.found(event)
+                except Exception:  # the other events are offered all the same
+                    self._owner.failed("tail_event_failed", f"event {event.id} was not let through")
             if gone:
                 self._recent.missing(gone)
 

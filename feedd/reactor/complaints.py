@@ -43,8 +43,19 @@ class Complaints:
     def __call__(self, counter: str, why: str, amount: int = 1) -> None:
         """Count always; log the first `MAX_TEXT` characters of `why` once a minute."""
         self._counters.add(counter, amount)
+        if self._is_due(counter):
+            self._log.warn("{counter}: {why}", counter=counter, why=why[:MAX_TEXT], amount=amount)
+
+    def failed(self, counter: str, what: str) -> None:
+        """Count the exception that is being handled; log the first one, with its traceback."""
+        self._counters.add(counter)
+        if self._is_due(counter):
+            self._log.failure("{counter}: {what}", counter=counter, what=what)
+
+    def _is_due(self, counter: str) -> bool:
         now = self._seconds()
         last = self._logged.get(counter)
-        if last is None or now - last >= QUIET_SECONDS:
-            self._logged[counter] = now
-            self._log.warn("{counter}: {why}", counter=counter, why=why[:MAX_TEXT], amount=amount)
+        if last is not None and now - last < QUIET_SECONDS:
+            return False
+        self._logged[counter] = now
+        return True

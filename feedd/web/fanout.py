@@ -5,16 +5,17 @@ How much is done in one turn of the reactor, and at once, stands here: the figur
 other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
-
-from twisted.logger import Logger
 
 from feedd.core.delivery import Delivery
 from feedd.web.rendering import Renderer, Rendering
 
 ANSWERS_A_TURN = 1000
 """Some 10 ms; a fan-out to more lets the reactor have its turn in between."""
+
+WORK_A_TURN = 2000
+"""Units of the hub's other work: some 3 ms, after the answers; see `feedd.core.slices`."""
 
 ANSWERS_AT_ONCE = 100
 """
@@ -30,8 +31,6 @@ EVENTS_MEANWHILE = 25
 The same between the turns of a fan-out: those who have been answered already, and poll again, wait
 for those who have not.
 """
-
-_log = Logger()
 
 
 class Sender(Protocol):
@@ -55,8 +54,12 @@ class Waiter(Protocol):
 class FanOut:
     """Delivers to the listeners of the web."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, failed: Callable[[str, str], None]) -> None:
+        """
+        :param failed: counts the exception that is being handled, and logs it from time to time.
+        """
         self._renderer = renderer
+        self._failed = failed
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """
@@ -69,7 +72,7 @@ class FanOut:
             try:
                 self._work_out(delivery, answers)
             except Exception:
-                _log.failure("a delivery was not worked out")
+                self._failed("fanout_failed", "a delivery was not worked out")
         # A second loop, because a system call drives what Python is doing out of the processor's
         # caches: the Python of a delivery and its next poll takes 4 us alone, and took 12 between
         # two calls.
@@ -77,7 +80,7 @@ class FanOut:
             try:
                 sender.send_now(data)
             except Exception:
-                _log.failure("an answer was not sent")
+                self._failed("fanout_failed", "an answer was not sent")
 
     def _work_out(self, delivery: Delivery, answers: list[tuple[Sender, bytes]]) -> None:
         rendering = self._renderer.rendering(delivery)
@@ -86,4 +89,4 @@ class FanOut:
             try:
                 answers.append(waiter.work_out(rendering, handle))
             except Exception:
-                _log.failure("an answer was not worked out")
+                self._failed("fanout_failed", "an answer was not worked out")

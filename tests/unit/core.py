@@ -11,7 +11,8 @@ from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
 from feedd.core.event import Event, make_event
 from feedd.core.horizon import Horizon
-from feedd.core.hub import Hub, HubLimits
+from feedd.core.hub import Hub
+from feedd.core.owner import HubLimits
 from feedd.core.position import Position
 from feedd.core.subscription import Subscription
 from feedd.feed.feed import Feed, Ports
@@ -92,6 +93,8 @@ class HubCase(SynchronousTestCase):
 
     max_pending = 3
     max_subscriptions = 5
+    per_user = 1000
+    at_once = 2000
 
     def setUp(self) -> None:
         self.broker = MemoryBroker()
@@ -99,7 +102,14 @@ class HubCase(SynchronousTestCase):
         self.forgotten: list[Collection[str]] = []
         self.recalled: dict[str, list[Event] | None] = {}
         self.reported: list[Exception] = []
-        self.hub = Hub(self.broker, self, "h", HubLimits(self.max_pending, self.max_subscriptions))
+        self.counters = Counters()
+        self.failures: list[str] = []
+        self.hub = self.make_hub(self.per_user)
+
+    def make_hub(self, per_user: int) -> Hub:
+        """A new hub."""
+        limits = HubLimits(self.max_pending, self.max_subscriptions, per_user, self.at_once)
+        return Hub(self.broker, self, "h", limits, self.counters)
 
     # What the hub asks of its owner.
 
@@ -116,10 +126,15 @@ class HubCase(SynchronousTestCase):
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         self.reported += deliver(deliveries)
 
+    def failed(self, counter: str, what: str) -> None:
+        self.failures.append(counter)
+
     # What tests do.
 
     def flush(self, settled: int = 0, limit: int = 1000, at_once: int = 1000) -> bool:
-        """Answer so many at most; returns whether there are more."""
+        """Answer so many at most, and end all long work; returns whether there are more."""
+        while self.hub.has_work:
+            self.hub.go_on()
         for deliveries in self.hub.flush(Horizon("k1", settled), limit, at_once):
             self.deliver(deliveries)
         return self.hub.is_busy

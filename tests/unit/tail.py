@@ -124,17 +124,26 @@ class FakeOwner:
     :ivar away: whether the broker is.
     :ivar ids: of the events that it was told of.
     :ivar others: how often it was told of another epoch.
+    :ivar fails: the ids with which it fails.
+    :ivar failures: the counters of what has failed.
     """
 
     def __init__(self) -> None:
         self.away = False
         self.ids: list[int] = []
         self.others = 0
+        self.fails: set[int] = set()
+        self.failures: list[str] = []
+
+    def failed(self, counter: str, what: str) -> None:
+        self.failures.append(counter)
 
     def degraded(self) -> bool:
         return self.away
 
     def found(self, event: Event) -> None:
+        if event.id in self.fails:
+            raise ZeroDivisionError
         self.ids.append(event.id)
 
     def other_epoch(self) -> None:

@@ -76,13 +76,33 @@ class AudienceTests(HubCase):
         self.do("unfriend", "u14", "bob")
         self.check()
 
+    def test_many_part(self) -> None:
+        """However many of an audience unfriend, and befriend again, each is told once."""
+        self.do("crowd", "bob", 30)
+        for number in (*range(25), *range(0, 25, 2), *range(0, 25, 4)):
+            is_heard = "bob" in self.ears.heard[f"u{number}"]
+            self.do("unfriend" if is_heard else "friend", f"u{number}", "bob")
+            if not number % 5:
+                self.check()
+        for number in range(0, 30, 3):
+            self.do("end", f"u{number}", None)
+        self.check()
+
+    def test_part_and_back(self) -> None:
+        """Those who unfriend and befriend again before anything is told are told it once."""
+        self.do("crowd", "bob", 30)
+        for kind, numbers in (("unfriend", range(25)), ("friend", range(25)), ("unfriend", (7,))):
+            for number in numbers:
+                self.do(kind, f"u{number}", "bob")
+        self.check()
+
     def do(self, kind: str, user: str, more: object) -> None:
         """One thing happens, here and in the model."""
         heard = self.ears.heard
         match kind, more:
             case "open", frozenset():
                 self.ears.open[user].append(self.hub.open(user))
-                self.hub.set_friends(user, more, {})
+                self.hub.set_friends(user, sorted(more), {})
                 heard[user] = {user, *more}
             case "crowd", int():
                 for viewer in USERS[3 : 3 + more]:

@@ -24,6 +24,19 @@ class ComplaintsTests(SynchronousTestCase):
         self.assertEqual(logged, [(name, "x" * MAX_TEXT) for name in ("a", "b", "a")])
         self.assertEqual(counters.snapshot(), {"a": 4, "b": 1})
 
+    def test_failures(self) -> None:
+        """Of exceptions the first of a minute is logged, with its traceback; all are counted."""
+        now, counters = [0.0], Counters()
+        complaints = Complaints(counters, lambda: now[0])
+        for now[0] in (0, 1, 59, 60):
+            try:
+                raise ZeroDivisionError(now[0])
+            except ZeroDivisionError:
+                complaints.failed("a_failed", "what it was")
+        logged = self.flushLoggedErrors(ZeroDivisionError)
+        self.assertEqual([failure.value.args for failure in logged], [(0,), (60,)])
+        self.assertEqual(counters.snapshot(), {"a_failed": 4})
+
     def watch_log(self, logged: list[tuple[str, str]]) -> None:
         """Note the counters and reasons that are logged."""
 

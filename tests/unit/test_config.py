@@ -21,6 +21,7 @@ linger_seconds = 1
 max_pending = 2
 max_subscriptions = 3
 recent_bytes = 2000000
+per_user = 2
 recent_events = 4
 [auth]
 mode = "token"

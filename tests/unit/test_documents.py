@@ -45,7 +45,7 @@ def parse(text: str) -> None:
     )
 
 
-COUNTING = {"add", "complain", "_complain", "_count"}
+COUNTING = {"add", "complain", "_complain", "_count", "failed", "_failed"}
 """The functions whose first argument names a counter."""
 
 
@@ -61,6 +61,7 @@ def counters(source: str) -> set[str]:
         and (call.func.id if isinstance(call.func, ast.Name) else call.func.attr) in COUNTING
         and isinstance(call.args[0], ast.Constant)
         and isinstance(call.args[0].value, str)
+        and call.args[0].value.isidentifier()
     }
 
 

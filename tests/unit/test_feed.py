@@ -26,6 +26,7 @@ class Turns(MemoryTurns):
 
     answers_a_turn = 3
     answers_at_once = 2
+    work_a_turn = 20
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,6 +91,21 @@ class FlushTests(FeedCase):
         self.feed.log.offer(post(2))
         self.assertEqual(self.turns.asked, 1)
         self.assertEqual((self.turn(), self.turns.asked), ([3], 0))
+
+    def test_long_work(self) -> None:
+        """Long work is done in turns until it is over, and a fan-out goes on meanwhile."""
+        self.park(*[7] * 30, *[8] * 30, 1)
+        self.feed.hub.close_viewer("v7")
+        self.feed.hub.close_viewer("v8")
+        self.feed.log.offer(post(1))
+        first, answered, turns = self.turn(), list[int](), 0
+        while self.turns.asked:
+            answered += self.turn()
+            turns += 1
+        self.assertIn(1, first)
+        self.assertGreater(turns, 10)
+        self.assertEqual(sorted(first + answered), [1, *[7] * 30, *[8] * 30])
+        self.assertEqual(self.feed.hub.has_work, False)
 
     def test_failure(self) -> None:
         """A delivery that fails takes no other with it: they come in the next turn."""

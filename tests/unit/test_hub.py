@@ -2,7 +2,7 @@
 
 from feedd.core.event import Event
 from feedd.core.horizon import Horizon
-from feedd.core.hub import HubFull
+from feedd.core.owner import HubFull
 from feedd.core.position import Position
 from tests.unit.core import Heard, HubCase, change, ids, post
 

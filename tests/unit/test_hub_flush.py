@@ -200,7 +200,9 @@ class GroupTests(SynchronousTestCase):
                     expected[f"h{number}"] = told, subscription.issued
             found = {
                 handle: (told, f"{text}~{handle}")
-                for told, text, listeners in group(waiting, shared, Horizon("k1", settled))
+                for told, text, listeners in group(
+                    waiting, shared, Horizon("k1", settled), self.failures.append
+                )
                 for _, handle in listeners
             }
             self.assertEqual(found, expected)
@@ -219,10 +221,11 @@ class GroupTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.number = 0
         self.positions = Positions()
+        self.failures: list[Subscription] = []
 
     def group(self, *subscriptions: Subscription, settled: int = 4) -> list[Delivery]:
         """The deliveries."""
-        return group(subscriptions, self.positions, Horizon("k1", settled))
+        return group(subscriptions, self.positions, Horizon("k1", settled), self.failures.append)
 
     def test_once(self) -> None:
         """A thousand who stand at the same position share a delivery and the next position."""

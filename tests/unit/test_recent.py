@@ -244,6 +244,31 @@ class MemoryTests(RecentCase):
         self.assertLessEqual(len(kept), 10)
 
 
+class FailureTests(RecentCase):
+    """Events with which something fails."""
+
+    def test_alone(self) -> None:
+        """It counts as let through, so that the log is settled, and the others are told."""
+
+        def dispatch(event: Event) -> None:
+            if event.id == 2:
+                raise ZeroDivisionError
+            self.through.append(event)
+
+        failures: list[str] = []
+        log = RecentLog(
+            dispatch,
+            8,
+            5.0,
+            self.counters,
+            failed=lambda name, what: failures.append(name),
+        )
+        for id in (1, 2, 2, 3):
+            log.offer(post(id))
+        self.assertEqual((ids(self.through), failures), ([1, 3], ["recent_failed"]))
+        self.assertEqual(log.horizon.settled, 3)
+
+
 class ChangeTests(RecentCase):
     """`friend_changes`."""
 

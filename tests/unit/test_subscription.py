@@ -150,11 +150,11 @@ class SubscriptionTests(SynchronousTestCase):
     def test_retract(self) -> None:
         """What is pending of one author can be taken back."""
         self.subscription.start(Position(0), [])
-        self.subscription.retract("bob")
+        self.subscription.retract({"bob"})
         events: list[Event] = [post(1, "bob"), post(2, "cy")]
         for event in events:
             self.subscription.push(event, 10)
-        self.subscription.retract("bob")
+        self.subscription.retract({"bob"})
         self.assertEqual(self.take(), [2])
 
     def test_park(self) -> None:

@@ -35,6 +35,13 @@ class TickTests(TailCase):
         self.clock.advance(0.01)
         self.assertEqual(len(self.store.calls_of("ids")), 2)
 
+    def test_an_event_that_fails(self) -> None:
+        """An event with which something fails keeps no other from being let through."""
+        self.store.rows, self.owner.fails = {1, 2, 3}, {2}
+        self.start()
+        self.assertEqual((self.owner.ids, self.owner.failures), ([1, 3], ["tail_event_failed"]))
+        self.assertEqual(self.tail.trouble, "")
+
     def test_a_poke(self) -> None:
         """A poke is a tick at once, and the next one comes a second later."""
         self.start()

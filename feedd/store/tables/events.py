@@ -269,7 +269,7 @@ def readable(rows: Sequence[Row]) -> Found:
     for row in rows:
         try:
             found.events.append(_event(*row))
-        except UnreadableEvent:
+        except Exception:  # whatever is wrong with one row, the others are read
             found.unreadable.append(row[0])
     return found
 

@@ -187,7 +187,7 @@ def _readable(rows: Sequence[Row]) -> tuple[list[bytes], list[int]]:
     for row in rows:
         try:
             found.append(_post_json(*row))
-        except UnreadableEvent:
+        except Exception:  # whatever is wrong with one row, the others are read
             unreadable.append(row[0])
     return found, unreadable
 
