@@ -7,10 +7,13 @@ between a broker of a few lines and a client, under a profile function. Of feedd
 is imported, so that any version can be measured.
 """
 
+import hashlib
 import json
 import socket
+import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,6 +59,7 @@ class Broker(Protocol):
     As much of RabbitMQ as one daemon needs.
 
     :ivar bound: the exchanges that the daemon's queue is bound to.
+    :ivar meta: the rows of the daemon's table ``meta``, with the key that seals its events.
     """
 
     transport: Any
@@ -72,6 +76,7 @@ class Broker(Protocol):
 
     def __init__(self) -> None:
         self.bound: set[str] = set()
+        self.meta: dict[str, str] = {}
         self._data = b""
 
     def connectionMade(self) -> None:
@@ -91,7 +96,13 @@ class Broker(Protocol):
         """Bring an event of the user, as feedd publishes it."""
         body = b'{"id":%d,"kind":"post","author":"%s","post":%d,"body":{"text":"hi"},"at":1766}'
         body %= (id, USER.encode(), id)
-        content = frame.Header(1, len(body), spec.BasicProperties()), frame.Body(1, body)
+        properties = spec.BasicProperties("application/json", delivery_mode=1)
+        if "seal_key" in self.meta:  # versions before it have no seal
+            key = bytes.fromhex(self.meta["seal_key"])
+            sealed = self.meta["epoch"].encode() + body
+            seal = hashlib.blake2b(sealed, digest_size=16, key=key).hexdigest()
+            properties.headers = {"feedd-seal": seal}
+        content = frame.Header(1, len(body), properties), frame.Body(1, body)
         deliver = spec.Basic.Deliver("ctag1", id, False, exchange_of(USER), USER)
         frames = (frame.Method(1, deliver), *content)
         self.transport.write(b"".join(each.marshal() for each in frames))
@@ -196,6 +207,8 @@ class World:
         self.service.startService()
         await self.until(lambda: self.broker.transport is not None)
         await self.status("ready", True)
+        with closing(sqlite3.connect(folder / "feedd.sqlite")) as connection:
+            self.broker.meta = dict(connection.execute("SELECT name, value FROM meta"))
 
     async def close(self) -> None:
         """Stop the daemon."""
