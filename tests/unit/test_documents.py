@@ -24,6 +24,7 @@ FILES = re.compile(r"(?:\.ci|bench|docs|etc|feedd|tests|twisted)/[\w./-]*|[\w/]+
 
 NAMES = re.compile(r"feedd(?:\.[a-z_]+)*\.[A-Za-z_]\w*(?:\.\w+)*")
 OTHER_NAMES = {"feedd.toml", "feedd.sqlite", "feedd.js"}
+TESTS = re.compile(r"(?:unit|live)\.test_\w+\.\w+")
 CLASSES = re.compile(r"([A-Z][a-z]+(?:[A-Z]\w*)?)(?:\.(\w+))?")
 OTHER_CLASSES = {"Authorization", "Clock", "Date", "Origin", "Protocol", "Referer"}
 """Of HTTP, Twisted and Python."""
@@ -116,6 +117,12 @@ class DocumentTests(SynchronousTestCase):
             for name in filter(NAMES.fullmatch, quoted(path)):
                 if name not in OTHER_NAMES:
                     namedAny(name)
+
+    def test_tests(self) -> None:
+        """A test case that a document names is there."""
+        for path in DOCUMENTS:
+            for name in filter(TESTS.fullmatch, quoted(path)):
+                self.assertTrue(isinstance(namedAny(f"tests.{name}"), type), name)
 
     def test_classes(self) -> None:
         """A class that a document about the code names is there, and so is its method."""
