@@ -39,6 +39,7 @@ from feedd.store.running.transaction import Transaction
 from feedd.store.running.transactions import TRIES, Duplicate
 from feedd.store.tables import epochs, events, friendships, posts, retention, trial
 from feedd.store.tables.keyset import AT_ONCE
+from feedd.store.unreadable import UnreadableRows
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class SQLStore(Service):
         self._complain = Complaints(counters, reactor.seconds)
         self._now_ms = now_ms
         self._refusals = Refusals(reactor, self._complain, self._write_nothing)
-        self._beyond = MAX_ID
+        self._unreadable = UnreadableRows(self._complain)
         self._started: _Started | None = None
         self._prepared = False
         self._was_behind = False
@@ -216,7 +217,7 @@ class SQLStore(Service):
         if not authors:
             self._ready()
             return Page([], (), False)
-        return self._readable(
+        return self._unreadable.without(
             await self._read(viewer, posts.page, authors, before, limit, settled, holes)
         )
 
@@ -266,7 +267,7 @@ class SQLStore(Service):
         """
         opening = _call(events.opening, last, most_bytes)
         run = self._ready().runners.own.run
-        return self._readable(await run(opening, seconds=OPENING_SECONDS, own=True))
+        return self._unreadable.without(await run(opening, seconds=OPENING_SECONDS, own=True))
 
     async def events_after(
         self,
@@ -281,7 +282,7 @@ class SQLStore(Service):
         Read the first `limit` events of `authors` above `settled` or in `holes`, without `known`;
         for `viewer`.
         """
-        return self._readable(
+        return self._unreadable.without(
             await self._read(viewer, events.history, settled, authors, limit, holes, known)
         )
 
@@ -291,12 +292,7 @@ class SQLStore(Service):
         above `MAX_ID` is counted, once, and left out.
         """
         ids = await self._own_read(events.ids_above, settled, limit, holes)
-        beyond = ids[bisect_right(ids, self._beyond) :]
-        if beyond:
-            self._beyond = beyond[-1]
-            why = f"rows of events with ids of 2^53 and more, the first {beyond[0]}"
-            self._complain("store_ids_too_large", why, len(beyond))
-        return ids[: bisect_right(ids, MAX_ID)]
+        return self._unreadable.without_large(ids)
 
     async def ids_standing(
         self, settled: int, limit: int, holes: Runs = NO_RUNS
@@ -318,8 +314,8 @@ class SQLStore(Service):
         if not ids:
             return Batch([], ())
         if viewer is None:
-            return self._readable(await self._own_read(events.batch, ids))
-        return self._readable(await self._read(viewer, events.batch, ids))
+            return self._unreadable.without(await self._own_read(events.batch, ids))
+        return self._unreadable.without(await self._read(viewer, events.batch, ids))
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """
@@ -386,14 +382,6 @@ class SQLStore(Service):
             return self.writes.run(trial.write_nothing, own=True)
         except Unavailable:
             return fail()
-
-    def _readable(self, answer: tuple[T, list[int]]) -> T:
-        """Return the answer without its unreadable rows, which are counted and complained of."""
-        value, unreadable = answer
-        if unreadable:
-            why = f"rows that hold no event or post, the first with the id {unreadable[0]}"
-            self._complain("store_unreadable", why, len(unreadable))
-        return value
 
 
 def _call(work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[Transaction], T]:
