@@ -107,6 +107,6 @@ class SetClockTests(HarmedCase):
         self.assertLess(time.monotonic() - began, 5.0)
 
         async def nothing_left() -> bool:
-            return bool((await self.alice.ask("GET", "/status")).json["subscriptions"] == 0)
+            return bool((await self.alice.status()).json["subscriptions"] == 0)
 
         await eventually(nothing_left, "the subscription has expired", 5.0)
