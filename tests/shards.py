@@ -25,9 +25,13 @@ STORE = (
     "tests.live.test_store_mariadb",
     "tests.live.test_store_mysql",
     "tests.live.test_store_overlap",
+    "tests.live.test_store_refusals",
     "tests.live.test_store_sqlite",
 )
-"""The unit tests come first: they need a core all the time. The store's tests wait."""
+"""
+The unit tests come first: they need a core all the time. The store's tests wait. They stand
+together, because some make the shared MySQL refuse every write.
+"""
 
 IN_TIME = (
     "tests.live.test_faults",
