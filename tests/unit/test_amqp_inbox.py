@@ -113,6 +113,12 @@ class UserInboxTests(InboxTestCase):
         self.assertEqual((self.events, self.hints), ([], [5, MAX_ID, 9]))
         self.assertEqual(self.counters.snapshot(), {"amqp_hints": 3})
 
+    def test_another_kind(self) -> None:
+        """A word of the site's own is no kind of event: the document is a foreign message."""
+        body = b'{"id":5,"kind":"poke","author":"alice"}'
+        self.take(body, message_id="m")
+        self.assertEqual(self.events, [foreign_message(body, "alice", b"m", 5000)])
+
     def test_no_such_row(self) -> None:
         """An id that no row has, or another author's event, is not even looked up."""
         for id in (0, -5, MAX_ID + 1, 10**30):
