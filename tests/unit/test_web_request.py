@@ -197,6 +197,12 @@ class SizeTests(WebTestCase):
         self.house.advance(1)
         self.assertEqual([reply.status for reply in self.web.replies()], [413, 200])
 
+    def test_length_of_many_digits(self) -> None:
+        """More digits than Python reads are no length."""
+        self.web.send(spell("POST", "/feed/posts?as=bob", None, {"Content-Length": "1" * 5_000}))
+        self.assertTrue(self.web.wire.value().startswith(b"HTTP/1.1 400 "))
+        self.assertTrue(self.web.wire.disconnecting or self.web.wire.disconnected)
+
     def test_limit_is_a_setting(self) -> None:
         """The limit is the site's, also where it is more than any request may send otherwise."""
         self.use(House(http=HTTP(max_body_bytes=4 * MAX_BODY_BYTES)))

@@ -138,6 +138,16 @@ class FeedChannel(HTTPChannel, Expiring):
         """A request has failed where nobody else ends its connection."""
         self.transport.abortConnection()
 
+    def headerReceived(self, line: bytes) -> bool:
+        """
+        Read a header. A Content-Length of thousands of digits, of which Python makes no number, is
+        refused like one that is no number.
+        """
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            return bool(super().headerReceived(b"Content-Length: none"))
+
     def allHeadersReceived(self) -> None:
         """
         Let only a body come that will be taken; refuse any other before it comes.

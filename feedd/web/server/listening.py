@@ -165,6 +165,6 @@ def with_backlog(endpoint: str) -> str:
 
     Twisted's own backlog of 50 makes the rest wait for a second SYN, and a third: seconds.
     """
-    if endpoint.startswith(("tcp:", "tcp6:", "ssl:")) and ":backlog=" not in endpoint:
+    if endpoint.startswith(("tcp:", "tcp6:", "ssl:", "unix:")) and ":backlog=" not in endpoint:
         return f"{endpoint}:backlog={BACKLOG}"
     return endpoint
