@@ -59,9 +59,6 @@ class Hints:
         try:
             while self._ids:
                 await self._read_some()
-        except Unavailable:
-            self._counters.add("hints_failed", len(self._ids) + 1)
-            self._ids.clear()
         finally:
             self._is_reading = False
 
@@ -69,9 +66,16 @@ class Hints:
         unknown = self._log.unknown(sorted(self._ids))
         self._ids.clear()
         epoch = self._log.horizon.epoch
-        async for events, gone in read_rows(self._store, unknown):
-            if self._log.horizon.epoch != epoch:
-                return
-            for event in events:
-                self._log.offer(event)
-            self._counters.add("hints_empty", len(gone))
+        left = len(unknown)
+        try:
+            async for events, gone in read_rows(self._store, unknown):
+                if self._log.horizon.epoch != epoch:
+                    return
+                for event in events:
+                    self._log.offer(event)
+                if gone:
+                    self._counters.add("hints_empty", len(gone))
+                left -= len(events) + len(gone)
+        except Unavailable:
+            self._counters.add("hints_failed", left + len(self._ids))
+            self._ids.clear()

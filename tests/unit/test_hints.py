@@ -36,6 +36,7 @@ class HintsTests(CoreCase):
         self.assertEqual(self.told(), [event.id])
         self.hint(event.id)
         self.assertEqual((self.told(), self.queries()), ([], 1))
+        self.assertNotIn("hints_empty", self.counters.snapshot())
 
     def test_a_stranger(self) -> None:
         """A row of somebody whom nobody here hears is told to nobody."""
@@ -71,14 +72,23 @@ class HintsTests(CoreCase):
         self.gate.open()
 
     def test_database_away(self) -> None:
-        """What waits is dropped and counted; the next hint is tried again."""
-        (event,) = self.commit("bob")
+        """
+        What is asked for and what waits is dropped, and each is counted; the next hint is tried
+        again.
+        """
+        first, *events = self.commit("bob", 4)
+        self.gate.shut = True
+        self.hint(first.id)
+        self.gate.step()
+        self.gate.step()
+        self.hint(*(event.id for event in events[:2]))
+        self.hint(events[2].id)
         self.store.away = True
-        self.hint(event.id)
-        self.assertEqual(self.counters["hints_failed"], 1)
+        self.gate.open()
+        self.assertEqual((self.told(), self.counters["hints_failed"]), ([first.id], 3))
         self.store.away = False
-        self.hint(event.id)
-        self.assertEqual(self.told(), [event.id])
+        self.hint(events[0].id)
+        self.assertEqual(self.told(), [events[0].id])
 
     def test_another_database(self) -> None:
         """Ids of another database mean nothing: neither before it is open, nor across."""
