@@ -5,7 +5,7 @@ only the row is believed.
 
 import msgspec
 
-from feedd.core.event import KINDS, MAX_ID, UnreadableEvent, check_json
+from feedd.core.event import KINDS, MAX_DEPTH, MAX_ID, UnreadableEvent, check_json
 
 
 class _Hint(msgspec.Struct):
@@ -21,7 +21,7 @@ def parse_hint(data: bytes, author: str) -> int | None:
     :param author: the author whose exchange it came from.
     :raises UnreadableEvent: when it is not JSON, or speaks of what cannot be a row of `author`.
     """
-    check_json(data)
+    check_json(data, 1 + MAX_DEPTH)  # a body, which may be as deep as a row's, and around it
     try:
         hint = msgspec.json.decode(data, type=_Hint)
     except msgspec.ValidationError:

@@ -11,7 +11,7 @@ from feedd.amqp.protocol.frames import pack_properties
 from feedd.amqp.protocol.methods import BASIC
 from feedd.amqp.seal import HEADER, Seal
 from feedd.core.counters import Counters
-from feedd.core.event import MAX_ID, Event, foreign_message, make_event
+from feedd.core.event import MAX_DEPTH, MAX_ID, Event, foreign_message, make_event
 from feedd.reactor.complaints import Complaints
 
 ALICE = b"alice_feedExchange"
@@ -112,6 +112,15 @@ class UserInboxTests(InboxTestCase):
         self.take(b'{"id": 9, "kind": "post", "author": "alice", "post": %b}' % (b"4" * 400))
         self.assertEqual((self.events, self.hints), ([], [5, MAX_ID, 9]))
         self.assertEqual(self.counters.snapshot(), {"amqp_hints": 3})
+
+    def test_a_deep_hint(self) -> None:
+        """The event's body may be as deep as a row's; a foreign message as a whole may be so."""
+        deep = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
+        self.take(make_event(5, "post", "alice", 7, deep, 1000).json)
+        self.take(deep)
+        self.assertEqual((len(self.events), self.hints), (1, [5]))
+        self.take(b'{"message":%b}' % deep)
+        self.assertEqual(self.counters.snapshot(), {"amqp_hints": 1, "amqp_unreadable": 1})
 
     def test_another_kind(self) -> None:
         """A word of the site's own is no kind of event: the document is a foreign message."""
