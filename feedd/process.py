@@ -207,12 +207,13 @@ class Process:
         self.renderer = Renderer(Spelling(time.time), self.degraded)
         self.authenticator = make_authenticator(config, reactor, self.counters)
         ports = Ports(self.store, self.broker, self.friends, self.authenticator)
-        self.failed = Complaints(self.counters, time.monotonic).failed
+        self.complaints = Complaints(self.counters, time.monotonic)
+        self.failed = self.complaints.failed
         fan_out = FanOut(self.renderer, self.failed)
         self.turns = Turns(reactor, fan_out, self._hasten, self._ids_went_back, self.failed)
         self.deadlines = self.turns.deadlines
         self.feed = Feed(ports, config.poll, self.turns, self.counters, secrets.token_hex(3))
-        self.files = OpenFiles(Complaints(self.counters, time.monotonic))
+        self.files = OpenFiles(self.complaints)
         self.tail = self._make_tail()
         self.pruner = make_pruner(config, reactor, self.store, self.counters)
         amount = config.poll.recent_events, config.poll.recent_bytes
@@ -292,8 +293,8 @@ def build(config: Config, reactor: Any) -> MultiService:
     process = Process(config, reactor)
     site: Any = make_site(process)
     parts = (process.store, process.broker, process.opener, Watchdog(reactor, process.counters))
-    complain = Complaints(process.counters, time.monotonic)
-    listeners = listening(config.http, site, reactor, make_announcement(config), complain)
+    announce = make_announcement(config)
+    listeners = listening(config.http, site, reactor, announce, process.complaints)
     for part in (*parts, *listeners):
         if isinstance(part, Service):
             part.setServiceParent(process.service)
