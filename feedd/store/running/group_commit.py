@@ -38,7 +38,7 @@ Bytes of one transaction. Twice that and escaped, it is below 1 MB, which a serv
 """
 
 
-class _Refused(Exception):
+class _NotTogether(Exception):
     """One of several cannot be written, or not with the others."""
 
 
@@ -150,7 +150,7 @@ class GroupCommit(Generic[Item, T]):
             return self._transactions.attempt(
                 lambda txn: self._write_all(txn, items), partial(_check_wanted, jobs)
             )
-        except (Unavailable, _Refused):
+        except (Unavailable, _NotTogether):
             return None
         except self._transactions.dialect.errors as error:
             if self._transactions.dialect.may_repeat(error):
@@ -164,7 +164,7 @@ class GroupCommit(Generic[Item, T]):
             dialect = self._transactions.dialect
             if isinstance(error, dialect.errors) and dialect.is_away(error):
                 raise
-            raise _Refused from error
+            raise _NotTogether from error
 
     # In the reactor again
 
