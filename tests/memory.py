@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from feedd.core.event import BODY_KINDS, Event, safe_json, without_body
 from feedd.core.runs import NO_RUNS, Runs
-from feedd.core.sizes import ANSWER_BYTES, fitting
+from feedd.core.sizes import ANSWER_BYTES, RECENT_BYTES, fitting
 from feedd.feed.ports import (
-    OPENING_BYTES,
     Batch,
     Friendship,
     History,
@@ -114,7 +113,7 @@ class MemoryStore:
         self.rows = {id: event for id, event in self.rows.items() if id > upto}
         self.pruned = max(self.pruned, upto)
 
-    async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:
+    async def open(self, last: int, most_bytes: int = RECENT_BYTES) -> Opening:
         await self._ask("open")
         settled = max(self.settled, self.pruned)
         newest = self._events()[::-1][:last]

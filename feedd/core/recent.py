@@ -14,6 +14,7 @@ from feedd.core.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
 from feedd.core.horizon import Horizon, Settling
 from feedd.core.position import Position
 from feedd.core.runs import Runs
+from feedd.core.sizes import RECENT_BYTES
 
 MAX_MESSAGES = 1_000
 """Foreign messages, which are not in the log, that are remembered as let through."""
@@ -47,7 +48,7 @@ class RecentLog:
         size: int,
         settle_seconds: float,
         counters: Counters,
-        most_bytes: int = 16_777_216,
+        most_bytes: int = RECENT_BYTES,
         failed: Callable[[str, str], None] = _raise,
     ) -> None:
         self._failed = failed

@@ -11,6 +11,9 @@ What is pending on one subscription, likewise. With more it overflows: the recen
 too, and bounds what all subscriptions keep of them.
 """
 
+RECENT_BYTES = 16_777_216
+"""What the recent log keeps, likewise: the default of ``poll.recent_bytes``."""
+
 
 def fitting(sizes: Iterable[int], most: int) -> int:
     """How many of the first of these sizes make `most` together at most; one, if there is one."""

@@ -13,9 +13,7 @@ import msgspec
 
 from feedd.core.event import Event
 from feedd.core.runs import NO_RUNS, Runs
-
-OPENING_BYTES = 16_777_216
-"""The default of ``poll.recent_bytes``."""
+from feedd.core.sizes import RECENT_BYTES
 
 
 class Unavailable(Exception):
@@ -144,7 +142,7 @@ class Store(Protocol):
         becomes visible; 0 when ids become visible in their order.
         """
 
-    async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:
+    async def open(self, last: int, most_bytes: int = RECENT_BYTES) -> Opening:
         """
         Read the epoch, ``meta.settled`` and the newest `last` events, or as many of these as have
         `most_bytes` as JSON.

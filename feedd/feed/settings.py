@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from feedd.core.sizes import RECENT_BYTES
+
 Seconds = Annotated[float, Meta(ge=0.01, le=86400)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 
@@ -54,7 +56,7 @@ class Poll(Section, frozen=True):
     max_subscriptions: Count = 100_000
     per_user: Count = 100
     recent_events: Count = 10_000
-    recent_bytes: Annotated[int, Meta(ge=1_048_576, le=1_000_000_000_000)] = 16_777_216
+    recent_bytes: Annotated[int, Meta(ge=1_048_576, le=1_000_000_000_000)] = RECENT_BYTES
 
 
 class Auth(Section, frozen=True):

@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from feedd.core.counters import Counters
 from feedd.core.event import MAX_ID, Event
 from feedd.core.runs import NO_RUNS, Runs
+from feedd.core.sizes import RECENT_BYTES
 from feedd.feed.ports import (
-    OPENING_BYTES,
     Batch,
     Friendship,
     History,
@@ -260,7 +260,7 @@ class SQLStore(Service):
 
     # The log
 
-    async def open(self, last: int, most_bytes: int = OPENING_BYTES) -> Opening:
+    async def open(self, last: int, most_bytes: int = RECENT_BYTES) -> Opening:
         """
         Read the epoch, ``meta.settled`` and the newest `last` events, or as many of these as have
         `most_bytes` as JSON.

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from feedd.feed.settings import HTTP
-from feedd.web.fast.connection import MAX_HELD_BYTES
+from feedd.web.server.channel import MAX_BEHIND_BYTES
 from tests.browser import Browser, House
 from tests.fast import FastTestCase
 from tests.wire import spell
@@ -154,7 +154,7 @@ class BehindTests(FastCase):
         browser = self.socket()
         wire = browser.wire
         self.park_on(browser)
-        browser.send(b"\r\n" + INIT[:-2] + b"X-Long: " + b"x" * (MAX_HELD_BYTES - len(INIT) - 8))
+        browser.send(b"\r\n" + INIT[:-2] + b"X-Long: " + b"x" * (MAX_BEHIND_BYTES - len(INIT) - 8))
         self.assertTrue(wire.reads)
         browser.send(b"x")
         self.assertFalse(wire.reads)
@@ -171,7 +171,7 @@ class BehindTests(FastCase):
                 self.post("alice")
             self.house.authenticator.waits = waits = Deferred()
             self.park_on(browser, cursor)
-            browser.send(b"x" * (MAX_HELD_BYTES + 1))
+            browser.send(b"x" * (MAX_BEHIND_BYTES + 1))
             self.assertFalse(wire.reads)
             self.house.authenticator.waits = None
             waits.callback(None)
@@ -183,7 +183,7 @@ class BehindTests(FastCase):
         browser = self.socket(0)
         wire = browser.wire
         self.park_on(browser)
-        number = MAX_HELD_BYTES // len(INIT) + 1
+        number = MAX_BEHIND_BYTES // len(INIT) + 1
         browser.expect(*["GET"] * number)
         browser.send(INIT * number)
         self.post("alice", "x" * 65_400)
@@ -213,7 +213,7 @@ class BehindTests(FastCase):
         browser = self.socket(0)
         wire = browser.wire
         self.park_on(browser)
-        browser.send(b"x" * (MAX_HELD_BYTES + 1))
+        browser.send(b"x" * (MAX_BEHIND_BYTES + 1))
         self.post("alice", "x" * 65_400)
         self.assertFalse(wire.reads)
         wire.drain()

@@ -36,13 +36,7 @@ from feedd.web.fast.states import (
     Step,
 )
 from feedd.web.rendering import Renderer, Rendering
-from feedd.web.server.channel import IDLE_SECONDS
-
-MAX_HELD_BYTES = 16_384
-"""
-Of what comes behind a poll that is not answered yet; the connection is then read no further, as
-twisted.web does it.
-"""
+from feedd.web.server.channel import IDLE_SECONDS, MAX_BEHIND_BYTES
 
 _log = Logger()
 
@@ -298,7 +292,7 @@ class FastConnection:
         """Keep what comes behind the poll until that is answered."""
         self.state = TRANSITIONS[self.state][HOLD]
         self._held += data
-        if len(self._held) > MAX_HELD_BYTES:
+        if len(self._held) > MAX_BEHIND_BYTES:
             self.choose_reader()
 
     def _send(self, response: bytes) -> None:
@@ -332,7 +326,7 @@ class FastConnection:
         paused = is_paused_by_transport(self._channel)
         if self.state is PLAIN or self.state is CLOSED or paused:
             wanted = TWISTED
-        elif len(self._held) > MAX_HELD_BYTES:
+        elif len(self._held) > MAX_BEHIND_BYTES:
             wanted = NOBODY
         else:
             wanted = BATCH if self._can_batch else TWISTED

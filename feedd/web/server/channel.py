@@ -26,7 +26,8 @@ IDLE_SECONDS = 65.0
 
 MAX_BEHIND_BYTES = 16_384
 """
-Of what comes behind a request; the connection is then read no further, as twisted.web does it.
+Of what comes behind a request or a parked poll; the connection is then read no further, as
+twisted.web does it.
 """
 
 
