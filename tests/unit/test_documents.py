@@ -111,6 +111,13 @@ class DocumentTests(SynchronousTestCase):
                 found = (ROOT / name).exists() or (ROOT / "feedd" / name).exists()
                 self.assertTrue(found, f"{path.name} names {name}")
 
+    def test_modules(self) -> None:
+        """Where modules are named one by one, none is left out."""
+        said = quoted(ROOT / "docs/architecture.rst")
+        for part in ("core", "feed", "web"):
+            for path in sorted((ROOT / "feedd" / part).glob("[a-z]*.py")):
+                self.assertIn(f"{part}/{path.name}", said)
+
     def test_names(self) -> None:
         """A module, class or function that a document names by its whole name is there."""
         for path in DOCUMENTS:
