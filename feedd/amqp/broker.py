@@ -33,13 +33,12 @@ class AMQPBroker(Service):
     """
     `feedd.feed.ports.Broker` over AMQP 0-9-1, made for RabbitMQ 3.8 and later.
 
-    Counts ``amqp_blocked`` (an alarm of the broker), ``amqp_unreadable``,
-    ``amqp_hints`` (without a seal), ``amqp_other_seal``,
-    ``amqp_foreign_exchange``, ``amqp_unfollowed``, ``amqp_too_large``, ``amqp_publish_dropped``
-    (broker away, blocked or slow), ``amqp_publish_lost`` (under way when a channel went),
-    ``amqp_publish_nacked``, ``amqp_refused`` (an exchange that we may not use),
-    ``amqp_unknown_methods``, ``amqp_stray_frames``, ``amqp_returned``, ``amqp_bound_again`` (see
-    `missed`) and ``amqp_errors``.
+    Counts ``amqp_blocked`` (an alarm of the broker), ``amqp_unreadable``, ``amqp_hints`` (without a
+    seal), ``amqp_other_seal``, ``amqp_foreign_exchange``, ``amqp_unfollowed``, ``amqp_too_large``,
+    ``amqp_publish_dropped`` (broker away, blocked or slow), ``amqp_publish_lost`` (under way when a
+    channel went, or its exchange cannot be had), ``amqp_publish_nacked``, ``amqp_refused`` (an
+    exchange that we may not use), ``amqp_unknown_methods``, ``amqp_stray_frames``,
+    ``amqp_returned``, ``amqp_bound_again`` (see `missed`) and ``amqp_errors``.
     """
 
     _log = Logger()

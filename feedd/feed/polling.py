@@ -128,7 +128,7 @@ class Polling:
 
         Polls that began together, after a restart for example, must not end together.
 
-        :param left_seconds: when its credentials end.
+        :param left_seconds: in how many seconds its credentials end.
         """
         held = wait_seconds if wait_seconds < self.hold_seconds else self.hold_seconds
         held *= 0.95 + 0.1 * self._random()

@@ -226,8 +226,8 @@ class Store(Protocol):
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """
-        Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a
-        database of another epoch, or when the ids have gone backwards.
+        Move ``meta.settled`` up to `settled`, never down; False, and it goes no further, in a
+        database of another epoch, or when the ids have gone backwards: then a new epoch begins.
         """
 
     async def renew_epoch(self, epoch: str) -> None:
@@ -251,7 +251,10 @@ class Broker(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why not, in a few words without secrets; "" when up."""
+        """
+        Why not, or what the broker refuses while events travel, in a few words without secrets; ""
+        when all is well.
+        """
 
     def seal_with(self, epoch: str, key: bytes) -> None:
         """Tell others' messages by `key` from those of this database, whose `epoch` that is."""

@@ -47,7 +47,7 @@ class Complaints:
             self._log.warn("{counter}: {why}", counter=counter, why=why[:MAX_TEXT], amount=amount)
 
     def failed(self, counter: str, what: str) -> None:
-        """Count the exception that is being handled; log the first one, with its traceback."""
+        """Count the exception that is being handled; log it once a minute, with its traceback."""
         self._counters.add(counter)
         if self._is_due(counter):
             self._log.failure("{counter}: {what}", counter=counter, what=what)

@@ -319,8 +319,8 @@ class SQLStore(Service):
 
     async def save_settled(self, epoch: str, settled: int) -> bool:
         """
-        Move ``meta.settled`` up to `settled`, never down; False, and nothing is written, in a
-        database of another epoch.
+        Move ``meta.settled`` up to `settled`, never down; False, and it stays, in a database of
+        another epoch.
 
         When the log ends below `settled`, twice in a row, a new epoch begins: False.
         """

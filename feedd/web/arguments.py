@@ -151,7 +151,7 @@ def body_of(data: bytes, kind: type[Typed]) -> Typed:
 
 def _exact(text: str) -> float:
     """
-    The number that `text` spells; whole numbers do not come here, they may have any length.
+    The number that `text` spells; whole numbers do not come here, they may have 4,300 digits.
 
     :raises ValueError: when a double is another one: it has more than about 17 digits, or is too
         large or too small. JSON would allow it (RFC 8259, section 6), but nobody reads it.
