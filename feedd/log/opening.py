@@ -88,13 +88,13 @@ class Opener(Service):
                     self._log.failure("the database cannot be used")
                 self.trouble = UNUSABLE
             await deferLater(self._clock, self.RETRY_SECONDS, lambda: None)
-        self.trouble = ""
         self._log.info(
             "the log is open: epoch {epoch}, settled {settled}",
             epoch=opening.epoch,
             settled=opening.settled,
         )
         self._opened(opening)
+        self.trouble = ""  # not before: whoever cannot use it has not opened the log
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

@@ -55,6 +55,15 @@ class OpenerTests(SynchronousTestCase):
         self.clock.advance(Opener.RETRY_SECONDS)
         self.assertEqual((self.opened, self.opener.trouble), ([FOUND], ""))
 
+    def test_of_no_use(self) -> None:
+        """What cannot be used has not been opened, whatever the store says."""
+        self.clock = Clock()
+        self.opener = Opener(self.clock, FakeStore(), 9, 999, lambda opening: 1 // 0)
+        self.opener.startService()
+        self.addCleanup(self.opener.stopService)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.opener.trouble, "not opened yet")
+
     def test_stopped(self) -> None:
         """Stopped, it tries no longer."""
         self.start(Unavailable("database", "gone"))
