@@ -3,6 +3,7 @@
 import json
 import time
 
+from feedd.core.runs import upto
 from feedd.store.database.adapter import EventRow, PostRow, register
 from feedd.store.running.transaction import Refused
 from feedd.store.tables.friendships import friends_of
@@ -217,6 +218,27 @@ class SiteContract(SQL):
             ([10**15, 5_000_000, 70_000, 6_000], True, (10**15,)),
         )
         self.assertEqual(shown(await self.store.page(["ann"], 6_000, 4, 0)), [7, 1])
+
+    async def test_a_hole_as_long_as_the_log(self) -> None:
+        """
+        A cursor says what its client likes: in holes that hold the whole log only so many rows are
+        read, and what somebody's friends said is found all the same.
+        """
+        (first,) = await self.posted("ann")
+        self.write("INSERT INTO events (kind, author, payload) VALUES ('post', 'eve', '1')")
+        for _ in range(12):
+            self.write(
+                "INSERT INTO events (kind, author, payload) SELECT kind, author, payload "
+                "FROM events WHERE author = 'eve'"
+            )
+        stored = [first, *await self.posted("ann", 3)]
+        ids, last = [one.event.id for one in stored], stored[-1].event.id
+        for settled in (last, last - 1):
+            history = await self.store.events_after(settled, ["ann"], 3, upto(settled))
+            self.assertEqual([event.id for event in history.events], ids[:3])
+            self.assertTrue(history.more)
+        history = await self.store.events_after(last, ["ann"], 9, upto(last), ids[:2])
+        self.assertEqual([event.id for event in history.events], ids[2:])
 
     async def test_a_page_names_a_thousand_ids_at_most(self) -> None:
         """The lowest; a client that gets the others again knows them by id."""

@@ -32,6 +32,9 @@ IN ('post', 'edit')
 MAX_KEY_BYTES = 64
 """A longer key cannot be used by BLAKE2b."""
 
+HOLE_ROWS = 2_000
+"""Rows in holes that are read whoever wrote them."""
+
 
 class Found(NamedTuple):
     """Events that were read, ascending by id, and the ids of rows that hold none."""
@@ -194,15 +197,30 @@ def ids_of_authors(
     holes: Runs,
 ) -> list[int]:
     """The first `limit` ids of `authors` in `holes` and above `after` up to `highest`."""
-    ids: list[int] = []
-    if holes and authors:
-        # Holes are few and mostly empty, so that their rows are read, whoever wrote them.
-        names = frozenset(authors)
-        where, values = _within(holes)
-        rows = txn.rows(f"SELECT id, author FROM events WHERE {where} ORDER BY id", values)
-        ids = [id for id, author in rows if author in names][:limit]
+    ids = _ids_in_holes(txn, authors, limit, holes)[:limit] if holes and authors else []
     if len(ids) < limit:
         ids += first_ids(txn, EVENTS, authors, rising(after, highest), limit - len(ids))
+    return ids
+
+
+def _ids_in_holes(txn: Transaction, authors: Collection[str], limit: int, holes: Runs) -> list[int]:
+    """
+    The first `limit` ids of `authors` in `holes`, or a few more.
+
+    Holes are few and mostly empty, so that their rows are read, whoever wrote them. But they may
+    hold the whole log, since a cursor says what its client likes: all behind the first `HOLE_ROWS`
+    is looked for by author.
+    """
+    names = frozenset(authors)
+    where, values = _within(holes)
+    rows = txn.rows(
+        f"SELECT id, author FROM events WHERE {where} ORDER BY id LIMIT ?", (*values, HOLE_ROWS)
+    )
+    ids = [id for id, author in rows if author in names]
+    if len(rows) == HOLE_ROWS and len(ids) < limit:
+        left = holes.both(above(rows[-1][0]))
+        spans = (span for first, last in left.spans for span in rising(first - 1, last))
+        ids += first_ids(txn, EVENTS, authors, spans, limit - len(ids))
     return ids
 
 
