@@ -1,6 +1,8 @@
 """Requests: how long a body may be."""
 
 import gzip
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from feedd.feed.settings import HTTP
@@ -228,6 +230,15 @@ class SizeTests(WebTestCase):
         self.web.send(self.chunked(b'{"body":', b'{"text":"hi"}}'))
         self.assertEqual(self.web.reply().status, 201)
         self.assertEqual([body for _, body in self.house.store.posts.values()], [b'{"text":"hi"}'])
+
+    def test_chunked_without_a_file(self) -> None:
+        """One takes no file, of which a process has few: anybody may begin many."""
+        for length, kind in (
+            (None, SpooledTemporaryFile),
+            (100_000, SpooledTemporaryFile),
+            (9, BytesIO),
+        ):
+            self.assertIsInstance(self.house.site.getContentFile(length), kind)
 
     def test_chunked_without_end(self) -> None:
         """What is too much is thrown away as it comes."""
