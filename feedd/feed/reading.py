@@ -3,7 +3,6 @@ The read path: a page and its cursor, polls that are hot or cold, and the events
 polls.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -193,7 +192,7 @@ class Reading:
         count = fitting((len(event.json) for event in missed[:MAX_MISSED]), ANSWER_BYTES)
         if count < len(missed) or not is_whole:
             return self._some(subscription, cursor, missed[:count], horizon)
-        subscription.start(position, self._heard(viewer, missed, cursor.settled))
+        subscription.start(position, self._heard(viewer, missed))
         return self._taken(subscription)
 
     async def _hear(self, viewer: str) -> tuple[str, ...]:
@@ -220,40 +219,14 @@ class Reading:
             for event in events:
                 self._log.offer(event)
 
-    def _heard(self, viewer: str, events: Sequence[Event], settled: int) -> list[Event]:
+    def _heard(self, viewer: str, events: Sequence[Event]) -> list[Event]:
         """
-        Those of `events`, which ascend, that `viewer` may see after the friend changes and
-        deletions among them, and after those that came in while they were read. What a friend said
-        between two friendships is not among them.
-
-        :param settled: how far their cursor was.
+        Those of `events` that `viewer` may see after the friend changes and deletions among them,
+        and after those that came in while they were read.
         """
         for event in events:
             self._log.offer(event)
-        changes = deque(self._changes_since(viewer, events, settled))
-        ended: set[str] = set()
-        shown: list[Event] = []
-        for event in events:
-            while changes and changes[0].id <= event.id:
-                change = changes.popleft()
-                (ended.discard if change.kind == "friend" else ended.add)(change.friend or "")
-            if event.author not in ended and self._hub.hears(viewer, event.author):
-                shown.append(self._log.shown(event))
-        return shown
-
-    def _changes_since(self, viewer: str, events: Sequence[Event], settled: int) -> list[Event]:
-        """
-        The friend changes of `viewer` after `settled`, ascending: those among `events`, and those
-        that the viewer has already, as far as they are known here. A friendship that the viewer has
-        may follow an unfriend that they have not.
-        """
-        known = self._log.after(Position(settled), (viewer,)) or ()
-        found = {
-            event.id: event
-            for event in (*self._log.friend_changes(viewer).values(), *known, *events)
-            if event.author == viewer and event.friend not in (None, viewer) and event.id > settled
-        }
-        return [found[id] for id in sorted(found)]
+        return [self._log.shown(event) for event in events if self._hub.hears(viewer, event.author)]
 
     def take(self, subscription: Subscription) -> list[Event]:
         """
@@ -298,7 +271,7 @@ class Reading:
         :param horizon: how far the log was settled before the history was read; what settled since
             may not be in it.
         """
-        events = self._heard(subscription.viewer, history, cursor.settled)
+        events = self._heard(subscription.viewer, history)
         self._hub.close(subscription)
         stands = Horizon(cursor.epoch, cursor.settled, cursor.holes)
         told = [event.id for event in history]

@@ -98,23 +98,6 @@ class UnfriendTests(DatabaseCase):
         """When the database tells of it, nothing is answered of who was removed."""
         self.assertEqual(ids(self.cold("k1.2").events), [23])
 
-    def test_between_two_friendships(self) -> None:
-        """Nor of what somebody said between two friendships, from wherever it is read."""
-        self.now(self.store.change_friends([Friendship("al", "bob")], []))
-        self.commit("bob")
-        told = [*range(6, 23), 23, 25, 26]
-        self.assertEqual(ids(self.cold("k1.5").events), told)
-        self.tick()
-        self.assertEqual(ids(self.cold("k1.22").events), told[-3:])
-
-    def test_friendship_that_is_known(self) -> None:
-        """What a friend said is told to who has the friendship, and not the unfriend before it."""
-        self.now(self.store.change_friends([Friendship("al", "bob")], []))
-        self.commit("bob", 2)
-        self.tick()
-        for cursor in ("k1.22.25", "k1.25-23"):
-            self.assertEqual(ids(self.cold(cursor).events), [23, 26, 27], cursor)
-
     def test_in_a_long_history(self) -> None:
         """The same holds for a part of a long history."""
         self.commit("al", MAX_MISSED)
