@@ -62,7 +62,7 @@ class Shard(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What trial said of a shard, and its exit code."""
+    """The output of a shard's trial, and its exit code."""
 
     output: str
     code: int

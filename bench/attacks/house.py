@@ -68,7 +68,7 @@ class House:
 
     @property
     def target(self) -> Target:
-        """What an attacker is told."""
+        """The facts that an attacker is given."""
         return Target(self.port, self._small)
 
     def __enter__(self) -> Self:

@@ -70,7 +70,7 @@ class Inbox:
         """
         `header` is the message's property flags and values; see `feedd.amqp.protocol.frame_reader`.
         """
-        # Before the body is read: a message for nobody here costs 1.9 us, and one for somebody 5.5.
+        # Before the body is read: a message for nobody costs 2.9 us with its frames, a heard 9.4.
         author = self._authors.get(routing_key if self._sharded else exchange)
         if author is None:
             self._miss(exchange, routing_key)

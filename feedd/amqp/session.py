@@ -41,7 +41,7 @@ class Session:
 
     @property
     def trouble(self) -> str:
-        """What the broker does not let this connection do, in its own words; "" for nothing."""
+        """The broker's own words for what this connection may not do; "" for nothing."""
         blocked = self.client.blocked
         if blocked is not None:
             return f"the broker takes no messages: {blocked}"

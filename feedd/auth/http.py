@@ -29,7 +29,7 @@ from feedd.reactor.single_flight import Flight, SingleFlight
 
 MAX_BODY_BYTES = 16_384
 BROKEN = frozenset({404, 408, 429})
-"""What a site answers, besides 5xx, that says nothing about the user."""
+"""Statuses of a site, besides 5xx, that say nothing about the user."""
 
 TROUBLE_SECONDS = 60.0
 """How long a failure is the state of the site, when nobody asks it again."""

@@ -7,12 +7,12 @@ ANSWER_BYTES = 1_048_576
 
 PENDING_BYTES = 262_144
 """
-What is pending on one subscription, likewise. With more it overflows: the recent log has the events
-too, and bounds what all subscriptions keep of them.
+The bytes that are pending on one subscription, likewise. With more it overflows: the recent log has
+the events too, and bounds what all subscriptions keep of them.
 """
 
 RECENT_BYTES = 16_777_216
-"""What the recent log keeps, likewise: the default of ``poll.recent_bytes``."""
+"""The bytes that the recent log keeps, likewise: the default of ``poll.recent_bytes``."""
 
 
 def fitting(sizes: Iterable[int], most: int) -> int:

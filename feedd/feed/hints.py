@@ -35,8 +35,7 @@ class Hints:
         self._log = log
         self._start = start
         self._counters = counters
-        # A set that keeps its order.
-        self._ids: dict[int, None] = {}
+        self._ids: set[int] = set()
         self._is_reading = False
 
     def add(self, id: int) -> None:
@@ -46,7 +45,7 @@ class Hints:
         if len(self._ids) >= MAX_HINTS:
             self._counters.add("hints_dropped")
             return
-        self._ids[id] = None
+        self._ids.add(id)
         if not self._is_reading:
             self._start(self._read(), "hints cannot be read")
 

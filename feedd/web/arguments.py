@@ -167,7 +167,7 @@ def _exact(text: str) -> float:
 
 
 def _half_pair(data: bytes) -> str:
-    """What is wrong with an escape in `data` that is half of a surrogate pair; "" without one."""
+    """The complaint about an escape that is half of a surrogate pair; "" without one."""
     halves = (match[1] for match in _ESCAPE.finditer(data) if match[1])
     half = next(halves, b"").decode("ascii")
     return f"{half} is half of a surrogate pair, which is no character" if half else ""

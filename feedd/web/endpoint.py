@@ -105,6 +105,22 @@ class Nothing(Endpoint):
         return self
 
 
+class Users(Nothing):
+    """
+    A URL that is nothing by itself, and has each user below it.
+
+    :param make: makes the endpoint of a user, of the segment that names them.
+    """
+
+    def __init__(self, gate: Gate, make: Callable[[bytes], Endpoint]) -> None:
+        super().__init__(gate)
+        self._make = make
+
+    def getChild(self, path: bytes, request: Any) -> Endpoint:
+        """The endpoint of the user whom the next segment names."""
+        return self._make(path)
+
+
 class Folder(Resource):
     """
     A part of a URL that is nothing by itself.

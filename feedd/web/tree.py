@@ -11,10 +11,10 @@ from feedd.web.api.files import FileEndpoint
 from feedd.web.api.friends import FriendsEndpoint
 from feedd.web.api.friendships import FriendshipsEndpoint
 from feedd.web.api.init import InitEndpoint
-from feedd.web.api.marker import MarkerEndpoint, MarkersFolder
+from feedd.web.api.marker import MarkerEndpoint, UserMarkerEndpoint
 from feedd.web.api.posts import AuthoredPostsEndpoint, PostsEndpoint
-from feedd.web.api.sessions import SessionsFolder
-from feedd.web.endpoint import Endpoint, Folder, Nothing
+from feedd.web.api.sessions import SessionsEndpoint
+from feedd.web.endpoint import Endpoint, Folder, Nothing, Users
 from feedd.web.gate import Gate
 
 
@@ -43,9 +43,9 @@ def make_root(
     }
     api = {
         b"friendships": FriendshipsEndpoint(gate, posting),
-        b"markers": MarkersFolder(gate, store),
+        b"markers": Users(gate, lambda user: UserMarkerEndpoint(gate, store, user)),
         b"posts": AuthoredPostsEndpoint(gate, posting),
-        b"sessions": SessionsFolder(gate, hub),
+        b"sessions": Users(gate, lambda user: SessionsEndpoint(gate, hub, user)),
     }
     root: dict[bytes, Any] = {
         b"feed": Folder(nothing, feed),

@@ -23,7 +23,7 @@ class ExhaustedTests(SynchronousTestCase):
         self.files()
 
     def files(self) -> Any:
-        """What is said of the files on a connection that was there before."""
+        """The state of the files, asked for on a connection that was there before."""
         self.kept.request("GET", "/status", headers={"Authorization": "Bearer demo"})
         status = json.loads(self.kept.getresponse().read())
         self.counted = status["counters"].get("files_exhausted", 0)

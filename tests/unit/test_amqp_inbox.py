@@ -1,4 +1,4 @@
-"""What becomes of a message: an event, a hint, a foreign message, or a count."""
+"""A message becomes an event, a hint, a foreign message, or a count."""
 
 from typing import Any
 
@@ -96,7 +96,7 @@ class SealedTests(InboxTestCase):
         self.assertCounted(amqp_other_seal=1)
 
     def test_no_event(self) -> None:
-        """What is sealed has to be an event of its exchange's author."""
+        """A sealed message has to be an event of its exchange's author."""
         for body in (PAYLOAD, b"{", BOB.json):
             self.take_sealed(body)
         self.assertCounted(amqp_unreadable=3)
@@ -106,7 +106,7 @@ class UserInboxTests(InboxTestCase):
     """An exchange for each author."""
 
     def test_hint(self) -> None:
-        """What only looks like an event is a hint, whatever else it says."""
+        """A message that only looks like an event is a hint, whatever else it says."""
         self.take(POST.json)
         self.take(b'{"author":"alice","kind":"friend","id":9007199254740991}')
         self.take(b'{"id": 9, "kind": "post", "author": "alice", "post": %b}' % (b"4" * 400))

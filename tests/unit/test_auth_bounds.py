@@ -176,7 +176,7 @@ class CrowdTests(SiteCase):
 
 
 class RememberedTests(SynchronousTestCase):
-    """What is remembered of the site's answers."""
+    """The memory of the site's answers."""
 
     def setUp(self) -> None:
         self.now = 0.0

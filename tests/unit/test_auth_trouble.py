@@ -1,4 +1,4 @@
-"""What is said of a site that cannot be asked who somebody is."""
+"""A site that cannot be asked for a user: /status, counters and the log say so."""
 
 from typing import Any
 

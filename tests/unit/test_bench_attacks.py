@@ -1,4 +1,4 @@
-"""What an attack has cost the others, as a line of the table."""
+"""The cost of an attack to the others, as a line of the table."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

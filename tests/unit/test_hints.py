@@ -30,7 +30,7 @@ class HintsTests(CoreCase):
         return self.store.asked["events_by_id"]
 
     def test_row(self) -> None:
-        """What the row says is told, once."""
+        """The row is told, once, as it stands."""
         (event,) = self.commit("bob")
         self.hint(event.id)
         self.assertEqual(self.told(), [event.id])
@@ -54,7 +54,7 @@ class HintsTests(CoreCase):
         self.assertEqual(self.log.highest, 3)
 
     def test_many_share_a_query(self) -> None:
-        """What comes while one query is under way shares the next; each has a bounded size."""
+        """Hints that come during a query share the next one; each query has a bounded size."""
         events = self.commit("bob", 2 * AT_ONCE)
         self.gate.shut = True
         self.hint(*(event.id for event in events), events[0].id)

@@ -70,7 +70,7 @@ class EndsTests(BulkCase):
         self.assert_empty()
 
     def test_close_all_while_some_end(self) -> None:
-        """What ends already is answered once."""
+        """A subscription that ends already is answered once."""
         self.hub.close_viewer("al")
         self.hub.close_all()
         self.check_ended(self.work())

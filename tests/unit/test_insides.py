@@ -331,7 +331,7 @@ class WaitByTests(SynchronousTestCase):
     """`wait_by`."""
 
     def test_calls(self) -> None:
-        """What waits keeps the time that it has left, and all goes by the given clock then."""
+        """A call that waits keeps its time left; all calls go by the given clock then."""
         reactor, now, fired = SelectReactor(), [1000.0], list[str]()
         self.addCleanup(reactor.removeAll)
         reactor.callLater(1, fired.append, "cancelled").cancel()

@@ -1,4 +1,4 @@
-"""What is used of the insides of Twisted's ports and HTTP client, on Twisted's own classes."""
+"""The insides of Twisted's ports and HTTP client that are used, on Twisted's own classes."""
 
 import errno
 import os
@@ -69,7 +69,7 @@ class AcceptTests(SynchronousTestCase):
         self.told: list[str] = []
 
     def told_of(self, *outcomes: int | None) -> tuple[list[str], int]:
-        """What is told, and how many connections are closed, when accepts end so."""
+        """The words that are told, and the connections closed, when accepts end so."""
         self.port.socket = listener = Listener(*outcomes)
         self.port.numberAccepts = 10
         with capturedLogs() as events:
@@ -87,5 +87,5 @@ class AcceptTests(SynchronousTestCase):
         self.assertEqual(self.told_of(errno.EMFILE, None, None), (["EMFILE"] * 2, 2))
 
     def test_another_port(self) -> None:
-        """What accepts in another way is left as it is."""
+        """A port that accepts in another way is left as it is."""
         insides.watch_accepts(object(), self.told.append)

@@ -39,7 +39,7 @@ class LinesTests(SynchronousTestCase):
         self.assertEqual(self.take(5), "b2 a3 c1 b3 a4")
 
     def test_first(self) -> None:
-        """What was put first comes before all lines, in its order."""
+        """Items that were put first come before all lines, in their order."""
         self.put("a1 b1")
         for word in ("x", "y"):
             self.waiting.put_first(word)

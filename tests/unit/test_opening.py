@@ -56,7 +56,7 @@ class OpenerTests(SynchronousTestCase):
         self.assertEqual((self.opened, self.opener.trouble), ([FOUND], ""))
 
     def test_of_no_use(self) -> None:
-        """What cannot be used has not been opened, whatever the store says."""
+        """A log that cannot be used has not been opened, whatever the store says."""
         self.clock = Clock()
         self.opener = Opener(self.clock, FakeStore(), 9, 999, lambda opening: 1 // 0)
         self.opener.startService()

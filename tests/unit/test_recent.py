@@ -64,7 +64,7 @@ class BytesTests(SynchronousTestCase):
         self.assertEqual(self.kept(), [3])
 
     def test_a_body_that_goes(self) -> None:
-        """What a deletion makes shorter makes room."""
+        """A deletion makes a body shorter, and so makes room."""
         edit = self.offer(1, 700)
         self.offer(2, 90, "delete")
         self.log.shown(edit)

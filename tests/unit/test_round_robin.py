@@ -52,7 +52,7 @@ class RoundRobinTests(SynchronousTestCase):
         return worker
 
     def turn(self, seconds: float = 0.0) -> str:
-        """What is done in the next turn, which comes in `seconds`."""
+        """The pieces done in the next turn, which comes in `seconds`."""
         self.done = ""
         self.now += seconds
         self.clock.advance(seconds)

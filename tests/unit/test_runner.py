@@ -54,7 +54,7 @@ class CountTests(SynchronousTestCase):
 
 
 class TimeTests(SynchronousTestCase):
-    """What took how long."""
+    """The durations of tests and of groups of them."""
 
     def test_slowest(self) -> None:
         """The longest first, whatever they printed; short ones are left out."""

@@ -1,4 +1,4 @@
-"""What a store says of a database that takes no writes."""
+"""A store on a database that takes no writes."""
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -64,7 +64,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_look_that_is_a_mistake(self) -> None:
-        """What is unexpected is logged, and tried again."""
+        """An unexpected failure is logged, and the look tried again."""
         self.refusals = Refusals(
             self.clock, Complaints(self.counters, self.clock.seconds), lambda: fail(ValueError())
         )

@@ -125,7 +125,7 @@ class SubscriptionTests(SynchronousTestCase):
         self.assertFalse(other.overflowed)
 
     def test_the_same_again(self) -> None:
-        """What is pending already is not counted again."""
+        """An event that is pending already is not counted again."""
         body = b'"%b"' % (b"x" * (PENDING_BYTES // 3))
         for _ in range(9):
             for number in (1, 2):

@@ -118,7 +118,7 @@ class PipeliningTests(WebTestCase):
         self.assertEqual([reply.status for reply in browser.replies()], [200, 201])
 
     def test_being_closed(self) -> None:
-        """What stands behind is not worked off on a connection that is being closed."""
+        """A connection that is being closed works off no request that waits."""
         browser, _ = self.connect()
         poll = spell("GET", "/feed/poll?as=bob&cursor=" + self.cursor(), None, {"Origin": "x"})
         browser.send(poll + POST)
@@ -127,7 +127,7 @@ class PipeliningTests(WebTestCase):
         self.assertEqual(len(self.house.store.posts), 1)
 
     def test_closing(self) -> None:
-        """What stands behind a request that closes the connection is not worked off."""
+        """A request behind one that closes the connection is not worked off."""
         browser, wire = self.connect()
         browser.expect("GET", "GET")
         browser.send(STATUS + spell("GET", "/status", None, {"Connection": "close"}) + POST)

@@ -81,7 +81,7 @@ class FreedPathsTests(SynchronousTestCase):
         return sorted(path.name for path in self.folder.iterdir())
 
     def test_left(self) -> None:
-        """What a killed process has left is removed, also when its id is another's by now."""
+        """The files of a killed process are removed, also when its id is another's by now."""
         os.mknod(self.path, stat.S_IFSOCK | 0o600)
         os.symlink(str(os.getpid()), self.lock)
         self.assertEqual(self.left(False), [])

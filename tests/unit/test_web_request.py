@@ -50,7 +50,7 @@ class ExpectTests(WebTestCase):
     """A client may ask first whether its body will be taken (RFC 9110, 10.1.1)."""
 
     def expect(self, path: str, size: int, method: str = "POST") -> bytes:
-        """What is answered to the head of a request with `size` bytes to come."""
+        """The answer to the head of a request with `size` bytes to come."""
         head = {"Expect": "100-continue", "Content-Length": str(size)} | KEY
         self.web.send(spell(method, path, None, head))
         return bytes(self.web.wire.value())

@@ -32,7 +32,7 @@ class StatusTests(WebTestCase):
         self.assertEqual(reply.json["parts"]["cache"], {"up": True, "trouble": ""})
 
     def test_strangers(self) -> None:
-        """Who has no key, or a wrong one, is told which part is away, and nothing else."""
+        """A stranger is told which part is away, and nothing else, also with a wrong key."""
         self.house.counters.add("some_count", 3)
         self.house.troubles["broker"] = "10.0.0.7: ACCESS_REFUSED for user 'feedd'"
         parts = {name: {"up": name != "broker"} for name in ("database", "broker", "cache")}

@@ -22,7 +22,7 @@ LOOSE_NAMES = (
     "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL), by ALTER TABLE <table> CONVERT TO "
     "CHARACTER SET utf8mb4 COLLATE <collation>"
 )
-"""What to do about `loose_names`."""
+"""Advice on `loose_names`."""
 
 SEAL_KEY_BYTES = 32
 

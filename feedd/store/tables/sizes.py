@@ -8,7 +8,7 @@ from feedd.store.running.transaction import Transaction
 from feedd.store.tables.keyset import Source, split
 
 ROW_BYTES = 150
-"""What the other columns of a row add to its JSON, about."""
+"""Bytes that the other columns of a row add to its JSON, about."""
 
 
 def first_fitting(

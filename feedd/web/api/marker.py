@@ -1,13 +1,11 @@
 """``PUT /feed/marker`` and ``PUT /api/markers/<user>``: the read marker."""
 
-from typing import Any
-
 import msgspec
 
 from feedd.core.event import MAX_ID
 from feedd.feed.ports import Store
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Nothing
+from feedd.web.endpoint import Answer, Endpoint
 from feedd.web.errors import BadArgument
 from feedd.web.gate import Gate
 from feedd.web.server.request import FeedRequest
@@ -28,18 +26,6 @@ class MarkerEndpoint(Endpoint):
         """Move the marker, and answer where it stands."""
         viewer = await self._gate.user(request)
         return Answer(b'{"post":%d}' % await self._store.mark(viewer, _post_of(request, 1)))
-
-
-class MarkersFolder(Nothing):
-    """``/api/markers``: nothing by itself, and below it each user."""
-
-    def __init__(self, gate: Gate, store: Store) -> None:
-        super().__init__(gate)
-        self._store = store
-
-    def getChild(self, path: bytes, request: Any) -> Endpoint:
-        """The marker of the user whom the next segment names."""
-        return UserMarkerEndpoint(self._gate, self._store, path)
 
 
 class UserMarkerEndpoint(Endpoint):

@@ -1,24 +1,10 @@
 """``DELETE /api/sessions/<user>``, for the site's own servers."""
 
-from typing import Any
-
 from feedd.core.hub import Hub
 from feedd.web import arguments
-from feedd.web.endpoint import Answer, Endpoint, Nothing
+from feedd.web.endpoint import Answer, Endpoint
 from feedd.web.gate import Gate
 from feedd.web.server.request import FeedRequest
-
-
-class SessionsFolder(Nothing):
-    """``/api/sessions``: nothing by itself, and below it each user."""
-
-    def __init__(self, gate: Gate, hub: Hub) -> None:
-        super().__init__(gate)
-        self._hub = hub
-
-    def getChild(self, path: bytes, request: Any) -> Endpoint:
-        """The sessions of the user whom the next segment names."""
-        return SessionsEndpoint(self._gate, self._hub, path)
 
 
 class SessionsEndpoint(Endpoint):
