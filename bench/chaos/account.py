@@ -121,10 +121,24 @@ class Truth:
                 self._changes[row.author, row.friend].append((row.id, row.kind))
         self.deleted = {row.post for row in rows if row.kind == "delete"}
 
-    def changes(self, viewer: str, friend: str) -> str:
-        """The moments when a friendship began and ended."""
-        return ", ".join(
-            f"{kind} {id} at {self.rows[id].at:.3f}" for id, kind in self._changes[viewer, friend]
+    def changes(self, viewer: str, given: Given) -> str:
+        """The moments about an event when the friendship with its author began and ended."""
+        changes = self._changes[viewer, given.author]
+        place = bisect_left(changes, (given.id, ""))
+        near = ", ".join(
+            f"{kind} {id} at {self.rows[id].at:.3f}"
+            for id, kind in changes[max(0, place - 2) : place + 2]
+        )
+        return f"of {given.author} at {given.at:.3f}; {near}"
+
+    def befriended(self, viewer: str, given: Given, known: int) -> bool:
+        """
+        Whether the friendship with the author had begun again when the event was given, after
+        change `known`.
+        """
+        return any(
+            id > known and kind == "friend" and self.rows[id].at <= given.at
+            for id, kind in self._changes[viewer, given.author]
         )
 
     def committed(self, id: int) -> float:
@@ -255,10 +269,11 @@ def _doubled(diary: Diary) -> list[Complaint]:
 
 def _foreign(truth: Truth, diary: Diary) -> list[Complaint]:
     """
-    Events of a stranger, or of a fickle friend after the `unfriend` was given.
+    Events of a stranger, or of a fickle friend after the `unfriend` was given and before the next
+    friendship began.
 
-    An answer that ends a friendship may hold what was said before; one that begins it, what was
-    said before that.
+    An answer that ends a friendship may hold what was said before. One that comes after the next
+    has begun may hold what was said between the two, as the page shows it too.
     """
     friends = {diary.name, *truth.people.stable[diary.name]}
     partners = truth.people.partners(diary.name)
@@ -275,16 +290,11 @@ def _foreign(truth: Truth, diary: Diary) -> list[Complaint]:
                 found.append(
                     Complaint("foreign", diary.name, given.id, f"of {given.author}, a stranger")
                 )
-            elif standing.get(given.author, NEVER)[1] == "unfriend":
-                changes = truth.changes(diary.name, given.author)
-                found.append(
-                    Complaint(
-                        "foreign",
-                        diary.name,
-                        given.id,
-                        f"of {given.author} at {given.at:.3f}; {changes}",
-                    )
-                )
+                continue
+            known, kind = standing.get(given.author, NEVER)
+            if kind == "unfriend" and not truth.befriended(diary.name, given, known):
+                near = truth.changes(diary.name, given)
+                found.append(Complaint("foreign", diary.name, given.id, near))
     return found
 
 

@@ -48,6 +48,14 @@ def spread(values: Iterable[float]) -> dict[str, int]:
     }
 
 
+def some_of_each_kind(complaints: Iterable[Complaint], most: int) -> list[Complaint]:
+    """The first `most` of each kind."""
+    by_kind: dict[str, list[Complaint]] = defaultdict(list)
+    for complaint in complaints:
+        by_kind[complaint.kind].append(complaint)
+    return [complaint for kind in by_kind.values() for complaint in kind[:most]]
+
+
 def latenesses(
     deliveries: Iterable[Delivery], windows: Sequence[Window], lags: Sequence[tuple[float, float]]
 ) -> list[dict[str, Any]]:
@@ -116,7 +124,7 @@ def text(document: Mapping[str, Any]) -> str:
         "everything late.",
         "",
         *(f"{name}: {document[name]}" for name in ("viewers_errors", "load_errors", "notes")),
-        *(f"{complaint}" for complaint in document["complaints"][:SHOWN]),
+        *("{kind} {viewer} {id}: {text}".format(**each) for each in document["complaints"][:SHOWN]),
     ]
     return "\n".join(parts)
 

@@ -177,7 +177,7 @@ class Run:
             "complaints": [
                 complaint._asdict()
                 | {"polls": _polls(diaries, complaint.viewer, *_around(truth, complaint.id))}
-                for complaint in complaints[:LATEST]
+                for complaint in report.some_of_each_kind(complaints, LATEST)
             ],
         }
 

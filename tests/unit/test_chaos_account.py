@@ -7,9 +7,10 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.chaos.account import QUIET, Commit, Row, Truth, judge
+from bench.chaos.account import QUIET, Commit, Complaint, Row, Truth, judge
 from bench.chaos.faults import EVERYBODY, NOBODY, Window
 from bench.chaos.people import People
+from bench.chaos.report import some_of_each_kind
 from bench.chaos.viewer import Diary
 
 PEOPLE = People(
@@ -102,10 +103,28 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(self.complaints([1, 2, 3], [5], [4], [8]), ["foreign 4"])
 
     def test_before_friend(self) -> None:
-        """An answer may begin with what a friend said before it names the friendship."""
-        log = [row(1, "cid"), row(2, "ann", "friend", "cid")]
-        self.assertEqual(self.complaints([1, 2], log=log), [])
-        self.assertEqual(self.complaints([1], [2], log=log), ["foreign 1"])
+        """What a friend said before the friendship is told when it stands, and no earlier."""
+        for at, foreign in ((100.0, []), (300.0, ["foreign 1"])):
+            log = [row(1, "cid"), row(2, "ann", "friend", "cid", at)]
+            self.assertEqual(self.complaints([1, 2], log=log), [])
+            self.assertEqual(self.complaints([1], [2], log=log), foreign)
+
+    def test_between_friendships(self) -> None:
+        """What a friend said between two friendships is told when the second stands."""
+        for at, foreign in ((100.0, []), (300.0, ["foreign 3"])):
+            log = [
+                row(1, "ann", "friend", "cid"),
+                row(2, "ann", "unfriend", "cid", 50.0),
+                row(3, "cid", at=60.0),
+                row(4, "ann", "friend", "cid", at),
+            ]
+            self.assertEqual(self.complaints([1, 2], [3], [4], log=log), foreign)
+
+    def test_some_of_each_kind(self) -> None:
+        """Many complaints of a kind do not hide those of another one."""
+        many = [Complaint("foreign", "ann", id, "") for id in range(5)]
+        lost = Complaint("lost", "ann", 9, "")
+        self.assertEqual(some_of_each_kind([*many, lost], 2), [*many[:2], lost])
 
     def test_altered(self) -> None:
         """An event must say what the log says."""
