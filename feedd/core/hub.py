@@ -26,7 +26,7 @@ class Hub:
     :param follower: follows the authors who are heard here.
     :param owner: the feed; it flushes, forgets friend lists and knows earlier events.
     :param instance: the prefix of this process's handles, [A-Za-z0-9], at most 8 characters.
-    :param counters: counts ``hub_per_user``.
+    :param counters: counts ``hub_per_user`` and ``hub_per_user_refused``.
     :param now: seconds of the clock that `expire` is called with.
     :ivar audiences: who hears whom.
     """
@@ -94,18 +94,21 @@ class Hub:
     def open(self, viewer: str) -> Subscription:
         """
         A new subscription of `viewer`. From now on the events of the authors whom they hear, at
-        least their own, are pending on it. When they have more than they may, their oldest one is
-        ended in the next turn.
+        least their own, are pending on it. When they have as many as they may, one of these is
+        ended in the next turn, see `Roster.make_room`.
 
-        :raises HubFull: when there are as many as there may be.
+        :raises HubFull: when there are as many as there may be, or room was made for this viewer
+            less than a second ago.
         """
         if len(self._roster.subscriptions) >= self._limits.subscriptions:
             raise HubFull
-        subscription, entry = self._roster.open(viewer, self._now)
-        if len(entry.subscriptions) > self._limits.per_user:
+        entry = self._roster.viewers.get(viewer)
+        if entry is not None and len(entry.subscriptions) >= self._limits.per_user:
+            if not self._roster.make_room(entry):
+                self._counters.add("hub_per_user_refused")
+                raise HubFull
             self._counters.add("hub_per_user")
-            self._roster.close_oldest(entry)
-        return subscription
+        return self._roster.open(viewer, self._now)
 
     def set_friends(
         self, viewer: str, friends: Sequence[str], changes: Mapping[str, Event]

@@ -10,7 +10,7 @@ from feedd.core.event import Event
 
 
 class HubFull(Exception):
-    """There are as many subscriptions as there may be."""
+    """There are as many subscriptions as there may be, in all or of this user."""
 
 
 class HubOwner(Protocol):
@@ -38,7 +38,7 @@ class HubLimits(NamedTuple):
 
     :ivar pending: events on one subscription; with more it overflows, and is ended.
     :ivar subscriptions: subscriptions in all.
-    :ivar per_user: subscriptions of one user; with more the oldest is ended.
+    :ivar per_user: subscriptions of one user; for one more an old one is ended.
     :ivar at_once: the units of work that one call does at most, see `feedd.core.slices`.
     """
 

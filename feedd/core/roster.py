@@ -4,6 +4,7 @@ then.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from feedd.core.audience import Audiences
 from feedd.core.delivery import Delivery, farewell
@@ -14,6 +15,9 @@ from feedd.core.viewer import Viewer
 
 ANSWER = 8
 """Units of work that it costs to answer a listener."""
+
+OLDEST = 100
+"""Subscriptions of a user that are looked at to find one on which nobody waits."""
 
 
 class Roster:
@@ -44,11 +48,12 @@ class Roster:
         self._slices = slices
         self._deliver = deliver
         self._lingering = Lingering()
+        self._displaced: set[str] = set()
         self._expiring = False
         self._opened = 0
 
-    def open(self, viewer: str, now: float) -> tuple[Subscription, Viewer]:
-        """Open a subscription of `viewer`; returns it and whose it is."""
+    def open(self, viewer: str, now: float) -> Subscription:
+        """Open a subscription of `viewer`."""
         self._opened += 1
         subscription = Subscription(viewer, f"{self._instance}{self._opened:x}", now)
         self.subscriptions[subscription.handle] = subscription
@@ -58,7 +63,7 @@ class Roster:
             entry = self.viewers[viewer] = Viewer(viewer)
             (entry.own,) = self._audiences.join(entry, (viewer,))
         entry.add(subscription)
-        return subscription, entry
+        return subscription
 
     def close(self, subscription: Subscription) -> None:
         """End an open one, whose listener is the caller's to answer."""
@@ -66,12 +71,25 @@ class Roster:
         if left is not None:
             self._slices.begin(self._leave(left))
 
-    def close_oldest(self, entry: Viewer) -> None:
-        """End the oldest of a viewer's subscriptions, which are several."""
+    def make_room(self, entry: Viewer) -> bool:
+        """
+        End one of a viewer's subscriptions, which are as many as they may be: the first of the
+        oldest on which nobody waits, else the oldest. Returns whether it did.
+
+        The client of one that is waited on comes again at once, and would end the next: that is
+        done once between two calls of `expire`, about a second.
+        """
         oldest = next(iter(entry.subscriptions))
-        entry.remove(oldest)
-        oldest.end()
-        self._slices.put_off(self._let_go((oldest,)))
+        idle = (each for each in islice(entry.subscriptions, OLDEST) if each.listener is None)
+        ended = next(idle, oldest)
+        if ended.listener is not None:
+            if entry.name in self._displaced:
+                return False
+            self._displaced.add(entry.name)
+        entry.remove(ended)
+        ended.end()
+        self._slices.put_off(self._let_go((ended,)))
+        return True
 
     def close_viewer(self, viewer: str) -> int:
         """End all subscriptions of `viewer`; returns how many there were."""
@@ -99,6 +117,7 @@ class Roster:
 
     def expire(self, now: float, linger_seconds: float) -> None:
         """End those on which no listener has waited for `linger_seconds`."""
+        self._displaced.clear()
         if not self._expiring:
             self._expiring = True
             self._slices.begin(self._expire(now, linger_seconds))

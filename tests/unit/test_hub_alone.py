@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from feedd.core.owner import HubFull
 from feedd.core.position import Position
 from tests.unit.core import HubCase, change, post
 
@@ -31,10 +32,33 @@ class PerUserTests(HubCase):
         """However often a user comes, they have no more than that; nobody else loses anything."""
         _, other = self.park("eve", "bob")
         for _ in range(500):
-            self.park("al", "bob")
+            self.subscribe("al", "bob")
         self.flush()
         self.assertEqual((len(self.hub), self.counters["hub_per_user"]), (3, 498))
         self.assertEqual(other.answers, [])
+
+    def test_idle_first(self) -> None:
+        """One on which nobody waits ends before one that is older and waited on."""
+        (_, waiting), idle = self.park("al", "bob"), self.subscribe("al", "bob")
+        self.park("al", "bob")
+        self.flush()
+        self.assertEqual((idle.open, waiting.answers), (False, []))
+
+    def test_no_chase(self) -> None:
+        """
+        Clients that come again as soon as they are ended do not end one another: room is made for
+        them once a second, and meanwhile they are refused.
+        """
+        for _ in range(2):
+            self.park("al", "bob")
+        for second in range(1, 4):
+            self.park("al", "bob")
+            for _ in range(100):
+                self.assertRaises(HubFull, self.hub.open, "al")
+            self.park(f"eve{second}", "bob")
+            self.assertEqual(self.counters["hub_per_user"], second)
+            self.assertEqual(self.counters["hub_per_user_refused"], 100 * second)
+            self.hub.expire(float(second), 60.0)
 
     def test_several_of_one(self) -> None:
         """Of many the oldest ends, in whatever order others were closed."""
