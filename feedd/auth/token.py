@@ -130,6 +130,8 @@ class TokenAuth:
         claims = self._claims(token)
         if not is_user(claims["sub"]):
             raise Unauthorized("the token's sub is not a user: 1-64 characters of A-Z a-z 0-9 _ -")
+        if "aud" in claims and not self._settings.audience:  # PyJWT lets an empty one pass
+            raise Unauthorized("the token's aud is not auth.audience: it is for another service")
         leeway = self._settings.leeway_seconds
         if "nbf" in claims and _second(claims, "nbf") > self._now() + leeway:
             raise Unauthorized("the token is not valid yet (nbf)")

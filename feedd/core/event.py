@@ -6,7 +6,7 @@ bell and from a row of the log.
 import hashlib
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -149,6 +149,11 @@ def is_deeper(value: Any, depth: int) -> bool:
 
 def _containers(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if isinstance(value, dict | list)]
+
+
+def is_number(value: object) -> TypeGuard[int]:
+    """Whether it is an id or a time that JavaScript can tell from its neighbours: 0 to `MAX_ID`."""
+    return isinstance(value, int) and 0 <= value <= MAX_ID
 
 
 def stored_event(

@@ -199,6 +199,37 @@ class SiteContract(SQL):
         self.assertEqual((shown(page), page.more), ([2, 1], True))
         self.assertEqual(self.counters["store_unreadable"], 4)
 
+    async def test_numbers_out_of_range(self) -> None:
+        """
+        A post or a time below 0 or above 2^53-1 is unreadable; when a post was edited is left out.
+        """
+        for post, at in ((-1, 5), (2**60, 5), (1, -1), (1, 2**53)):
+            self.write(
+                "INSERT INTO events (kind, author, post, payload, created_at) "
+                "VALUES ('post', 'ann', ?, '1', ?)",
+                (post, at),
+            )
+        for at, edited in ((-1, 5), (2**53, 5), (7, 2**53)):
+            self.write(
+                "INSERT INTO posts (author, body, created_at, edited_at) VALUES ('ann', '1', ?, ?)",
+                (at, edited),
+            )
+        (stored,) = await self.posted("ann")
+        self.assertEqual((await self.store.events_after(0, ["ann"], 9)).events, [stored.event])
+        page = await self.store.page(["ann"], None, 9, 0)
+        posts = [json.loads(post) for post in page.posts]
+        self.assertEqual([post["id"] for post in posts], [stored.post, stored.post - 1])
+        self.assertEqual((posts[1]["at"], posts[1]["edited"]), (7, None))
+
+    async def test_markers_that_are_none(self) -> None:
+        """A marker that is no id of a post counts as none, and is mended by the next call."""
+        bad = [-5, 2**60, *(["x", b"1", 1.5] if self.store.dialect.one_writer else [])]
+        for number, wrong in enumerate(bad):
+            viewer = f"v{number}"
+            self.write("INSERT INTO markers (viewer, post) VALUES (?, ?)", (viewer, wrong))
+            self.assertEqual(await self.store.mark(viewer, 7), 7)
+            self.assertEqual(await self.store.mark(viewer, 3), 7)
+
     async def test_rows_far_apart(self) -> None:
         """Rows are found across any gap, in both directions, also for very many authors."""
         for id in (1, 7, 6_000, 70_000, 5_000_000, 10**15):

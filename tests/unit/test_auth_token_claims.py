@@ -29,6 +29,11 @@ class Audience(TokenCase):
             self.assertIn("aud", self.refused(good(aud=audience), auth))
         self.assertIn("has no aud", self.refused(good(), auth))
 
+    def test_without_ours(self) -> None:
+        """Without `auth.audience` a token that names any audience is for somebody else."""
+        for audience in ("feed", ["feed"], "", [], {}, 0, None):
+            self.assertIn("aud", self.refused(good(aud=audience), self.auth()))
+
 
 class Leeway(TokenCase):
     """Clocks differ."""

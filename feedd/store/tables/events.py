@@ -7,7 +7,14 @@ These functions run in a thread, in one transaction each. Times are milliseconds
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from feedd.core.event import MAX_ID, Event, UnreadableEvent, make_event, stored_event
+from feedd.core.event import (
+    MAX_ID,
+    Event,
+    UnreadableEvent,
+    is_number,
+    make_event,
+    stored_event,
+)
 from feedd.core.runs import NO_RUNS, Runs, above
 from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.feed.ports import Batch, History, Opening
@@ -329,10 +336,10 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _event(id: int, kind: Any, author: Any, post: Any, payload: Any, at: Any) -> Event:
-    if not isinstance(kind, str) or not isinstance(author, str) or not isinstance(at, int):
+    if not isinstance(kind, str) or not isinstance(author, str):
         raise UnreadableEvent("a column of another type")
-    if post is not None and not (isinstance(post, int) and post <= MAX_ID):
-        raise UnreadableEvent("a post that is no number, or too large a one")
+    if not is_number(at) or not (post is None or is_number(post)):
+        raise UnreadableEvent("a post or a time that is no number, or too large a one")
     return stored_event(id, kind, author, post, json_bytes(payload), at)
 
 

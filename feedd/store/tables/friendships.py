@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from feedd.core.event import MAX_ID, Event, is_user
+from feedd.core.event import MAX_ID, Event, is_number, is_user
 from feedd.feed.ports import Friendship
 from feedd.store.database.adapter import FriendshipRow
 from feedd.store.database.dialect import marks
@@ -56,17 +56,27 @@ def _named(
 
 
 def mark(txn: Transaction, viewer: str, post: int, at: int) -> int:
-    """Move the marker of `viewer` up to `post`, never down; returns where it stands."""
-    txn.execute(txn.dialect.raise_marker, (viewer, min(post, MAX_ID), at))
-    standing: int = txn.row("SELECT post FROM markers WHERE viewer = ?", (viewer,))[0]
-    return standing
+    """
+    Move the marker of `viewer` up to `post`, never down; returns where it stands. What a site has
+    written there and is no id of a post counts as no marker.
+    """
+    post = min(post, MAX_ID)
+    txn.execute(txn.dialect.raise_marker, (viewer, post, at))
+    (standing,) = txn.row("SELECT post FROM markers WHERE viewer = ?", (viewer,))
+    if is_number(standing):
+        return standing
+    _put_mark(txn, viewer, post, at)
+    return post
 
 
 def set_mark(txn: Transaction, viewer: str, post: int, at: int) -> None:
     """Move the marker of `viewer` to `post`, up or down."""
     mark(txn, viewer, post, at)  # the row is there now, and locked
-    values = (min(post, MAX_ID), at, viewer)
-    txn.execute("UPDATE markers SET post = ?, updated_at = ? WHERE viewer = ?", values)
+    _put_mark(txn, viewer, min(post, MAX_ID), at)
+
+
+def _put_mark(txn: Transaction, viewer: str, post: int, at: int) -> None:
+    txn.execute("UPDATE markers SET post = ?, updated_at = ? WHERE viewer = ?", (post, at, viewer))
 
 
 def change_friends(

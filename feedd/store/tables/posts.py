@@ -13,6 +13,7 @@ from feedd.core.event import (
     Event,
     UnreadableEvent,
     check_json,
+    is_number,
     is_user,
     make_event,
     safe_json,
@@ -198,12 +199,12 @@ def _post_json(id: int, author: Any, body: Any, at: Any, edited: Any) -> bytes:
     """
     text = json_bytes(body)
     check_json(text)
-    if not isinstance(author, str) or not is_user(author) or not isinstance(at, int):
+    if not isinstance(author, str) or not is_user(author) or not is_number(at):
         raise UnreadableEvent("no such author or time")
     return b'{"id":%d,"author":"%s","body":%s,"at":%d,"edited":%s}' % (
         id,
         author.encode(),
         safe_json(text),
         at,
-        b"%d" % edited if isinstance(edited, int) else b"null",
+        b"%d" % edited if is_number(edited) else b"null",
     )
