@@ -250,6 +250,15 @@ class FullDiskTests(SQLite, TestCase):
         self.disk = SmallDisk(address, settings.query_seconds)
         return self.disk
 
+    async def test_no_ids_left(self) -> None:
+        """A row with the highest id there is, which SQLite calls a full disk, is named."""
+        self.write(
+            "INSERT INTO events (id, kind, author, payload) VALUES (?, 'post', 'ann', '1')",
+            (2**63 - 1,),
+        )
+        error = await self.refused(Refused, self.store.add_post("ann", b"1", None))
+        self.assertIn("2^63-1", error.why)
+
     async def test_full_and_cleared(self) -> None:
         """
         Posts are refused and the reason is said, while all can be read; when there is room the

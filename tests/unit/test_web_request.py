@@ -231,6 +231,16 @@ class SizeTests(WebTestCase):
         self.assertEqual(self.web.reply().status, 201)
         self.assertEqual([body for _, body in self.house.store.posts.values()], [b'{"text":"hi"}'])
 
+    def test_chunked_too_large(self) -> None:
+        """What comes in chunks is kept up to the limit of its URL, and thrown away past it."""
+        self.web.expect("POST")
+        wire = self.chunked(*[b"x" * 10_000] * 7)
+        self.web.send(wire[:-5])
+        (request,) = self.web.channel.requests
+        self.assertEqual((request.received, request.content.tell()), (70_000, 60_000))
+        self.web.send(wire[-5:])
+        self.assert_refused(self.web.reply(), 413, "too_large", "65536")
+
     def test_chunked_without_a_file(self) -> None:
         """One takes no file, of which a process has few: anybody may begin many."""
         for length, kind in (

@@ -74,7 +74,7 @@ class SQLite(Dialect):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if isinstance(error, sqlite3.IntegrityError) or code in _WRONG_STATEMENT:
             return None
-        return str(error)
+        return f"{error}{_IDS_TOO if code == sqlite3.SQLITE_FULL else ''}"
 
     def refuses_writes(self, error: Exception) -> bool:
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSED
@@ -96,6 +96,9 @@ _WRONG_STATEMENT = frozenset(
     }
 )
 
+
+_IDS_TOO = ", or a row of posts or events has the highest id there is, 2^63-1"
+"""SQLite's words for the end of AUTOINCREMENT are those for a full disk."""
 
 _REFUSED = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}

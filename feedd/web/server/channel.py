@@ -158,6 +158,8 @@ class FeedChannel(HTTPChannel, Expiring):
         other is thrown away as it comes.
         """
         request = self.requests[-1]
+        if self.length is None:  # it comes in chunks
+            request.keeps = request.limit(head_of(self)[1])
         is_refused = request.is_encoded or self._is_too_long(request)
         expects = request.requestHeaders.hasHeader(b"Expect")
         if is_refused or self.length == 0:

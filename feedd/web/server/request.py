@@ -21,8 +21,8 @@ class FeedRequest(Request):
 
     :ivar body: the whole body, once the request is complete.
     :ivar announced: how long the body is by the head of the request; None when it comes in chunks.
-    :ivar received: how many bytes of the body have come; past what any request may send they are
-        thrown away.
+    :ivar received: how many bytes of the body have come,
+    :ivar keeps: and how many of them may be kept; past these they are thrown away.
     :ivar callback: the name of the JSONP function, or None; its endpoint sets it.
     :ivar origin: the origin of the page that asks, if it may read the response, else None; its
         endpoint sets it.
@@ -39,6 +39,7 @@ class FeedRequest(Request):
         self.body = b""
         self.announced: int | None = None
         self.received = 0
+        self.keeps: int = max(MAX_BODY_BYTES, self.channel.site.max_body_bytes)
         self.callback: bytes | None = None
         self.origin: bytes | None = None
         self.gone = False
@@ -57,7 +58,7 @@ class FeedRequest(Request):
         self.received += len(data)
         if self.finished:  # refused before its body
             return
-        if self.received <= max(MAX_BODY_BYTES, self.channel.site.max_body_bytes):
+        if self.received <= self.keeps:
             super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
