@@ -120,6 +120,15 @@ class Settling:
         _, settled, holes = self.horizon
         return id not in holes if id <= settled else id in self._above
 
+    def lacks(self, settled: int, holes: Runs) -> Runs:
+        """The ids up to `settled`, but for `holes`, that have not been let through here."""
+        here = self.horizon.settled
+        lacking = self.horizon.holes.both(upto(settled))
+        if settled > here:
+            beyond = upto(settled).both(above(here))
+            lacking = lacking.either(beyond.but(runs_of(self._above)))
+        return lacking.but(holes) if lacking else NO_RUNS
+
     def let_through(self, id: int, is_held: bool = False) -> None:
         """
         Take note that an id has been let through, or that its row is gone.

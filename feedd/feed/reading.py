@@ -4,7 +4,6 @@ polls.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from feedd.core.cursor import Cursor, parse_cursor
@@ -14,6 +13,7 @@ from feedd.core.hub import Hub
 from feedd.core.owner import HubFull
 from feedd.core.position import Position
 from feedd.core.recent import RecentLog
+from feedd.core.runs import above
 from feedd.core.sizes import ANSWER_BYTES, fitting
 from feedd.core.subscription import Subscription
 from feedd.feed.authors import authors_of, is_among
@@ -172,8 +172,8 @@ class Reading:
     async def _catch_up(self, subscription: Subscription, cursor: Cursor | None) -> Reply:
         viewer, horizon = subscription.viewer, self._log.horizon
         if cursor is not None and cursor.epoch == horizon.epoch:
-            with suppress(Unavailable):
-                await self._learn(cursor.ids, viewer)
+            await self._learn(cursor.ids, viewer)
+            await self._learn_changes(viewer, cursor)
         authors = authors_of(viewer, await self._hear(viewer))
         if cursor is None:
             return self._begin_now(subscription, authors, horizon)
@@ -218,6 +218,28 @@ class Reading:
         async for events, _ in read_rows(self._store, self._log.unknown(ids), viewer):
             for event in events:
                 self._log.offer(event)
+
+    async def _learn_changes(self, viewer: str, cursor: Cursor) -> None:
+        """
+        Do the same for what the cursor does not name, as it is settled where the viewer comes from:
+        all that they did themselves, which their friend changes are a part of.
+
+        :raises Unavailable: when the database is away, or that is very much: the net has to come by
+            first.
+        """
+        lacking = self._log.settling.lacks(cursor.settled, cursor.holes)
+        for _ in range(_TRIES):
+            if not lacking:
+                return
+            history = await self._store.events_after(
+                cursor.settled, (viewer,), MAX_MISSED, lacking, (), viewer
+            )
+            for event in history.events:
+                self._log.offer(event)
+            if not history.more:
+                return
+            lacking = lacking.both(above(history.events[-1].id))
+        raise Unavailable("hub", "the log is behind")
 
     def _heard(self, viewer: str, events: Sequence[Event]) -> list[Event]:
         """

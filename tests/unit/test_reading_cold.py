@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 
 from feedd.core.cursor import parse_cursor
 from feedd.core.event import Event
+from feedd.core.horizon import MANY_ABOVE, Standing
 from feedd.core.sizes import ANSWER_BYTES
 from feedd.feed.ports import Friendship, Unavailable
 from feedd.feed.reading import MAX_MISSED, Reply
@@ -113,10 +114,34 @@ class UnfriendTests(DatabaseCase):
         assert reply.subscription is not None
         self.assertEqual((reply.events, bool(reply.subscription.pending)), ([], False))
 
-    def test_in_the_cursor_with_the_database_away(self) -> None:
-        """When the database cannot say what the cursor tells of, memory answers."""
+    def test_settled_elsewhere(self) -> None:
+        """The same where the cursor does not name it, as the process it came from has settled."""
+        for text in ("k1.23", "k1.23-22"):
+            self.assertEqual(self.cold(text).events, [])
+
+    def test_in_a_hole_here(self) -> None:
+        """And where this process has settled too, but for it."""
+        self.log.settling.note_standing(Standing([], 0), 0.0, 0.0)
+        for event in self.commit("bob", MANY_ABOVE):
+            self.log.offer(event)
+        self.assertEqual(self.log.horizon.holes.spans, [(23, 24)])
+        self.assertEqual(self.cold("k1.23").events, [])
+
+    def test_very_far_behind(self) -> None:
+        """A process that lacks very much of what the viewer did has no answer yet."""
+        self.commit("al", 4 * MAX_MISSED)
+        with self.assertRaises(Unavailable):
+            self.cold("k1.2024")
+        self.tick()
+        self.assertEqual(self.cold("k1.2024").events, [])
+
+    def test_with_the_database_away(self) -> None:
+        """When the database cannot say what the viewer has, another process has to answer."""
         self.store.away = True
-        self.assertEqual(self.cold("k1.22.23").events, [])
+        for text in ("k1.22.23", "k1.24"):
+            with self.assertRaises(Unavailable):
+                self.cold(text)
+        self.assertEqual(self.cold("k1.22").events, [])
 
 
 class LongTests(DatabaseCase):
