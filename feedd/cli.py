@@ -154,8 +154,9 @@ def print_token(options: usage.Options, config: Config, out: TextIO) -> int:
     if auth.mode != "token":
         raise Refused(f"auth.mode is {auth.mode}, which takes no tokens")
     try:
-        expires = int(time.time()) + seconds
-        token = make_token(read_secret(auth.secret_file), user, expires, auth.audience)
+        now = int(time.time())
+        key = read_secret(auth.secret_file)
+        token = make_token(key, user, now + seconds, auth.audience, now)
     except ValueError as error:
         raise Refused(_words(error)) from None
     print(token, file=out)

@@ -86,7 +86,7 @@ def make_authenticator(config: Config, reactor: Any, counters: Counters) -> Auth
     """The authenticator for ``auth.mode``."""
     auth = config.auth
     if auth.mode == "token":
-        return TokenAuth(read_secret(auth.secret_file), auth, time.time)
+        return TokenAuth(read_secret(auth.secret_file), auth, time.time, counters)
     if auth.mode == "http":
         pool = make_quiet_pool(reactor)
         pool.maxPersistentPerHost = 100  # Twisted's own 2 make nearly each question connect anew

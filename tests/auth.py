@@ -20,6 +20,7 @@ class NameAuth:
 
     def __init__(self) -> None:
         self.trouble = ""
+        self.revoked: dict[str, int] = {}
         self.waits: Deferred[None] | None = None
         self.instead: Callable[[Credentials], Awaitable[Identity]] | None = None
 
@@ -32,6 +33,9 @@ class NameAuth:
         if identity is None:
             raise Unauthorized("nobody is logged in")
         return identity
+
+    def revoke(self, user: str, at: int) -> None:
+        self.revoked[user] = at
 
     def _named(self, credentials: Credentials) -> Identity | None:
         bearer = (credentials.authorization or b"").removeprefix(b"Bearer ")

@@ -10,11 +10,13 @@ pruned is known to have been there.
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from feedd.core.event import BODY_KINDS, Event, safe_json, without_body
+from feedd.core.event import BODY_KINDS, LOGOUT, Event, at_of, safe_json, without_body
 from feedd.core.runs import NO_RUNS, Runs
 from feedd.core.sizes import ANSWER_BYTES, RECENT_BYTES, fitting
 from feedd.feed.ports import (
     Batch,
+    Block,
+    FriendChanges,
     Friendship,
     History,
     NotFound,
@@ -54,6 +56,8 @@ class MemoryStore:
         self.rows: dict[int, Event | None] = {}
         self.open_transactions: list[Transaction] = []
         self.friendships: set[tuple[str, str]] = set()
+        self.blocks: set[tuple[str, str]] = set()
+        self.logouts: dict[str, int] = {}
         self.posts: dict[int, tuple[str, bytes]] = {}
         self.deleted: set[int] = set()
         self.asked: Counter[str] = Counter()
@@ -118,7 +122,8 @@ class MemoryStore:
         settled = max(self.settled, self.pruned)
         newest = self._events()[::-1][:last]
         count = fitting((len(event.json) for event in newest), most_bytes)
-        opening = Opening(self.epoch, settled, newest[:count][::-1], b"k" * 32)
+        logouts = tuple(self.logouts.items())
+        opening = Opening(self.epoch, settled, newest[:count][::-1], b"k" * 32, logouts)
         await self.pace()
         return opening
 
@@ -151,18 +156,33 @@ class MemoryStore:
 
     async def change_friends(
         self, add: Sequence[Friendship], remove: Sequence[Friendship]
-    ) -> list[Event]:
+    ) -> FriendChanges:
         await self._ask("change_friends")
         wanted = {(pair.viewer, pair.friend): True for pair in add} | {
             (pair.viewer, pair.friend): False for pair in remove
         }
-        events = []
+        events, blocked = [], []
         for pair, stands in wanted.items():
-            if pair[0] != pair[1] and (pair in self.friendships) != stands:
-                transaction = self.begin()
-                events.append(self.insert_change(transaction, *pair))
-                transaction.commit()
-        return events
+            if stands and self.blocks.intersection((pair, pair[::-1])):
+                blocked.append(Friendship(*pair))
+            elif pair[0] != pair[1] and (pair in self.friendships) != stands:
+                events.append(self._change(pair))
+        return FriendChanges(events, blocked)
+
+    async def change_blocks(self, add: Sequence[Block], remove: Sequence[Block]) -> list[Event]:
+        await self._ask("change_blocks")
+        ended = {(block.viewer, block.author) for block in remove}
+        begun = {(block.viewer, block.author) for block in add} - ended
+        begun = {pair for pair in begun if pair[0] != pair[1]}
+        self.blocks = (self.blocks | begun) - ended
+        parted = sorted({*begun, *((author, viewer) for viewer, author in begun)})
+        return [self._change(pair) for pair in parted if pair in self.friendships]
+
+    async def log_out(self, user: str) -> Event:
+        await self._ask("log_out")
+        event = self._commit(LOGOUT, user, None, b"{}")
+        self.logouts[user] = at_of(event)
+        return event
 
     async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:
         await self._ask("friends_of")
@@ -295,7 +315,13 @@ class MemoryStore:
         if self.posts[post][0] != author:
             raise NotYours
 
-    def _commit(self, kind: str, author: str, post: int, body: bytes) -> Event:
+    def _change(self, pair: tuple[str, str]) -> Event:
+        transaction = self.begin()
+        event = self.insert_change(transaction, *pair)
+        transaction.commit()
+        return event
+
+    def _commit(self, kind: str, author: str, post: int | None, body: bytes) -> Event:
         transaction = self.begin()
         event = transaction.insert(kind, author, post, body)
         transaction.commit()

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 from feedd.auth.token import TokenAuth
+from feedd.core.counters import Counters
 from feedd.core.subscription import by_id
 from feedd.feed.settings import Auth
 from tests.browser import LINGER_SECONDS, House
@@ -22,7 +23,10 @@ class Side:
     def __init__(self, fast: bool, sockets: bool) -> None:
         self.house = House(
             authenticator=TokenAuth(
-                SECRET, Auth(leeway_seconds=0), lambda: self.house.clock.seconds()
+                SECRET,
+                Auth(leeway_seconds=0),
+                lambda: self.house.clock.seconds(),
+                Counters(),
             )
         )
         self.house.store.friendships |= {("alice", "bob"), ("bob", "alice")}

@@ -19,6 +19,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent
 
 from feedd.auth.remembered import Answer, Remembered
+from feedd.auth.revocation import Revocations
 from feedd.core.counters import Counters
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized, Unavailable
@@ -92,6 +93,8 @@ class SiteAuth:
         self._failed_at = 0.0
         self._remembered = Remembered(limits.remembered, self._now, counters)
         self._turned_away: OrderedDict[bytes, None] = OrderedDict()
+        self._logouts = 0
+        self._revocations = Revocations(counters, limits.remembered)
         self._requests: SingleFlight[Answer] = SingleFlight()
         patience = settings.timeout_seconds
         self._known = Bulkhead(clock, limits.known, patience)
@@ -126,10 +129,19 @@ class SiteAuth:
         """The site's answer; one request for all who offer the same cookies at the same time."""
 
         async def load(_: Flight[Answer]) -> Answer:
-            user = await self._in_turn(key, lambda: self._load(cookie))
-            return self._remember(key, user)
+            while True:
+                before = self._logouts
+                user = await self._in_turn(key, lambda: self._load(cookie))
+                if user is None or not self._revocations.refuses(user, before):
+                    return self._remember(key, user)
 
         return await self._requests.join(key, load)
+
+    def revoke(self, user: str, at: int) -> None:
+        """Forget what the site has said of `user`; an answer on its way is asked for again."""
+        self._remembered.forget_user(user)
+        self._logouts += 1
+        self._revocations.note(user, self._logouts)
 
     async def _in_turn(self, key: bytes, call: Callable[[], Awaitable[str | None]]) -> str | None:
         """The result of `call`, in the turn that these cookies have."""

@@ -71,6 +71,11 @@ class Remembered:
         elif len(self._yes) > self._most:
             self._evict(self._yes)
 
+    def forget_user(self, user: str) -> None:
+        """Forget the answers that were this user."""
+        for key in tuple(self._cookies_of.get(user, ())):
+            self._forget(key)
+
     def _evict(self, keys: OrderedDict[bytes, Answer] | OrderedDict[bytes, None]) -> None:
         self._counters.add("auth_evictions")
         self._forget(next(iter(keys)))

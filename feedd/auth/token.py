@@ -7,13 +7,15 @@ key, never the one that the token asks for.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 from jwt.algorithms import HMACAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
 from feedd.auth.credentials import bearer, cookie_values
+from feedd.auth.revocation import Revocations
+from feedd.core.counters import Counters
 from feedd.core.event import is_user
 from feedd.feed.ports import Credentials, Identity, Unauthorized
 from feedd.feed.settings import Auth
@@ -44,6 +46,17 @@ _OPTIONS = {
 """Times are compared here, with the clock that the constructor took."""
 
 
+class _Proof(NamedTuple):
+    """
+    What a token proves: who asks; until the second of its end, leeway included; and when it was
+    issued, in milliseconds since 1970.
+    """
+
+    user: str
+    ends: float
+    issued: int
+
+
 class TokenAuth:
     """
     `feedd.feed.ports.Authenticator` by tokens: from ``Authorization: Bearer``, else the query, else
@@ -57,6 +70,7 @@ class TokenAuth:
         key: str | bytes,
         settings: Auth,
         now: Callable[[], float],
+        counters: Counters,
         remembered: int = MAX_REMEMBERED,
         decode: Callable[..., dict[str, Any]] = jwt.decode,
     ) -> None:
@@ -64,6 +78,7 @@ class TokenAuth:
         :param key: the content of the secret file: a secret of 32 bytes or more, or an RSA public
             key in PEM; white space around it does not count.
         :param now: seconds since 1970.
+        :param counters: counts ``auth_logouts_dropped``.
         :param remembered: how many verified tokens cost no second verification; over it the one
             known longest goes.
         :param decode: `jwt.decode`.
@@ -74,7 +89,8 @@ class TokenAuth:
         self._now = now
         self._max_remembered = remembered
         self._decode = decode
-        self._remembered: dict[bytes, tuple[str, float]] = {}
+        self._remembered: dict[bytes, _Proof] = {}
+        self._revocations = Revocations(counters)
 
     @property
     def remembered(self) -> int:
@@ -93,8 +109,8 @@ class TokenAuth:
         refusal = None
         for token in tokens:
             try:
-                user, ends = self._proven(token)
-                return Identity(user, ambient, until=math.inf, ends=ends)
+                proof = self._proven(token)
+                return Identity(proof.user, ambient, until=math.inf, ends=proof.ends)
             except Unauthorized as error:
                 refusal = refusal or error
         raise refusal or Unauthorized("no token")
@@ -107,24 +123,29 @@ class TokenAuth:
         cookies = cookie_values(credentials.cookie, self._settings.cookie)
         return [cookie for cookie in cookies if cookie][:MAX_COOKIES], True
 
-    def _proven(self, token: bytes) -> tuple[str, float]:
-        """The token's user and the second of its end, leeway included, which is to come."""
+    def revoke(self, user: str, at: int) -> None:
+        """Refuse the tokens of `user` that were issued before `at`, milliseconds since 1970."""
+        self._revocations.note(user, at)
+
+    def _proven(self, token: bytes) -> _Proof:
+        """What the token proves, now."""
         known = self._remembered.get(token)
         if known is None:
             known = self._verify(token)
             self._remember(token, known)
-        if known[1] <= self._now():
+        if known.ends <= self._now():
             self._remembered.pop(token, None)
             raise Unauthorized("the token has expired (exp)")
+        if self._revocations.refuses(known.user, known.issued):
+            raise Unauthorized("the user has been logged out since the token was issued (iat)")
         return known
 
-    def _remember(self, token: bytes, known: tuple[str, float]) -> None:
+    def _remember(self, token: bytes, known: _Proof) -> None:
         if len(self._remembered) >= self._max_remembered:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[token] = known
 
-    def _verify(self, token: bytes) -> tuple[str, float]:
-        """The token's user and the second of its end, leeway included."""
+    def _verify(self, token: bytes) -> _Proof:
         if len(token) > MAX_TOKEN_BYTES:
             raise Unauthorized(f"a token has {MAX_TOKEN_BYTES} bytes at most")
         claims = self._claims(token)
@@ -135,7 +156,20 @@ class TokenAuth:
         leeway = self._settings.leeway_seconds
         if "nbf" in claims and _second(claims, "nbf") > self._now() + leeway:
             raise Unauthorized("the token is not valid yet (nbf)")
-        return claims["sub"], _second(claims, "exp") + leeway
+        return _Proof(claims["sub"], _second(claims, "exp") + leeway, self._issued(claims))
+
+    def _issued(self, claims: dict[str, Any]) -> int:
+        """
+        When the token was issued at the latest, in milliseconds since 1970: a whole second is all
+        of it, and nothing is issued after now. Without ``iat`` it is `max_token_seconds` before the
+        end; a token that lives longer is older than any logout.
+        """
+        now = self._now()
+        if "iat" in claims:
+            second = min(_second(claims, "iat"), now)
+            return int(second) * 1000 + (999 if second == int(second) else int(second % 1 * 1000))
+        second = _second(claims, "exp") - self._settings.max_token_seconds
+        return int(second * 1000) if 0 <= second <= now else 0
 
     def _claims(self, token: bytes) -> dict[str, Any]:
         try:
@@ -163,11 +197,14 @@ class TokenAuth:
         raise Unauthorized(why)
 
 
-def make_token(key: str | bytes, user: str, expires: int, audience: str = "") -> str:
+def make_token(
+    key: str | bytes, user: str, expires: int, audience: str = "", issued: int | None = None
+) -> str:
     """
     A token for `user` that ends at the second `expires` (since 1970), signed with HS256.
 
     :param audience: its ``aud``; "" for none.
+    :param issued: its ``iat``, the second now; None for none.
 
     :raises ValueError: when the key cannot sign, or there can be no such user.
     """
@@ -177,7 +214,11 @@ def make_token(key: str | bytes, user: str, expires: int, audience: str = "") ->
     if not is_user(user):
         raise ValueError("not a user: 1-64 characters of A-Z a-z 0-9 _ -")
     claims: dict[str, Any] = {"sub": user, "exp": expires}
-    return jwt.encode(claims | ({"aud": audience} if audience else {}), secret, algorithm=algorithm)
+    if audience:
+        claims["aud"] = audience
+    if issued is not None:
+        claims["iat"] = issued
+    return jwt.encode(claims, secret, algorithm=algorithm)
 
 
 def _stripped(key: str | bytes) -> bytes:

@@ -10,10 +10,12 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-KINDS = frozenset({"post", "edit", "delete", "friend", "unfriend", "message"})
+KINDS = frozenset({"post", "edit", "delete", "friend", "unfriend", "message", "logout"})
 FRIEND_KINDS = frozenset({"friend", "unfriend"})
 BODY_KINDS = frozenset({"post", "edit"})
 """The kinds whose body is that of a post; it is left out once the post has been deleted."""
+LOGOUT = "logout"
+"""The kind that acts, and is told to nobody."""
 MAX_ID = 2**53 - 1
 """
 The largest id of an event or a post: above it a JavaScript number cannot be told from its
@@ -149,6 +151,11 @@ def is_deeper(value: Any, depth: int) -> bool:
 
 def _containers(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if isinstance(value, dict | list)]
+
+
+def at_of(event: Event) -> int:
+    """When it was, in milliseconds since 1970."""
+    return msgspec.json.decode(event.json, type=_Wire).at
 
 
 def is_number(value: object) -> TypeGuard[int]:

@@ -8,7 +8,7 @@ from itertools import islice
 from feedd.core.audience import Audiences, Follower
 from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery, group
-from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.event import FRIEND_KINDS, LOGOUT, Event
 from feedd.core.horizon import Horizon
 from feedd.core.new_list import NewList
 from feedd.core.owner import HubFull, HubLimits, HubOwner
@@ -237,6 +237,11 @@ class Hub:
             self._roster.close(subscription)
             self.end(subscription)
 
+    def clients_of(self, viewer: str) -> int:
+        """How many subscriptions `viewer` has."""
+        entry = self._roster.viewers.get(viewer)
+        return len(entry.subscriptions) if entry is not None else 0
+
     def close_viewer(self, viewer: str) -> int:
         """
         End all subscriptions of `viewer`; returns how many there were. When they are many, their
@@ -263,8 +268,12 @@ class Hub:
     def dispatch(self, event: Event) -> None:
         """
         Make `event` pending on the subscriptions of all who hear its author; the next `flush`
-        answers their listeners.
+        answers their listeners. A ``logout`` ends those of its author, and is told to nobody.
         """
+        if event.kind == LOGOUT:
+            self._owner.logged_out(event)
+            self.close_viewer(event.author)
+            return
         audience = self.audiences.of(event.author)
         if audience is not None:
             was_quiet = self._is_quiet()

@@ -25,6 +25,9 @@ class HubOwner(Protocol):
     def friends_changed(self, viewers: Collection[str]) -> None:
         """Take note that the friends of `viewers` have changed."""
 
+    def logged_out(self, event: Event) -> None:
+        """Refuse what the author of this ``logout`` could prove with before it."""
+
     def recall(self, since: int, author: str) -> list[Event] | None:
         """The events of `author` after event `since`; None when that is too long ago."""
 

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 import msgspec
 
 from feedd.core.counters import Counters
-from feedd.core.event import BODY_KINDS, FRIEND_KINDS, Event, without_body
+from feedd.core.event import BODY_KINDS, FRIEND_KINDS, LOGOUT, Event, without_body
 from feedd.core.horizon import Horizon, Settling
 from feedd.core.position import Position
 from feedd.core.runs import Runs
@@ -219,7 +219,7 @@ class RecentLog:
         self.settling.let_through(event.id, event.kind in FRIEND_KINDS)
         if event.kind in FRIEND_KINDS:
             self._keep_change(event)
-        if event.id <= self._floor:
+        if event.id <= self._floor or event.kind == LOGOUT:
             return
         for ids in (self._ids, self._by_author.setdefault(event.author, [])):
             if not ids or event.id > ids[-1]:

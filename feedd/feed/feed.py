@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
-from feedd.core.event import FRIEND_KINDS, Event
+from feedd.core.event import FRIEND_KINDS, Event, at_of
 from feedd.core.hub import Hub
 from feedd.core.owner import HubLimits
 from feedd.core.position import Position
@@ -100,6 +100,7 @@ class Feed:
         instance: str,
     ) -> None:
         store, broker, friends, authenticator = ports
+        self._authenticator = authenticator
         self._broker = broker
         self._friends = friends
         self._linger_seconds = settings.linger_seconds
@@ -133,6 +134,8 @@ class Feed:
         """Begin with what the database holds; also when it is another one than before."""
         self.log.fill(opening.epoch, opening.settled, opening.events)
         self._broker.seal_with(opening.epoch, opening.seal_key)
+        for user, at in opening.logouts:
+            self._authenticator.revoke(user, at)
         # Whoever committed these may have died before the friend lists were forgotten.
         unsettled = (event for event in opening.events if event.id > opening.settled)
         self.friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})
@@ -184,6 +187,10 @@ class Feed:
     def friends_changed(self, viewers: Collection[str]) -> None:
         """Forget the cached friend lists of `viewers`."""
         self._surroundings.start(self._friends.forget(viewers), "friend lists were not forgotten")
+
+    def logged_out(self, event: Event) -> None:
+        """Refuse what the author of this ``logout`` could prove with before it."""
+        self._authenticator.revoke(event.author, at_of(event))
 
     def recall(self, since: int, author: str) -> list[Event] | None:
         """The events of `author` after event `since`; None when memory does not reach back."""

@@ -113,12 +113,14 @@ class Opening(NamedTuple):
     newest events, ascending.
 
     :ivar seal_key: the random key of this database with which the bell is sealed; b"" for none.
+    :ivar logouts: the newest ones, ascending: the user, and milliseconds since 1970.
     """
 
     epoch: str
     settled: int
     events: list[Event]
     seal_key: bytes = b""
+    logouts: Sequence[tuple[str, int]] = ()
 
 
 class Friendship(msgspec.Struct, frozen=True):
@@ -126,6 +128,25 @@ class Friendship(msgspec.Struct, frozen=True):
 
     viewer: str
     friend: str
+
+
+class Block(msgspec.Struct, frozen=True):
+    """`viewer` wants to have nothing to do with `author`."""
+
+    viewer: str
+    author: str
+
+
+class FriendChanges(NamedTuple):
+    """
+    The outcome of a change of friendships.
+
+    :ivar events: those of the ones that really changed.
+    :ivar blocked: those that were not added, as one of the two blocks the other.
+    """
+
+    events: list[Event]
+    blocked: list[Friendship]
 
 
 class Store(Protocol):
@@ -161,11 +182,20 @@ class Store(Protocol):
 
     async def change_friends(
         self, add: Sequence[Friendship], remove: Sequence[Friendship]
-    ) -> list[Event]:
+    ) -> FriendChanges:
         """
-        Commit these rows, and a ``friend`` or ``unfriend`` event for each that really changed;
-        returns the events.
+        Commit these rows, and a ``friend`` or ``unfriend`` event for each that really changed; a
+        friendship of two of whom one blocks the other is not added.
         """
+
+    async def change_blocks(self, add: Sequence[Block], remove: Sequence[Block]) -> list[Event]:
+        """
+        Commit these rows, the end of the friendships of whom they part, in both directions, and an
+        ``unfriend`` event for each of these; returns the events. A block in both lists is removed.
+        """
+
+    async def log_out(self, user: str) -> Event:
+        """Commit that `user` is logged out now, and the ``logout`` event; returns it."""
 
     async def friends_of(self, viewers: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         """The users whom each of `viewers` hears, sorted, without themselves."""
@@ -339,4 +369,10 @@ class Authenticator(Protocol):
 
         :raises Unauthorized: when they prove nobody.
         :raises Unavailable: when the site cannot be asked.
+        """
+
+    def revoke(self, user: str, at: int) -> None:
+        """
+        Believe nothing any more that proved `user` before `at`, milliseconds since 1970, which is
+        now or earlier.
         """

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from feedd.core.event import Event
 from feedd.core.horizon import Horizon
 from feedd.core.recent import RecentLog
-from feedd.feed.ports import Broker, Friendship, Store, Stored
+from feedd.feed.ports import Block, Broker, FriendChanges, Friendship, Store, Stored
 
 TOLD_AT_ONCE = 100
 """Events that are told in one turn of the reactor: 3 ms of friend changes."""
@@ -66,18 +66,35 @@ class Posting:
 
     async def change_friends(
         self, add: Sequence[Friendship], remove: Sequence[Friendship]
-    ) -> list[Event]:
+    ) -> FriendChanges:
         """
-        Begin and end friendships; returns the events of those that really changed. The processes in
-        which the events arrive forget the cached friend lists.
+        Begin and end friendships. The processes in which the events arrive forget the cached friend
+        lists.
         """
         before = self._log.horizon
-        events = await self._store.change_friends(add, remove)
+        changes = await self._store.change_friends(add, remove)
+        await self._publish_many(changes.events, before)
+        return changes
+
+    async def change_blocks(self, add: Sequence[Block], remove: Sequence[Block]) -> list[Event]:
+        """Begin and end blocks; returns the events of the friendships that ended by them."""
+        before = self._log.horizon
+        events = await self._store.change_blocks(add, remove)
+        await self._publish_many(events, before)
+        return events
+
+    async def log_out(self, user: str) -> Event:
+        """End what `user` polls with everywhere; what they proved themselves with is refused."""
+        before = self._log.horizon
+        event = await self._store.log_out(user)
+        self._publish([event], before)
+        return event
+
+    async def _publish_many(self, events: Sequence[Event], before: Horizon) -> None:
         for start in range(0, len(events), TOLD_AT_ONCE):
             if start:
                 await self._turn()
             self._publish(events[start : start + TOLD_AT_ONCE], before)
-        return events
 
     def _publish(self, events: Sequence[Event], before: Horizon) -> None:
         """

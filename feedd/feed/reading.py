@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
 from feedd.core.cursor import Cursor, parse_cursor
-from feedd.core.event import Event
+from feedd.core.event import LOGOUT, Event
 from feedd.core.horizon import Horizon, advance
 from feedd.core.hub import Hub
 from feedd.core.owner import HubFull
@@ -248,7 +248,11 @@ class Reading:
         """
         for event in events:
             self._log.offer(event)
-        return [self._log.shown(event) for event in events if self._hub.hears(viewer, event.author)]
+        return [
+            self._log.shown(event)
+            for event in events
+            if event.kind != LOGOUT and self._hub.hears(viewer, event.author)
+        ]
 
     def take(self, subscription: Subscription) -> list[Event]:
         """

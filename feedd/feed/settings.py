@@ -67,6 +67,7 @@ class Auth(Section, frozen=True):
     cookie: str = "feedd_token"
     audience: str = ""
     leeway_seconds: Annotated[float, Meta(ge=0, le=3600)] = 30.0
+    max_token_seconds: Annotated[float, Meta(gt=0, le=3_153_600_000)] = 86_400.0
     backend_key_file: str = ""
     url: str = ""
     cache_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0

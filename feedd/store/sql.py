@@ -19,6 +19,8 @@ from feedd.core.runs import NO_RUNS, Runs
 from feedd.core.sizes import RECENT_BYTES
 from feedd.feed.ports import (
     Batch,
+    Block,
+    FriendChanges,
     Friendship,
     History,
     Opening,
@@ -37,8 +39,9 @@ from feedd.store.running.runner import Runner
 from feedd.store.running.runners import Runners
 from feedd.store.running.transaction import Transaction
 from feedd.store.running.transactions import TRIES, Duplicate
-from feedd.store.tables import epochs, events, friendships, posts, retention, trial
+from feedd.store.tables import epochs, events, friendships, logouts, posts, retention, trial
 from feedd.store.tables.keyset import AT_ONCE
+from feedd.store.tables.opening import opening
 from feedd.store.unreadable import UnreadableRows
 
 P = ParamSpec("P")
@@ -225,15 +228,25 @@ class SQLStore(Service):
 
     async def change_friends(
         self, add: Sequence[Friendship], remove: Sequence[Friendship]
-    ) -> list[Event]:
+    ) -> FriendChanges:
         """
-        Commit these rows and an event for each that really changed; returns those.
+        Commit these rows and an event for each that really changed.
 
-        A pair in both lists is removed, one that hears itself is passed over. It may take `BULK`
-        times as long as others.
+        A pair in both lists is removed, one that hears itself is passed over, one that is blocked
+        is not added. It may take `BULK` times as long as others.
         """
-        work = _call(friendships.change_friends, add, remove, self._now_ms())
-        return await self.writes.run(work, seconds=BULK * self._settings.query_seconds)
+        return await self._write_many(friendships.change_friends, add, remove, self._now_ms())
+
+    async def change_blocks(self, add: Sequence[Block], remove: Sequence[Block]) -> list[Event]:
+        """
+        Commit these blocks, the end of the friendships that they part, and an event for each of
+        those; returns the events. It may take as long.
+        """
+        return await self._write_many(friendships.change_blocks, add, remove, self._now_ms())
+
+    async def log_out(self, user: str) -> Event:
+        """Commit that `user` is logged out now, and the ``logout``."""
+        return await self._write(user, logouts.log_out, user, self._now_ms())
 
     async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:
         """
@@ -265,9 +278,9 @@ class SQLStore(Service):
         Read the epoch, ``meta.settled`` and the newest `last` events, or as many of these as have
         `most_bytes` as JSON.
         """
-        opening = _call(events.opening, last, most_bytes)
         run = self._ready().runners.own.run
-        return self._unreadable.without(await run(opening, seconds=OPENING_SECONDS, own=True))
+        work = _call(opening, last, most_bytes)
+        return self._unreadable.without(await run(work, seconds=OPENING_SECONDS, own=True))
 
     async def events_after(
         self,
@@ -366,6 +379,10 @@ class SQLStore(Service):
         self, user: str, work: Work[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:
         return self.writes.run(_call(work, *args, **kwargs), user=user)
+
+    def _write_many(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        seconds = BULK * self._settings.query_seconds
+        return self.writes.run(_call(work, *args, **kwargs), seconds=seconds)
 
     def _own_read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """

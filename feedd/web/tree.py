@@ -9,7 +9,7 @@ from feedd.feed.posting import Posting
 from feedd.feed.reading import Reading
 from feedd.web.api.files import FileEndpoint
 from feedd.web.api.friends import FriendsEndpoint
-from feedd.web.api.friendships import FriendshipsEndpoint
+from feedd.web.api.friendships import BlocksEndpoint, FriendshipsEndpoint
 from feedd.web.api.init import InitEndpoint
 from feedd.web.api.marker import MarkerEndpoint, UserMarkerEndpoint
 from feedd.web.api.posts import AuthoredPostsEndpoint, PostsEndpoint
@@ -42,10 +42,11 @@ def make_root(
         b"marker": MarkerEndpoint(gate, store),
     }
     api = {
+        b"blocks": BlocksEndpoint(gate, posting),
         b"friendships": FriendshipsEndpoint(gate, posting),
         b"markers": Users(gate, lambda user: UserMarkerEndpoint(gate, store, user)),
         b"posts": AuthoredPostsEndpoint(gate, posting),
-        b"sessions": Users(gate, lambda user: SessionsEndpoint(gate, hub, user)),
+        b"sessions": Users(gate, lambda user: SessionsEndpoint(gate, posting, hub, user)),
     }
     root: dict[bytes, Any] = {
         b"feed": Folder(nothing, feed),

@@ -191,8 +191,8 @@ class BoundContract(SQL):
         # It must commit within half of S after its first id; a busy machine may take longer than
         # the default.
         store = await self.reached(settle_seconds=60.0, query_seconds=5.0)
-        begun = await store.change_friends(pairs(*names), [])
-        mixed = await store.change_friends(pairs(*names, "bob-eve"), pairs(*names[:1_000]))
+        begun, _ = await store.change_friends(pairs(*names), [])
+        mixed, _ = await store.change_friends(pairs(*names, "bob-eve"), pairs(*names[:1_000]))
         self.assertEqual([len(begun), len(mixed)], [10_000, 1_001])
         self.assertEqual(len((await store.friends_of(["ann"]))["ann"]), 4_000)
         for events in (begun, mixed):

@@ -180,7 +180,7 @@ class LogContract(Contract):
 
     async def test_friend_events_are_in_the_log(self) -> None:
         """They are their viewer's."""
-        (event,) = await self.store.change_friends(pairs("ann-bob"), [])
+        ((event,), _) = await self.store.change_friends(pairs("ann-bob"), [])
         self.assertEqual((await self.store.events_after(0, ["ann"], 9)).events, [event])
         self.assertEqual((await self.store.events_after(0, ["bob"], 9)).events, [])
 

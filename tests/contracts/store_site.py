@@ -56,7 +56,7 @@ class SiteContract(SQL):
             "INSERT INTO posts (author, body, idempotency_key) VALUES (?, ?, ?)",
             ("ann ", '"other"', stored_key("k")),
         )
-        self.assertEqual(len(await self.store.change_friends(pairs("ann-bob"), [])), 1)
+        self.assertEqual(len((await self.store.change_friends(pairs("ann-bob"), [])).events), 1)
         self.assertEqual(await self.store.friends_of(["ann"]), {"ann": ("bob",)})
         stored = await self.store.add_post("ann", b'"mine"', "k")
         self.assertTrue(stored.fresh)

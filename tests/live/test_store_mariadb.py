@@ -10,6 +10,7 @@ from feedd.store.database.mariadb import TEXT_BYTES
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables.retention import prune
 from tests.contracts.store import FriendContract, PostContract, together
+from tests.contracts.store_blocks import BlockContract
 from tests.contracts.store_bounds import BoundContract
 from tests.contracts.store_log import LogContract, PageContract
 from tests.contracts.store_migration import MigrationContract
@@ -18,7 +19,9 @@ from tests.contracts.store_site import SiteContract
 from tests.live.mariadb import INSERT, MariaDB
 
 
-class MariaDBStoreTests(MariaDB, PostContract, FriendContract, LogContract, PageContract, TestCase):
+class MariaDBStoreTests(
+    MariaDB, PostContract, FriendContract, BlockContract, LogContract, PageContract, TestCase
+):
     """The contract of every store."""
 
 

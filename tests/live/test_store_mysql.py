@@ -3,6 +3,7 @@
 from twisted.trial.unittest import TestCase
 
 from tests.contracts.store import FriendContract, PostContract
+from tests.contracts.store_blocks import BlockContract
 from tests.contracts.store_bounds import BoundContract
 from tests.contracts.store_log import LogContract, PageContract
 from tests.contracts.store_migration import MigrationContract
@@ -13,7 +14,9 @@ from tests.live.test_store_group import MariaDBGroup
 from tests.live.test_store_overlap import Overlap
 
 
-class MySQLStoreTests(MySQL, PostContract, FriendContract, LogContract, PageContract, TestCase):
+class MySQLStoreTests(
+    MySQL, PostContract, FriendContract, BlockContract, LogContract, PageContract, TestCase
+):
     """The contract of every store."""
 
 

@@ -128,7 +128,7 @@ class MariaDBRefusalTests(Refusing, TestCase):
         store = await self.reached()
         self.assertEqual(self.counters["store_loose_names"], 0)
         for viewer in ("ann", "Ann", "ANN"):
-            events = await store.change_friends([Friendship(viewer, "bob")], [])
+            events, _ = await store.change_friends([Friendship(viewer, "bob")], [])
             self.assertEqual([event.author for event in events], [viewer])
 
 

@@ -21,6 +21,7 @@ from feedd.store.database.dialects import make_dialect
 from feedd.store.running.refusals import LOOK_SECONDS, QUIET_SECONDS
 from feedd.store.running.transaction import Refused
 from tests.contracts.store import FriendContract, PostContract, together
+from tests.contracts.store_blocks import BlockContract
 from tests.contracts.store_bounds import BoundContract
 from tests.contracts.store_group import UNWANTED, GroupContract
 from tests.contracts.store_log import LogContract, PageContract
@@ -71,7 +72,9 @@ class SQLite(SQL):
         return sqlite3.connect(self.url.removeprefix("sqlite:"))
 
 
-class SQLiteStoreTests(SQLite, PostContract, FriendContract, LogContract, PageContract, TestCase):
+class SQLiteStoreTests(
+    SQLite, PostContract, FriendContract, BlockContract, LogContract, PageContract, TestCase
+):
     """The contract of every store."""
 
 

@@ -100,6 +100,7 @@ class HubCase(SynchronousTestCase):
         self.broker = MemoryBroker()
         self.woken = 0
         self.forgotten: list[Collection[str]] = []
+        self.logged_out_users: list[str] = []
         self.recalled: dict[str, list[Event] | None] = {}
         self.reported: list[Exception] = []
         self.counters = Counters()
@@ -122,6 +123,9 @@ class HubCase(SynchronousTestCase):
 
     def friends_changed(self, viewers: Collection[str]) -> None:
         self.forgotten.append(viewers)
+
+    def logged_out(self, event: Event) -> None:
+        self.logged_out_users.append(event.author)
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         self.reported += deliver(deliveries)
@@ -178,7 +182,8 @@ class CoreCase(SynchronousTestCase):
             max_subscriptions=self.max_subscriptions,
             recent_events=self.recent_events,
         )
-        ports = Ports(self.store, self.broker, self.friends, NameAuth())
+        self.authenticator = NameAuth()
+        ports = Ports(self.store, self.broker, self.friends, self.authenticator)
         self.turns = MemoryTurns()
         self.reported = self.turns.errors
         self.counters = Counters()

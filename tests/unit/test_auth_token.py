@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.auth.token import MAX_COOKIES, MAX_TOKEN_BYTES, TokenAuth, make_token
+from feedd.core.counters import Counters
 from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized
 from feedd.feed.settings import Auth
 from tests.contracts.authenticator import AuthenticatorContract
@@ -63,11 +64,12 @@ class TokenCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.seconds = float(NOW)
+        self.counters = Counters()
 
     def auth(
         self, key: bytes | str = SECRET, remembered: int = 20_000, settings: Auth = EXACT
     ) -> TokenAuth:
-        return TokenAuth(key, settings, lambda: self.seconds, remembered)
+        return TokenAuth(key, settings, lambda: self.seconds, self.counters, remembered)
 
     def ask(self, authenticator: Authenticator, credentials: Credentials) -> Deferred[Identity]:
         return Deferred.fromCoroutine(authenticator.identify(credentials))
@@ -276,6 +278,7 @@ class Forged(TokenCase):
     def test_anything(self, header: bytes, claims: bytes, signature: bytes) -> None:
         """Three parts of any bytes are refused."""
         self.seconds = float(NOW)
+        self.counters = Counters()
         self.refused(part(header) + b"." + part(claims) + b"." + part(signature))
         self.refused(header + claims)
         self.refused(part({"alg": "HS256"}) + b"." + claims + b"." + signature)
@@ -289,6 +292,7 @@ class Forged(TokenCase):
     def test_any_claims(self, value: object) -> None:
         """Claims that are well signed but no claims of ours are refused."""
         self.seconds = float(NOW)
+        self.counters = Counters()
         self.refused(signed(value))
         self.refused(signed({"sub": value, "exp": value, "nbf": value}))
 
@@ -307,7 +311,7 @@ class Remembered(TokenCase):
             verified.append(token)
             return jwt.decode(token, *args, **options)
 
-        auth = TokenAuth(SECRET, EXACT, lambda: self.seconds, decode=decode)
+        auth = TokenAuth(SECRET, EXACT, lambda: self.seconds, self.counters, decode=decode)
         for _ in range(3):
             self.assertEqual(self.user(auth, good()), "alice")
         self.seconds = FAR

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from feedd.auth.demo import DemoAuth
 from feedd.auth.token import TokenAuth, make_token
+from feedd.core.counters import Counters
 from feedd.feed.ports import Authenticator, Credentials, Identity, Unauthorized
 from feedd.feed.settings import Auth
 from tests.unit.test_auth_http import SiteCase
@@ -65,7 +66,7 @@ def identified(
 
 def auth_at(now: float) -> TokenAuth:
     """An authenticator that has seen no token yet."""
-    return TokenAuth(SECRET, EXACT, lambda: now)
+    return TokenAuth(SECRET, EXACT, lambda: now, Counters())
 
 
 class TokenTests(SynchronousTestCase):
@@ -82,7 +83,7 @@ class TokenTests(SynchronousTestCase):
         between, and as to an authenticator that remembers nothing; after it they prove nobody.
         """
         now = 0
-        authenticator = TokenAuth(SECRET, EXACT, lambda: now, remembered)
+        authenticator = TokenAuth(SECRET, EXACT, lambda: now, Counters(), remembered)
         proven: dict[Credentials, Identity | None] = {}
         for credentials, seconds in asked:
             now += seconds
@@ -96,7 +97,7 @@ class TokenTests(SynchronousTestCase):
     def test_expired(self) -> None:
         """A token proves nobody from the second on at which it expires."""
         clock = Clock()
-        authenticator = TokenAuth(SECRET, EXACT, clock.seconds)
+        authenticator = TokenAuth(SECRET, EXACT, clock.seconds, Counters())
         credentials = Credentials(token=TOKENS[0])
         for seconds in (0, 4.9):
             clock.advance(seconds)

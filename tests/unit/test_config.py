@@ -29,6 +29,7 @@ secret_file = "/etc/feedd/token.key"
 cookie = "c"
 audience = "a"
 leeway_seconds = 0
+max_token_seconds = 1
 backend_key_file = "/etc/feedd/backend.key"
 url = "https://www.example.org/whoami"
 cache_seconds = 0

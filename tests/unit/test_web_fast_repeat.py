@@ -4,6 +4,7 @@ answered with.
 """
 
 from feedd.auth.token import TokenAuth, make_token
+from feedd.core.counters import Counters
 from feedd.feed.settings import Auth
 from tests.browser import Browser, House
 from tests.fast import FastTestCase
@@ -119,7 +120,10 @@ class RepeatTests(FastTestCase):
         self.use(
             House(
                 authenticator=TokenAuth(
-                    SECRET, Auth(leeway_seconds=0), lambda: self.house.clock.seconds()
+                    SECRET,
+                    Auth(leeway_seconds=0),
+                    lambda: self.house.clock.seconds(),
+                    Counters(),
                 )
             )
         )

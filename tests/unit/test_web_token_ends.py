@@ -1,6 +1,7 @@
 """Polls that wait when their token ends."""
 
 from feedd.auth.token import TokenAuth, make_token
+from feedd.core.counters import Counters
 from feedd.feed.settings import Auth
 from tests.browser import House
 from tests.fast import FastTestCase
@@ -16,7 +17,11 @@ class PlainTests(PollTestCase):
     def setUp(self) -> None:
         settings = Auth(leeway_seconds=2)
         self.use(
-            House(authenticator=TokenAuth(SECRET, settings, lambda: self.house.clock.seconds()))
+            House(
+                authenticator=TokenAuth(
+                    SECRET, settings, lambda: self.house.clock.seconds(), Counters()
+                )
+            )
         )
         self.token = make_token(SECRET, "bob", 20)
 

@@ -48,7 +48,8 @@ class Dialect:
 
     :cvar name: the folder of its schema.
     :cvar driver: the DB-API module.
-    :cvar for_update: what locks the rows of a SELECT.
+    :cvar for_update: what locks the rows of a SELECT,
+    :cvar for_share: and what does, against writers alone, also the places of rows that are missing.
     :cvar by_index: what makes a SELECT use the index whose name stands for ``{}``.
     :cvar insert_ignore: an INSERT that passes over rows that exist.
     :cvar rows_of: what stands before the rows of ``(a, b) IN (… (?, ?), (?, ?))``.
@@ -63,6 +64,7 @@ class Dialect:
     name: ClassVar[str]
     driver: ClassVar[str]
     for_update: ClassVar[str]
+    for_share: ClassVar[str]
     by_index: ClassVar[str]
     insert_ignore: ClassVar[str]
     rows_of: ClassVar[str]

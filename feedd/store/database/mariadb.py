@@ -49,6 +49,7 @@ class MariaDB(Dialect):
     name = "mysql"
     driver = "pymysql"
     for_update = " FOR UPDATE"
+    for_share = " LOCK IN SHARE MODE"
     by_index = "FORCE INDEX ({})"
     insert_ignore = "INSERT IGNORE"
     # Only MariaDB reads what stands in this comment; there, a list of pairs costs the optimizer 25
@@ -66,8 +67,9 @@ class MariaDB(Dialect):
     one_writer = False
     collations = (
         "SELECT table_name, column_name, collation_name FROM information_schema.columns WHERE "
-        "table_schema = DATABASE() AND table_name IN ('posts', 'events', 'friendships', 'markers') "
-        "AND column_name IN ('author', 'viewer', 'friend', 'idempotency_key') ORDER BY 1, 2"
+        "table_schema = DATABASE() AND table_name IN "
+        "('posts', 'events', 'friendships', 'markers', 'blocks', 'logouts') AND column_name IN "
+        "('author', 'viewer', 'friend', 'idempotency_key') ORDER BY 1, 2"
     )
     errors = (pymysql.MySQLError,)
 

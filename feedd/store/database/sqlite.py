@@ -25,7 +25,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     driver = "sqlite3"
-    for_update = ""
+    for_update = for_share = ""
     by_index = "INDEXED BY {}"
     insert_ignore = "INSERT OR IGNORE"
     rows_of = "VALUES"

@@ -16,8 +16,8 @@ from feedd.core.event import (
     stored_event,
 )
 from feedd.core.runs import NO_RUNS, Runs, above
-from feedd.core.sizes import ANSWER_BYTES, fitting
-from feedd.feed.ports import Batch, History, Opening
+from feedd.core.sizes import ANSWER_BYTES
+from feedd.feed.ports import Batch, History
 from feedd.store.database.adapter import EventRow
 from feedd.store.database.dialect import PART, Row, Rows, marks
 from feedd.store.running.transaction import Refused, Transaction
@@ -35,9 +35,6 @@ LEFT JOIN posts AS gone ON gone.id = events.post AND gone.deleted_at IS NOT NULL
 IN ('post', 'edit')
 """
 
-
-MAX_KEY_BYTES = 64
-"""A longer key cannot be used by BLAKE2b."""
 
 HOLE_ROWS = 2_000
 """Rows in holes that are read whoever wrote them."""
@@ -131,36 +128,6 @@ def check_ids(ids: Sequence[int]) -> None:
             "ids of 2^53 and more are given out: delete such rows, and set "
             "AUTO_INCREMENT of posts and events back",
         )
-
-
-def opening(txn: Transaction, last: int, most_bytes: int) -> tuple[Opening, list[int]]:
-    """
-    Read what a process starts from, and ids of unreadable rows.
-
-    :param last: how many events at most,
-    :param most_bytes: and how many bytes of JSON.
-    """
-    epoch = str(meta(txn, "epoch"))
-    settled = min(max(int(meta(txn, "settled")), int(meta(txn, "pruned"))), MAX_ID)
-    before = highest_id(txn) + 1
-    ids = txn.ids("SELECT id FROM events WHERE id < ? ORDER BY id DESC LIMIT ?", (before, last))
-    found = _newest(txn, ids[::-1], most_bytes)
-    return Opening(epoch, settled, found.events, _seal_key(txn)), found.unreadable
-
-
-def _newest(txn: Transaction, ids: Sequence[int], most_bytes: int) -> Found:
-    """The events of the first of `ids`, which descend, that have `most_bytes`; one at least."""
-    found = Found([], [])
-    while ids:
-        some = first_fitting(txn, EVENTS, ids, ANSWER_BYTES)
-        events, unreadable = by_id(txn, some)
-        count = fitting((len(event.json) for event in reversed(events)), most_bytes)
-        found = Found(events[len(events) - count :] + found.events, unreadable + found.unreadable)
-        most_bytes -= sum(len(event.json) for event in events)
-        if most_bytes <= 0:
-            break
-        ids = ids[len(some) :]
-    return found
 
 
 def history(
@@ -341,15 +308,6 @@ def _event(id: int, kind: Any, author: Any, post: Any, payload: Any, at: Any) ->
     if not is_number(at) or not (post is None or is_number(post)):
         raise UnreadableEvent("a post or a time that is no number, or too large a one")
     return stored_event(id, kind, author, post, json_bytes(payload), at)
-
-
-def _seal_key(txn: Transaction) -> bytes:
-    """The key of the bell's seal; b"" where somebody has deleted or spoilt it."""
-    rows = txn.rows("SELECT value FROM meta WHERE name = 'seal_key'", ())
-    try:
-        return bytes.fromhex(rows[0][0])[:MAX_KEY_BYTES] if rows else b""
-    except ValueError:
-        return b""
 
 
 def meta(txn: Transaction, name: str) -> Any:

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from feedd.core.event import MAX_ID, Event, is_number, is_user
-from feedd.feed.ports import Friendship
+from feedd.feed.ports import Block, FriendChanges, Friendship
 from feedd.store.database.adapter import FriendshipRow
 from feedd.store.database.dialect import marks
 from feedd.store.running.transaction import Again, Transaction
+from feedd.store.tables.blocks import Pair, blocked, parted, write_blocks
 from feedd.store.tables.events import write_friend_events
 from feedd.store.tables.keyset import split
-
-Pair = tuple[str, str]
 
 _OWNED = "SELECT viewer AS owner, friend AS item FROM friendships"
 
@@ -81,16 +80,18 @@ def _put_mark(txn: Transaction, viewer: str, post: int, at: int) -> None:
 
 def change_friends(
     txn: Transaction, add: Iterable[Friendship], remove: Iterable[Friendship], at: int
-) -> list[Event]:
+) -> FriendChanges:
     """
     Write these rows, then an event for each that really changed, in the order of the pairs.
 
-    A pair that is in both lists is removed. All pairs are gone through in one order, so that two
-    calls seldom wait for each other in a circle; and the events come last, so that nobody waits for
-    a lock while holding an id.
+    A pair that is in both lists is removed, one that is blocked is not added. All pairs are gone
+    through in one order, so that two calls seldom wait for each other in a circle; and the events
+    come last, so that nobody waits for a lock while holding an id.
     """
     unwanted = _pairs(remove)
     wanted = _pairs(add) - unwanted
+    refused = blocked(txn, wanted)
+    wanted -= refused
     changes: list[tuple[str, str, bytes]] = []
     for some in split(sorted(wanted | unwanted)):
         present = _present(txn, some)
@@ -104,7 +105,25 @@ def change_friends(
             for pair in some
             if pair in gone.union(new)
         ]
-    return write_friend_events(txn, changes, at)
+    return FriendChanges(
+        write_friend_events(txn, changes, at), [Friendship(*pair) for pair in sorted(refused)]
+    )
+
+
+def change_blocks(
+    txn: Transaction, add: Iterable[Block], remove: Iterable[Block], at: int
+) -> list[Event]:
+    """
+    Write these blocks, end the friendships of whom they part, and write an event for each of those.
+
+    A block that is in both lists is removed, one of oneself is passed over.
+    """
+    unwanted = {(block.viewer, block.author) for block in remove}
+    wanted = {(block.viewer, block.author) for block in add if block.viewer != block.author}
+    wanted -= unwanted
+    write_blocks(txn, sorted(wanted), sorted(unwanted))
+    ended = [_change("unfriend", pair) for pair in parted(wanted) if _delete(txn, pair)]
+    return write_friend_events(txn, ended, at)
 
 
 def _pairs(friendships: Iterable[Friendship]) -> set[Pair]:
