@@ -28,15 +28,19 @@ class Exchanges:
             raise BadConfig(["broker.exchange is too long"])
         self.sharded = "{shard}" in template
         self._template = template
-        self._shards = shards
+        names = [template.replace("{shard}", str(number)).encode() for number in range(shards)]
+        self._shards = names if self.sharded else []
 
     def of(self, author: str) -> bytes:
         """The exchange that carries `author`."""
         if self.sharded:
-            return self._template.replace(
-                "{shard}", str(crc32(author.encode()) % self._shards)
-            ).encode()
+            return self.shard_of(author.encode())
         return self._template.replace("{user}", author).encode()
+
+    def shard_of(self, routing_key: bytes) -> bytes:
+        """The shard that carries the author whose name is this."""
+        shards = self._shards
+        return shards[crc32(routing_key) % len(shards)]
 
 
 class Remembered:

@@ -70,31 +70,23 @@ class Inbox:
         """
         `header` is the message's property flags and values; see `feedd.amqp.protocol.frame_reader`.
         """
-        # Before the body is read: a message for nobody costs 2.9 us with its frames, a heard 9.4.
+        # Before the body is read: a message for nobody costs 2.6 us with its frames, a heard 7.4.
         author = self._authors.get(routing_key if self._sharded else exchange)
         if author is None:
             self._miss(exchange, routing_key)
             return
-        if self._sharded and exchange != self._exchanges.of(author):
+        if self._sharded and exchange != self._exchanges.shard_of(routing_key):
             why = f"a message of {author} on {exchange!r}, which is not their exchange"
             self._complain("amqp_foreign_exchange", why)
             return
         try:
-            self._take(author, header, body)
+            seal = seal_in(header) or _seal_anywhere_in(header)
+            if seal:
+                self._take_sealed(author, seal, body)
+            else:
+                self._take_unsealed(author, header, body)
         except UnreadableEvent as error:
             self._complain("amqp_unreadable", f"a message for {author}: {error}")
-
-    def _take(self, author: str, header: bytes, body: bytes) -> None:
-        seal = seal_in(header) or _seal_anywhere_in(header)
-        if seal:
-            self._take_sealed(author, seal, body)
-            return
-        id = parse_hint(body, author)
-        if id is None:
-            self._deliver(self._foreign(body, author, header))
-        else:
-            self._counters.add("amqp_hints")
-            self._hint(id)
 
     def _take_sealed(self, author: str, seal: bytes, body: bytes) -> None:
         if not self._seal.fits(seal, body):
@@ -105,6 +97,14 @@ class Inbox:
         if event is None:
             raise UnreadableEvent("it is sealed, and no event")
         self._deliver(event)
+
+    def _take_unsealed(self, author: str, header: bytes, body: bytes) -> None:
+        id = parse_hint(body, author)
+        if id is None:
+            self._deliver(self._foreign(body, author, header))
+        else:
+            self._counters.add("amqp_hints")
+            self._hint(id)
 
     def _miss(self, exchange: bytes, routing_key: bytes) -> None:
         if exchange == DEFAULT_EXCHANGE:

@@ -97,7 +97,8 @@ def safe_json(data: bytes) -> bytes:
     """
     if b"<" in data:
         data = data.replace(b"<", b"\\u003c")
-    if b"\xe2\x80" in data:
+    # `isascii` takes a tenth of the time of the search, and most texts are.
+    if not data.isascii() and b"\xe2\x80" in data:
         data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     if b"\n" in data or b"\r" in data:
         data = data.replace(b"\n", b" ").replace(b"\r", b" ")
@@ -133,8 +134,12 @@ def check_json(text: bytes, depth: int = MAX_DEPTH) -> None:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableEvent(str(error)) from None
-    # Nearly every text has too few brackets to be too deep.
-    if text.count(b"{") + text.count(b"[") > depth and is_deeper(value, depth):
+    # Nearly every text is too short to be too deep, or has too few brackets.
+    if (
+        len(text) > 2 * depth
+        and text.count(b"{") + text.count(b"[") > depth
+        and is_deeper(value, depth)
+    ):
         raise UnreadableEvent(f"nested more than {depth} deep")
 
 

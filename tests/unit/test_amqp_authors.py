@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -30,6 +30,15 @@ class ExchangesTests(SynchronousTestCase):
             Exchanges("feed.{shard}", 256).of("alice"), b"feed.%d" % (crc32(b"alice") % 256)
         )
         self.assertEqual(Exchanges("feed.{shard}", 256).of("alice"), b"feed.71")
+
+    @settings(derandomize=True, deadline=None, database=None)
+    @given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True), st.integers(1, 300))
+    def test_shard_of(self, author: str, shards: int) -> None:
+        """The shard of a routing key is that of its author, and is called as the template says."""
+        exchanges = Exchanges("feed.{shard}", shards)
+        name = b"feed.%d" % (crc32(author.encode()) % shards)
+        self.assertEqual(exchanges.of(author), name)
+        self.assertEqual(exchanges.shard_of(author.encode()), name)
 
     def test_too_long(self) -> None:
         """A name that AMQP cannot carry is refused at once, for the longest user."""

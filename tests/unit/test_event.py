@@ -144,6 +144,9 @@ class CheckTests(SynchronousTestCase):
                 body = b"[1,%s1%s]" % (opens * (depth - 1), closes * (depth - 1))
                 self.assertEqual(self.deep(400, body), ways, depth)
         check_json(b"[%s1]" % (b"[],{}," * 1000))  # many brackets are not deep
+        check_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+        with self.assertRaises(UnreadableEvent):  # the shortest that is too deep
+            check_json(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
 
     def test_deeper_than_the_stack(self) -> None:
         """A body that only some callers could read is refused to all."""

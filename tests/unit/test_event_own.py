@@ -21,6 +21,7 @@ from feedd.core.event import (
     parse_any,
     parse_event,
     parse_own,
+    safe_json,
 )
 
 EXAMPLES = int(os.environ.get("FEEDD_EXAMPLES", "0"))
@@ -93,6 +94,22 @@ def outcome(parse: Any, data: bytes, author: str | None) -> Event | str | None:
     except UnreadableEvent:
         return "unreadable"
     return event
+
+
+def replaced(text: str) -> bytes:
+    """`safe_json`, character by character."""
+    safe = {"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029", "\n": " ", "\r": " "}
+    return "".join(safe.get(character, character) for character in text).encode()
+
+
+class SafeTests(SynchronousTestCase):
+    """`safe_json`."""
+
+    @PROFILE
+    @given(st.text(st.sampled_from("ab<\u2027\u2028\u2029\u00e9\n\r"), max_size=8))
+    def test_same(self, text: str) -> None:
+        """It finds all that is unsafe, whatever stands beside it."""
+        self.assertEqual(safe_json(text.encode()), replaced(text))
 
 
 class SameTests(SynchronousTestCase):
