@@ -305,7 +305,8 @@ class Process:
             _, settled, holes = self.log.horizon
             standing = await self.world.store.ids_standing(settled, limit, holes)
             ended = self.world.now
-            await self._read(settled, holes, limit, standing is None)
+            if standing is None or len(standing) == limit or self.log.unknown(standing):
+                await self._read(settled, holes, limit, standing is None)
             if standing is not None:
                 upto = standing[-1] if len(standing) == limit else MAX_ID
                 self.log.settling.note_standing(Standing(standing, upto), began, ended)

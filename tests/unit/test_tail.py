@@ -72,6 +72,21 @@ class TailTests(TailCase):
         self.assertEqual(self.store.calls_of("standing"), [(4, [(2, 3)])])
         self.assertEqual(self.log.notes, [2, ("standing", Standing([2, 5, 6], MAX_ID), 0.0, 0.0)])
 
+    def test_nothing_new_stands(self) -> None:
+        """What stands has all been let through: what is committed is not read."""
+        self.store.standing, self.store.rows = {5, 6}, {5, 6}
+        self.log.horizon, self.log.seen = Horizon("k1", 4), {5, 6}
+        self.start()
+        self.assertEqual([name for name, _ in self.store.calls], ["standing"])
+        self.assertEqual(self.log.notes, [("standing", Standing([5, 6], MAX_ID), 0.0, 0.0)])
+
+    def test_nothing_new_in_a_cut_read(self) -> None:
+        """Where a read was cut there may be news behind it, even if it holds none."""
+        self.store.standing = self.store.rows = set(range(1, BATCH + 2))
+        self.log.seen = set(range(1, BATCH + 1))
+        self.start()
+        self.assertEqual(self.log.notes[0], BATCH + 1)
+
     def test_what_stands_is_cut(self) -> None:
         """Of more rows than a read holds, it says up to where they were looked at."""
         self.store.standing = set(range(1, BATCH + 5))
