@@ -14,7 +14,10 @@ from feedd.core.subscription import Subscription
 from feedd.core.viewer import Viewer
 
 ANSWER = 8
-"""Units of work that it costs to answer a listener."""
+"""Units of work that it costs to answer a listener,"""
+
+LEAVE = 2
+"""and to let go of a viewer and of those who hear them."""
 
 OLDEST = 100
 """Subscriptions of a user that are looked at to find one on which nobody waits."""
@@ -161,6 +164,7 @@ class Roster:
         own, entry.own = entry.own, None
         if own is not None:
             forget(own)
+            yield LEAVE
         while mine := entry.audiences:
             some = mine[-self._slices.chunk :]
             del mine[-self._slices.chunk :]

@@ -1,6 +1,7 @@
 """However many end, or begin to be heard, at once: no call is long, and nothing is lost."""
 
 from feedd.core.horizon import Horizon
+from feedd.core.roster import LEAVE
 from feedd.core.subscription import Subscription
 from tests.unit.core import Heard, HubCase, change, ids, post
 
@@ -101,6 +102,19 @@ class EndsTests(BulkCase):
         self.hub.expire(61, 60)  # while the first goes on
         self.assertEqual((left, len(self.hub)), (MANY - self.at_once, left))
         self.assertGreater(self.work(), 10)
+        self.assert_empty()
+
+
+class ViewersTests(BulkCase):
+    """Many viewers go."""
+
+    def test_expire(self) -> None:
+        """Letting go of a viewer is more work than that of a subscription: a turn has fewer."""
+        for number in range(MANY):
+            self.hub.open(f"u{number}")
+        self.hub.expire(60, 60)
+        self.assertEqual(MANY - len(self.hub), -(-self.at_once // (1 + LEAVE)))
+        self.work()
         self.assert_empty()
 
 
