@@ -37,7 +37,7 @@ class PostRow(DBObject):  # type: ignore[misc]
 
 
 class EventRow(DBObject):  # type: ignore[misc]
-    """A row of the log: id, kind, author, post, payload, created_at."""
+    """A row of the log: id, kind, author, post, payload, created_at, rung."""
 
     TABLENAME = "events"
 

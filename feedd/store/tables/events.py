@@ -60,7 +60,10 @@ class EventDraft(NamedTuple):
     at: int
 
 
-_DRAFT_COLUMNS = ("kind", "author", "payload", "created_at")
+_DRAFT_COLUMNS = ("kind", "author", "payload", "created_at", "rung")
+
+RUNG = 1
+"""feedd itself rings for what it writes; for rows that say nothing, 0, the ringer does."""
 
 
 def write_event(
@@ -72,7 +75,7 @@ def write_event(
     """
     txn.numbering()
     columns = (*_DRAFT_COLUMNS, "post")
-    id = txn.insert(EventRow.TABLENAME, columns, (kind, author, body.decode(), at, post))
+    id = txn.insert(EventRow.TABLENAME, columns, (kind, author, body.decode(), at, RUNG, post))
     check_ids((id,))
     return make_event(id, kind, author, post, body, at)
 
@@ -86,7 +89,7 @@ def write_with_events(
     Returns the id of each row and its event, in the order of their ids.
     """
     txn.numbering()
-    values = [(kind, author, body.decode(), at) for author, body, at in drafts]
+    values = [(kind, author, body.decode(), at, RUNG) for author, body, at in drafts]
     ids = txn.insert_pairs(rows, Rows(EventRow.TABLENAME, _DRAFT_COLUMNS, values), "post")
     check_ids(ids[-1] if ids else ())
     return [
@@ -105,7 +108,7 @@ def write_friend_events(
     events: list[Event] = []
     for some in split(changes):
         txn.numbering()
-        values = [(kind, viewer, body.decode(), at) for kind, viewer, body in some]
+        values = [(kind, viewer, body.decode(), at, RUNG) for kind, viewer, body in some]
         ids = txn.insert_rows(Rows(EventRow.TABLENAME, _DRAFT_COLUMNS, values))
         check_ids(ids[-1:])
         events += [
