@@ -82,6 +82,27 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def connect_to_look(self) -> Connection:
+        """
+        Open a connection for the ringer; blocks. Each of its statements is a transaction, and has
+        to answer within a second. The server ends it when it has asked nothing for a second.
+        """
+        return self.connect()
+
+    def take_ringer_lock(self, connection: Connection) -> bool:
+        """
+        Take the lock of the one process that rings, without waiting; it goes with `connection`.
+        Whether nobody else has it; also true where there are no such locks.
+        """
+        return True
+
+    def data_version(self, connection: Connection) -> object:
+        """
+        What has changed since the last call if, and only if, another connection has committed
+        something; None where that takes as long as a look.
+        """
+        return None
+
     def ping(self, connection: Connection) -> None:
         """Return when the connection lives, else raise one of `errors`."""
 

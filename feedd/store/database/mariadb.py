@@ -25,6 +25,11 @@ from feedd.store.database.timed_socket import TimedSocket
 
 PATIENT_SECONDS = 3600.0
 LOCK_SECONDS = 60
+LOOK_SECONDS = 1
+"""
+How long a look of the ringer may take, and how long its connection may be idle: the server counts
+whole seconds.
+"""
 TEXT_BYTES = 1_000_000
 """
 How long a text of many values may be: 47,000 of the longest ids. The server cuts a longer one
@@ -88,7 +93,32 @@ class MariaDB(Dialect):
         self._several_write = False
 
     def connect(self, *, patient: bool = False) -> Connection:
-        seconds = PATIENT_SECONDS if patient else self._query_seconds
+        return self._connect(PATIENT_SECONDS if patient else self._query_seconds)
+
+    def connect_to_look(self) -> Connection:
+        connection = self._connect(min(LOOK_SECONDS, self._query_seconds))
+        connection.autocommit(True)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION wait_timeout = {LOOK_SECONDS}")
+        return connection
+
+    def take_ringer_lock(self, connection: Connection) -> bool:
+        """
+        On a cluster each node has locks of its own, or refuses them: then several processes ring,
+        which does no harm but costs messages.
+        """
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(
+                    "SELECT GET_LOCK(%s, 0)", (lock_name(self._server.database, "feedd-ringer"),)
+                )
+            except self.errors as error:
+                if _number(error) not in _NO_LOCKS:
+                    raise
+                return True
+            return bool(cursor.fetchone() == (1,))
+
+    def _connect(self, seconds: float) -> Connection:
         server = self._server
         half = max(1, int(seconds / 2))
         settings = f"innodb_lock_wait_timeout = {half}, group_concat_max_len = {TEXT_BYTES}"
@@ -108,7 +138,7 @@ class MariaDB(Dialect):
             sql_mode="STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
             init_command=f"SET SESSION {of_mariadb} {settings}",
             autocommit=False,
-            connect_timeout=self._query_seconds,
+            connect_timeout=min(seconds, self._query_seconds),
             read_timeout=timeout,
             write_timeout=timeout,
             defer_connect=True,
@@ -129,7 +159,8 @@ class MariaDB(Dialect):
         """A connected socket like the driver's own, but that the kernel keeps its time limits."""
         address = (self._server.host, self._server.port)
         try:
-            connected = TimedSocket(socket.create_connection(address, self._query_seconds), seconds)
+            patience = min(seconds, self._query_seconds)
+            connected = TimedSocket(socket.create_connection(address, patience), seconds)
         except OSError as error:
             raise pymysql.OperationalError(
                 CR.CR_CONN_HOST_ERROR, f"Can't connect to {address[0]} ({error})"
@@ -305,9 +336,9 @@ _MULTI_PRIMARY = ("group_replication_single_primary_mode", "OFF")
 _CLUSTER = f"SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', '{_MULTI_PRIMARY[0]}')"
 
 
-def lock_name(database: str) -> str:
-    """The name of the lock of whoever changes the schema of `database`; 64 characters at most."""
-    return f"feedd:{sha1(database.encode(), usedforsecurity=False).hexdigest()}"
+def lock_name(database: str, purpose: str = "feedd") -> str:
+    """The name of a lock of this `database`, of whoever changes its schema; 64 characters."""
+    return f"{purpose}:{sha1(database.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _tls(server: ServerAddress) -> dict[str, Any]:
@@ -327,6 +358,9 @@ def _number(error: Exception) -> int:
     """The server's or the driver's number of an error; 0 for none."""
     return error.args[0] if len(error.args) == 2 else 0
 
+
+_NO_LOCKS = frozenset({ER.UNKNOWN_ERROR, ER.NOT_SUPPORTED_YET})
+"""A cluster's words for GET_LOCK: Percona's in its strict mode, and MariaDB's Galera."""
 
 _REFUSED = frozenset(
     {

@@ -57,6 +57,9 @@ class SQLite(Dialect):
             raise
         return connection
 
+    def data_version(self, connection: Connection) -> object:
+        return connection.execute("PRAGMA data_version").fetchone()
+
     def begin(self, connection: Connection, write: bool) -> None:
         connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
