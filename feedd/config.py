@@ -18,6 +18,8 @@ _SCHEMES = {
     "cache": ("local", "memcached"),
 }
 
+LEAST_RING_SECONDS = 0.002
+"""Looks at the log must leave time for something else."""
 
 SECTIONS: dict[str, type[Section]] = {
     "http": HTTP,
@@ -135,6 +137,8 @@ def _contradictions(config: Config) -> list[str]:
             mistakes.append(
                 f"http.allowed_origins: {origin!r} is not of the form https://www.example.org"
             )
+    if 0 < config.store.ring_seconds < LEAST_RING_SECONDS:
+        mistakes.append(f"store.ring_seconds must be 0, or {LEAST_RING_SECONDS} and more")
     if ("{user}" in config.broker.exchange) == ("{shard}" in config.broker.exchange):
         mistakes.append("broker.exchange must hold either {user} or {shard}")
     if "{user}" not in config.cache.friends_key:

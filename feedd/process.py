@@ -39,6 +39,7 @@ from feedd.feed.ports import Authenticator, Opening
 from feedd.feed.settings import Config
 from feedd.log.opening import Opener
 from feedd.log.pruner import DAY_SECONDS, Pruner
+from feedd.log.ringer import Ringer
 from feedd.log.tail import Tail
 from feedd.reactor.batch_reader import BatchReader
 from feedd.reactor.complaints import Complaints
@@ -48,6 +49,7 @@ from feedd.reactor.open_files import OpenFiles
 from feedd.reactor.round_robin import RoundRobin
 from feedd.reactor.watchdog import Watchdog
 from feedd.store.database.dialects import make_dialect
+from feedd.store.lookout import Lookout
 from feedd.store.sql import SQLStore
 from feedd.web.api.poll import PollEndpoint
 from feedd.web.api.status import StatusEndpoint
@@ -215,6 +217,7 @@ class Process:
         self.feed = Feed(ports, config.poll, self.turns, self.counters, secrets.token_hex(3))
         self.files = OpenFiles(self.complaints)
         self.tail = self._make_tail()
+        self.ringer = self._make_ringer()
         self.pruner = make_pruner(config, reactor, self.store, self.counters)
         amount = config.poll.recent_events, config.poll.recent_bytes
         self.opener = Opener(reactor, self.store, *amount, self._opened)
@@ -231,6 +234,8 @@ class Process:
         """Begin anew: the database has turned out to be another one."""
         self.feed.close()
         stopping: Deferred[None] = self.tail.disownServiceParent()
+        if self.ringer.running:
+            stopping.addCallback(lambda _: self.ringer.disownServiceParent())
         stopping.addCallback(lambda _: self.opener.begin())
         stopping.addErrback(
             lambda failure: _log.failure("the log cannot be opened again", failure=failure)
@@ -254,6 +259,13 @@ class Process:
             self,
             self.counters,
         )
+
+    def _make_ringer(self) -> Ringer:
+        is_alone = self.config.broker.url.startswith("local")
+        lookout = Lookout(self.reactor, self.store.dialect, elects=not is_alone)
+        seconds = self.config.store.ring_seconds
+        parts = lookout, self.store, self.feed.log, self.broker
+        return Ringer(self.reactor, *parts, seconds, self.counters)
 
     def _deliver(self, event: Event) -> None:
         self.feed.log.offer(event)
@@ -280,6 +292,8 @@ class Process:
     def _opened(self, opening: Opening) -> None:
         self.feed.open(opening)
         self.tail.setServiceParent(self.service)
+        if self.config.store.ring_seconds:
+            self.ringer.setServiceParent(self.service)
         if self.config.store.keep_days:
             self.pruner.setServiceParent(self.service)
 
@@ -354,7 +368,8 @@ def make_tree(process: Process, gate: Gate, poll: PollEndpoint) -> Folder:
         "auth": lambda: process.authenticator.trouble,
         "files": lambda: process.files.trouble,
     }
-    status = StatusEndpoint(gate, parts, feed.hub, process.counters, __version__)
+    about = feed.hub, process.counters, __version__, lambda: process.ringer.state
+    status = StatusEndpoint(gate, parts, *about)
     files = demo_files() if process.config.auth.mode == "demo" else {}
     return make_root(gate, feed.reading, feed.posting, process.store, feed.hub, poll, status, files)
 

@@ -143,7 +143,7 @@ class House:
 
     def _make_tree(self, gate: Gate) -> Folder:
         parts = {name: partial(self.troubles.__getitem__, name) for name in self.troubles}
-        status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3")
+        status = StatusEndpoint(gate, parts, self.hub, self.counters, "1.2.3", lambda: "rings")
         files = {"index.html": b"<p>hello", "demo.js": b"1", "demo.css": b"p{}"}
         poll = PollEndpoint(gate, self.feed.polling, self._renderer)
         return make_root(

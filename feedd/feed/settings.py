@@ -82,6 +82,7 @@ class Store(Section, frozen=True):
     settle_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0
     multi_writer: bool = False
     tail_seconds: Seconds = 1.0
+    ring_seconds: Annotated[float, Meta(ge=0, le=0.5)] = 0.02
     threads: Annotated[int, Meta(ge=1, le=200)] = 10
     max_waiting: Count = 500
     waiting_of_user: Count = 50

@@ -40,6 +40,7 @@ password_file = "/etc/feedd/db"
 settle_seconds = 0
 multi_writer = true
 tail_seconds = 0.25
+ring_seconds = 0.1
 threads = 1
 max_waiting = 2
 waiting_of_user = 2
@@ -118,6 +119,14 @@ class ParseTests(SynchronousTestCase):
         self.assertTrue(
             parse_config("[http]\n" + listen.format("tcp6:2:interface=\\\\:\\\\:1")).http.reuse_port
         )
+
+    def test_ring_seconds(self) -> None:
+        """The ringer may be off, or look neither all the time nor as seldom as the net."""
+        for seconds in ("0.001", "-1", "0.6"):
+            self.assert_mistake(f"[store]\nring_seconds = {seconds}", "store.ring_seconds")
+        for seconds in (0.0, 0.002, 0.5):
+            config = parse_config(f"[store]\nring_seconds = {seconds}")
+            self.assertEqual(config.store.ring_seconds, seconds)
 
     def test_not_toml(self) -> None:
         """What is not TOML is one mistake, with its line."""

@@ -17,6 +17,7 @@ class StatusTests(WebTestCase):
             name: {"up": True, "trouble": ""} for name in ("database", "broker", "cache")
         }
         expected["counters"] = {"some_count": 3}
+        expected["ringer"] = "rings"
         self.assertEqual(reply.json, expected)
 
     def test_not_ready(self) -> None:

@@ -21,16 +21,24 @@ class StatusEndpoint(Endpoint):
     backend key is told why, and the rest.
 
     :param parts: the trouble of each part, by its name.
+    :param ringer: tells whether this process is the one that rings, in a word or a few.
     """
 
     def __init__(
-        self, gate: Gate, parts: Mapping[str, Trouble], hub: Hub, counters: Counters, version: str
+        self,
+        gate: Gate,
+        parts: Mapping[str, Trouble],
+        hub: Hub,
+        counters: Counters,
+        version: str,
+        ringer: Callable[[], str],
     ) -> None:
         super().__init__(gate, {b"GET": self.get})
         self._parts = parts
         self._hub = hub
         self._counters = counters
         self._version = version
+        self._ringer = ringer
 
     async def get(self, request: FeedRequest) -> Answer:
         """The state as the process knows it; nothing is asked over the network for it."""
@@ -48,6 +56,7 @@ class StatusEndpoint(Endpoint):
                 "version": self._version,
                 "polls": self._hub.parked,
                 "subscriptions": len(self._hub),
+                "ringer": self._ringer(),
                 "counters": self._counters.snapshot(),
             }
         return Answer(safe_json(msgspec.json.encode(status)), 200 if ready else 503)
