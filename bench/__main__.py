@@ -19,10 +19,11 @@ BENCHMARKS = {
     "hub": "long work of the hub: the longest turn, of any checkout",
     "tick": "what a tick of the net costs, of any checkout",
     "amqp": "what an AMQP message costs, with and without a listener",
+    "ring": "rows that are only INSERTed: how late, what a harmed ringer loses, what it costs",
     "chaos": "parts are killed, stopped and cut; losses are counted",
     "attacks": "what one hostile client costs the others, of any checkout",
     "sizes": "lines of files and functions, and hops, of any checkout",
-    "all": "those above chaos but hub and tick, one JSON file each",
+    "all": "everything but hub, tick, ring, chaos, attacks and sizes, one JSON file each",
     "plot": "the plots of those files",
     "table": "the tables of those files",
 }
@@ -30,6 +31,7 @@ MODULES = {
     "all": "bench.everything",
     "attacks": "bench.attacks.__main__",
     "chaos": "bench.chaos.__main__",
+    "ring": "bench.ring.__main__",
 }
 
 
