@@ -24,6 +24,7 @@ class Looked:
     """
     All rows up to an id have been seen, but for those that are missing and may still appear.
 
+    :ivar after: the highest id that has been seen.
     :ivar left_out: how many runs of missing ids were given up, because there were too many; their
         rows are the net's.
     """
@@ -31,7 +32,7 @@ class Looked:
     def __init__(self, horizon: Horizon) -> None:
         """:param horizon: a look at the log begins above what is settled, and in its holes."""
         self.left_out = 0
-        self._after = horizon.settled
+        self.after = horizon.settled
         self._missing = horizon.holes
         self._looks = 0
 
@@ -41,7 +42,7 @@ class Looked:
         missing = self._missing
         if missing.count > NEAR and self._looks % EVERY:
             missing = Runs(missing.bounds[-2 * NEAR :])
-        return self._after, missing
+        return self.after, missing
 
     def take(self, ids: Sequence[int], asked: Runs, before: Horizon, is_cut: bool) -> None:
         """
@@ -54,9 +55,9 @@ class Looked:
         :param is_cut: there may be more rows.
         """
         if ids:
-            newer = [id for id in ids if id > self._after]
-            missing = self._missing.but(runs_of(ids)).either(gaps(self._after, newer))
-            self._after = max(ids[-1], self._after)
+            newer = [id for id in ids if id > self.after]
+            missing = self._missing.but(runs_of(ids)).either(gaps(self.after, newer))
+            self.after = max(ids[-1], self.after)
             self._missing = self._bounded(missing)
         # A comparison of all holes takes a tenth of a millisecond, so it is not for every look.
         if asked and not is_cut and self._looks % EVERY == 0:

@@ -194,7 +194,17 @@ class Ringer(Service):
         if looked.left_out:
             self._counters.add("ringer_left_out", looked.left_out)
             looked.left_out = 0
+        self._check_sight(looked, is_cut)
         return is_cut
+
+    def _check_sight(self, looked: Looked, is_cut: bool) -> None:
+        """
+        Check that the lookout sees what has been settled here for some seconds. After a failover
+        its connection may lead to a server that gets nothing any more; a new one may not.
+        """
+        settled = self._history[0][1].settled
+        if not is_cut and settled > looked.after:
+            raise Unavailable("database", f"the ringer does not see event {settled}")
 
     async def _ring(self, ids: Sequence[int]) -> None:
         """Tell of the rows of `ids` here and everywhere."""

@@ -203,6 +203,22 @@ class FailureTests(RingerCase):
         self.turn(SECOND)
         self.assertEqual(self.rung, [1])
 
+    def test_a_server_that_gets_nothing(self) -> None:
+        """
+        A lookout that does not see what others have seen for seconds, since it looks at another
+        server than they, is connected anew.
+        """
+        self.start()
+        self.log.horizon = Horizon("k1", 5)
+        self.turn(2 * SECOND)
+        self.assertEqual((self.ringer.state, self.lookout.calls.count("enter")), ("rings", 1))
+        self.turn(3 * SECOND)
+        self.assertEqual((self.ringer.state, self.lookout.calls.count("enter")), ("rings", 2))
+        self.assertEqual(self.counters["ringer_failed"], 1)
+        self.store.rows = {6}
+        self.turn()
+        self.assertEqual(self.rung, [6])
+
     def test_a_mistake_of_ours(self) -> None:
         """It is logged once, with its traceback, and tried again."""
         self.start()
