@@ -72,6 +72,7 @@ setup(
         "PyJWT[crypto]>=2.15,<3",
         "PyMySQL>=1.2.4,<2",
         "msgspec>=0.22,<0.23",
+        "phpserialize>=1.3,<2",
         "treq>=26.7",
         "twistar==2.0",
         "txAMQP==0.8.2",

@@ -141,8 +141,21 @@ def _contradictions(config: Config) -> list[str]:
         mistakes.append(f"store.ring_seconds must be 0, or {LEAST_RING_SECONDS} and more")
     if ("{user}" in config.broker.exchange) == ("{shard}" in config.broker.exchange):
         mistakes.append("broker.exchange must hold either {user} or {shard}")
-    if "{user}" not in config.cache.friends_key:
+    return mistakes + _cache_contradictions(config.cache)
+
+
+def _cache_contradictions(cache: Cache) -> list[str]:
+    mistakes = []
+    if "{user}" not in cache.friends_key:
         mistakes.append("cache.friends_key must hold {user}")
+    if cache.friends_format not in ("json", "php", "comma"):
+        mistakes.append("cache.friends_format must be json, php or comma")
+    if cache.friends_writer not in ("feedd", "site"):
+        mistakes.append("cache.friends_writer must be feedd or site")
+    if cache.friends_writer == "site" and cache.url.startswith("local"):
+        mistakes.append("cache.friends_writer site needs a memcached in cache.url")
+    if cache.friends_writer == "feedd" and cache.friends_format != "json":
+        mistakes.append("cache.friends_format must be json, unless cache.friends_writer is site")
     return mistakes
 
 

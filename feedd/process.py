@@ -30,6 +30,7 @@ from feedd.cache.friends import CachedFriends
 from feedd.cache.loads import Load
 from feedd.cache.local import LocalFriends
 from feedd.cache.ring import make_hash_ring
+from feedd.cache.site import SiteFriends
 from feedd.config import read_secret
 from feedd.core.counters import Counters
 from feedd.core.event import Event
@@ -128,7 +129,7 @@ def make_broker(
 
 def make_friends(
     config: Config, reactor: Any, counters: Counters, load: Load, service: MultiService
-) -> CachedFriends | LocalFriends:
+) -> CachedFriends | LocalFriends | SiteFriends:
     """
     The friend lists in the cache behind ``cache.url``; its connections become a part of `service`.
     """
@@ -136,6 +137,8 @@ def make_friends(
         return LocalFriends(load, config.cache, reactor, counters)
     ring = make_hash_ring(reactor, config.cache, counters)
     ring.setServiceParent(service)
+    if config.cache.friends_writer == "site":
+        return SiteFriends(ring, load, config.cache, counters, reactor)
     return CachedFriends(
         ring, load, config.cache, counters, lambda: secrets.token_hex(16).encode(), reactor
     )

@@ -46,6 +46,7 @@ VENDORS = {
     "autobahn": "web.stream",
     "cryptography": "auth",
     "jwt": "auth",
+    "phpserialize": "cache",
     "pymysql": "store.database.mariadb",
     "sqlite3": "store.database.sqlite",
     "treq": "auth",

@@ -48,12 +48,13 @@ apart.
 
 class Item(NamedTuple):
     """
-    The item at a key: its value, None for nothing, and the number of this very value, for
-    `Connection.cas`.
+    The item at a key: its value, None for nothing, the number of this very value, for
+    `Connection.cas`, and the flags that its writer gave it, 0 when feedd was it.
     """
 
     value: bytes | None
     cas: bytes
+    flags: int = 0
 
 
 class LeaseRequest(NamedTuple):
@@ -121,7 +122,9 @@ class Connection(MemCacheProtocol):
             keys, withIdentifier=True
         )
         return found.addCallback(
-            lambda answer: {key: Item(value, cas) for key, (_, cas, value) in answer.items()}
+            lambda answer: {
+                key: Item(value, cas, flags) for key, (flags, cas, value) in answer.items()
+            }
         )
 
     def take_all(

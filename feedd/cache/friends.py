@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from feedd.cache.connection import Item, LeaseRequest
+from feedd.cache.formats import MAX_VALUE_BYTES, users_in
 from feedd.cache.loads import Load, make_loads
 from feedd.cache.ring import HashRing, checked_key
 from feedd.cache.server import Lease
 from feedd.core.counters import Counters
-from feedd.core.event import is_user
 from feedd.feed.settings import Cache
 from feedd.reactor.single_flight import Flight, SingleFlight
 
@@ -29,9 +29,6 @@ and from nothing else.
 """
 
 LEASE_MARK = b"lease:"
-
-MAX_VALUE_BYTES = 1_000_000
-"""A list whose JSON is longer stays out of the cache; memcached's own limit is 1 MiB."""
 
 
 class _Miss(NamedTuple):
@@ -144,14 +141,11 @@ class CachedFriends:
         """
         if item is None or item.value is None or item.value.startswith(LEASE_MARK):
             return None
-        try:
-            users = set(msgspec.json.decode(item.value, type=list[str]))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            users = {""}
-        if not all(map(is_user, users)):
+        found = users_in(item.value, item.flags, "json", self._counters)
+        if found is not None and found.left_out:
             self._counters.add("cache_unreadable")
             return None
-        return tuple(sorted(users - {viewer}))
+        return None if found is None else tuple(sorted(found.users - {viewer}))
 
     async def _lease_all(self, misses: Iterable[_Miss]) -> dict[bytes, Lease]:
         """The leases that could be taken, by key."""

@@ -105,10 +105,17 @@ class Broker(Section, frozen=True):
 
 
 class Cache(Section, frozen=True):
-    """The cache of friend lists."""
+    """
+    The cache of friend lists.
+
+    :ivar friends_format: "json", "php" or "comma".
+    :ivar friends_writer: "feedd", which then fills and deletes the keys, or "site".
+    """
 
     url: str = "local:"
     friends_key: str = "feedd:friends:{user}"
+    friends_format: str = "json"
+    friends_writer: str = "feedd"
     friends_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] = 300
     timeout_seconds: Seconds = 0.5
     connections: Annotated[int, Meta(ge=1, le=64)] = 2

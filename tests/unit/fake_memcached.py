@@ -59,6 +59,7 @@ class FakeMemcached:
     :ivar hung: reads and does not answer until `resume`.
     :ivar say: when set, the answer to whatever is asked.
     :ivar heard: the commands, first words and first keys, in the order of arrival.
+    :ivar flags: those of some keys; 0 for the others.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -70,6 +71,7 @@ class FakeMemcached:
         self.items: dict[bytes, tuple[bytes, int, float]] = {}
         self.transports: list[FakeTransport] = []
         self.numbers = 0
+        self.flags: dict[bytes, int] = {}
 
     def connect(self, factory: Any) -> Deferred[Any]:
         if not self.up:
@@ -138,7 +140,8 @@ class FakeMemcached:
     def do_gets(self, words: list[bytes], value: bytes) -> bytes:
         found = [(key, value) for key in words[1:] if (value := self.value(key)) is not None]
         values = [
-            b"VALUE %s 0 %d %d\r\n%s\r\n" % (key, len(value), self.items[key][1], value)
+            b"VALUE %s %d %d %d\r\n%s\r\n"
+            % (key, self.flags.get(key, 0), len(value), self.items[key][1], value)
             for key, value in found
         ]
         return b"".join(values) + b"END\r\n"

@@ -214,7 +214,7 @@ class Values(CachedCase):
             b"",
             b"[",
             b'a:1:{i:0;s:3:"bob";}',
-            b'["bob", 7]',
+            b'["bob", 7.5]',
             b'{"0": "bob"}',
             b'["b o b"]',
             b'["\xff"]',

@@ -59,6 +59,8 @@ queue_length = 3
 [cache]
 url = "memcached://127.0.0.1:11211,127.0.0.1:11212"
 friends_key = "f:{user}"
+friends_format = "php"
+friends_writer = "site"
 friends_seconds = 1
 timeout_seconds = 0.25
 connections = 1
@@ -185,6 +187,24 @@ class ParseTests(SynchronousTestCase):
             "[zap] is not", "http.nope is not", "poll.hold_seconds:", "store.url must",
             "http.listen names", "cache.friends_key must",
         )  # fmt: skip
+
+    def test_lists_of_the_site(self) -> None:
+        """Only lists of the site may have a format of its own, and only memcached holds such."""
+        memcached = '[cache]\nurl = "memcached://127.0.0.1"\n'
+        site = 'friends_writer = "site"\n'
+        for form in ("json", "php", "comma"):
+            self.assertEqual(
+                parse_config(f'{memcached}{site}friends_format = "{form}"').cache.friends_format,
+                form,
+            )
+        self.assert_mistake(
+            f'{memcached}friends_format = "php"', "cache.friends_format must be json"
+        )
+        self.assert_mistake(
+            f'{memcached}{site}friends_format = "xml"', "cache.friends_format must be"
+        )
+        self.assert_mistake(f'{memcached}friends_writer = "me"', "cache.friends_writer must be")
+        self.assert_mistake(f"[cache]\n{site}", "cache.friends_writer site needs")
 
     def test_text(self) -> None:
         """The error's text holds all mistakes."""
