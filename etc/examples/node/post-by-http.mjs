@@ -1,7 +1,7 @@
 /*
  * Posting to a feed from Node, on behalf of a user, through feedd itself. No packages.
  *
- *   BACKEND_KEY=demo node post.mjs alice 'héllo 😀'
+ *   BACKEND_KEY=demo node post-by-http.mjs alice 'héllo 😀'
  *
  * The Idempotency-Key makes the repeats harmless: whatever became of the first try, there is one post.
  */

@@ -1,11 +1,11 @@
 """
 Posting to a feed from Python: rows in the log, and the bell.
 
+    pip install PyMySQL pika
     DB_PASSWORD=... python post.py alice 'héllo 😀'
 
-The rows may be written in a transaction of the site's own; feedd finds them within a second. The
-bell, after the commit, makes it milliseconds, and may fail. Needs PyMySQL and pika (pip install
-PyMySQL pika).
+The rows may be written in a transaction of the site's own; feedd finds them by itself. The bell,
+after the commit, makes it quicker, and may fail: the log has the event.
 """
 
 import json
