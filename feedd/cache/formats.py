@@ -5,7 +5,7 @@ This module knows no server: a value and its flags become users, or a count of w
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple
 
@@ -44,9 +44,9 @@ only for a value that cannot be read.
 
 class Users(NamedTuple):
     """
-    The users of a list, once each.
+    The users of a list.
 
-    :ivar left_out: how many names in it are no user's.
+    :ivar left_out: how many other names in it are no user's.
     """
 
     users: frozenset[str]
@@ -68,34 +68,41 @@ def users_in(value: bytes, flags: int, form: str, counters: Counters) -> Users |
         counters.add("cache_compressed")
         return None
     try:
-        names = [str(name) for name in FORMATS[form](value)]
+        names = FORMATS[form](value)
     except (ValueError, RecursionError, OverflowError):
         counters.add("cache_compressed" if flags & COMPRESSED_OLD else "cache_unreadable")
         return None
-    users = frozenset(filter(is_user, names))
-    if names and not users:  # another format, or other names than feedd's
+    distinct = frozenset(names)
+    all_are = all(map(is_user, distinct))
+    users = distinct if all_are else frozenset(filter(is_user, distinct))
+    if distinct and not users:  # another format, or other names than feedd's
         counters.add("cache_unreadable")
         return None
-    return Users(users, sum(1 for name in names if name not in users))
+    return Users(users, len(distinct) - len(users))
 
 
-def _json(value: bytes) -> Sequence[str | int]:
-    return msgspec.json.decode(value, type=list[str | int])
+def _json(value: bytes) -> list[str]:
+    try:
+        return msgspec.json.decode(value, type=list[str])
+    except msgspec.ValidationError:  # numbers, perhaps
+        return [str(name) for name in msgspec.json.decode(value, type=list[str | int])]
 
 
-def _php(value: bytes) -> Sequence[str | int]:
+def _php(value: bytes) -> list[str]:
     """
     A list of PHP's ``serialize()``.
 
     The lists that sites have are read by a pattern: phpserialize goes from character to character,
-    and needs 5 ms for a thousand friends where this needs 0.5; a hundred viewers may be answered in
+    and needs 4 ms for a thousand friends where this needs 0.9; a hundred viewers may be answered in
     one turn of the reactor.
     """
     if plain := _PHP_LIST.fullmatch(value):
         items = _PHP_ITEMS.findall(value)
         if int(plain[1]) != len(items):
             raise ValueError("another number of items")
-        return [number.decode() or _php_text(length, text) for number, length, text in items]
+        if not all(length == b"%d" % len(text) for number, length, text in items if not number):
+            raise ValueError("another length")
+        return [(number or text).decode() for number, _, text in items]
     if len(value) > MAX_SLOW_BYTES or not value.startswith(b"a:"):
         raise ValueError("not a list, or too large")
     stream = BytesIO(value)
@@ -105,28 +112,22 @@ def _php(value: bytes) -> Sequence[str | int]:
     return [_php_name(name) for _, name in pairs]
 
 
-def _php_text(length: bytes, text: bytes) -> str:
-    if int(length) != len(text):
-        raise ValueError("another length")
-    return text.decode()
-
-
-def _php_name(name: object) -> str | int:
+def _php_name(name: object) -> str:
     if isinstance(name, bytes):
         return name.decode()
     if type(name) is int:
-        return name
+        return str(name)
     raise ValueError("neither a string nor a number")
 
 
-def _comma(value: bytes) -> Sequence[str | int]:
+def _comma(value: bytes) -> list[str]:
     text = value.decode()
     if _CONTROL.search(text):
         raise ValueError("a control character")
     return [name.strip(" ") for name in text.split(",")] if text.strip(" ") else []
 
 
-FORMATS: dict[str, Callable[[bytes], Sequence[str | int]]] = {
+FORMATS: dict[str, Callable[[bytes], list[str]]] = {
     "json": _json,
     "php": _php,
     "comma": _comma,

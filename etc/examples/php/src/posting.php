@@ -76,7 +76,7 @@ function publish(array $event): void
     $broker = new AMQPConnection($patience + settings('broker'));
     $broker->connect();
     $exchange = new AMQPExchange(new AMQPChannel($broker));
-    $exchange->setName("{$event['author']}_feedExchange");
+    $exchange->setName("{$event['author']}_feedExchange"); // as broker.exchange says
     $exchange->setType(AMQP_EX_TYPE_FANOUT);
     $exchange->setFlags(AMQP_DURABLE);
     $exchange->declareExchange();
