@@ -266,9 +266,8 @@ class Process:
     def _make_ringer(self) -> Ringer:
         is_alone = self.config.broker.url.startswith("local")
         lookout = Lookout(self.reactor, self.store.dialect, elects=not is_alone)
-        seconds = self.config.store.ring_seconds
         parts = lookout, self.store, self.feed.log, self.broker
-        return Ringer(self.reactor, *parts, seconds, self.counters)
+        return Ringer(self.reactor, *parts, self.config.store.ring_seconds, self.counters)
 
     def _deliver(self, event: Event) -> None:
         self.feed.log.offer(event)

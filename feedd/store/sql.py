@@ -230,18 +230,13 @@ class SQLStore(Service):
         self, add: Sequence[Friendship], remove: Sequence[Friendship]
     ) -> FriendChanges:
         """
-        Commit these rows and an event for each that really changed.
-
-        A pair in both lists is removed, one that hears itself is passed over, one that is blocked
-        is not added. It may take `BULK` times as long as others.
+        Commit these rows and an event for each that really changed; a pair in both lists is
+        removed. It may take `BULK` times as long as others.
         """
         return await self._write_many(friendships.change_friends, add, remove, self._now_ms())
 
     async def change_blocks(self, add: Sequence[Block], remove: Sequence[Block]) -> list[Event]:
-        """
-        Commit these blocks, the end of the friendships that they part, and an event for each of
-        those; returns the events. It may take as long.
-        """
+        """Commit these blocks, and an event for each friendship that they end. It may as well."""
         return await self._write_many(friendships.change_blocks, add, remove, self._now_ms())
 
     async def log_out(self, user: str) -> Event:
