@@ -112,7 +112,7 @@ class Overlap(MariaDB):
             )
         story = []
         for call in calls:
-            story += await call
+            story += (await call).events
         standing: dict[tuple[str, str | None], str] = {}
         for event in sorted(story, key=lambda event: event.id):
             self.assertNotEqual(standing.get((event.author, event.friend), "unfriend"), event.kind)
@@ -135,7 +135,10 @@ class Overlap(MariaDB):
         await self.pause(0.3)  # it holds a-x now, and waits for b-y
         site.execute(insert, ("a", "x"))
         site.connection.commit()
-        self.assertEqual([(event.author, event.friend) for event in await changing], [("c", "z")])
+        self.assertEqual(
+            [(event.author, event.friend) for event in (await changing).events],
+            [("c", "z")],
+        )
 
     async def test_a_lock_that_nobody_lets_go(self) -> None:
         """The wait ends, and nothing was stored; the others are not kept waiting."""
