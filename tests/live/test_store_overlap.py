@@ -2,15 +2,17 @@
 
 import functools
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from feedd.core.event import Event
 from feedd.core.runs import runs_of
-from feedd.feed.ports import NotFound, Unavailable
+from feedd.feed.ports import Block, FriendChanges, NotFound, Unavailable
 from feedd.store.database.mariadb import lock_name
 from feedd.store.running.transaction import Transaction
-from feedd.store.tables import posts
+from feedd.store.tables import friendships, posts
 from tests.contracts.store import body_of, pairs, together
 from tests.live import servers
 from tests.live.mariadb import INSERT, MariaDB
@@ -122,6 +124,67 @@ class Overlap(MariaDB):
                 str(f) for (v, f), kind in standing.items() if v == viewer and kind == "friend"
             )
             self.assertEqual(list((await store.friends_of([viewer]))[viewer]), heard)
+
+    async def test_a_block_that_comes_meanwhile(self) -> None:
+        """A friendship is refused by a block that was committed after its transaction began."""
+
+        def change(txn: Transaction) -> FriendChanges:
+            txn.row("SELECT 1 FROM friendships, blocks LIMIT 1")
+            self.write("INSERT INTO blocks (viewer, author) VALUES ('ann', 'bob')")
+            return friendships.change_friends(txn, pairs("bob-ann", "bob-cid"), [], 1)
+
+        events, blocked = await self.store.writes.run(change)
+        self.assertEqual(([event.friend for event in events], blocked), (["cid"], pairs("bob-ann")))
+        self.assertEqual(await self.store.friends_of(["bob"]), {"bob": ("cid",)})
+
+    async def test_a_friendship_that_comes_meanwhile(self) -> None:
+        """A block ends one that was committed after its transaction began."""
+
+        def change(txn: Transaction) -> list[Event]:
+            txn.row("SELECT 1 FROM friendships, blocks LIMIT 1")
+            self.write("INSERT INTO friendships (viewer, friend) VALUES ('bob', 'ann')")
+            return friendships.change_blocks(txn, [Block("ann", "bob")], [], 1)
+
+        (event,) = await self.store.writes.run(change)
+        self.assertEqual((event.author, event.friend), ("bob", "ann"))
+
+    async def test_a_friendship_that_is_open(self) -> None:
+        """A block waits for one that is not committed yet, and ends it."""
+        site = self.other()
+        site.execute("INSERT INTO friendships (viewer, friend) VALUES ('bob', 'ann')")
+        (blocking,) = together([self.store.change_blocks([Block("ann", "bob")], [])])
+        await self.pause(0.3)
+        self.assertFalse(blocking.called)
+        site.connection.commit()
+        (event,) = await blocking
+        self.assertEqual((event.author, event.friend), ("bob", "ann"))
+
+    async def test_a_block_and_a_friendship_at_once(self) -> None:
+        """However they meet, none is left between those who block each other."""
+        for turn in range(15):
+            one, other = f"a{turn}", f"b{turn}"
+            calls: list[Coroutine[Any, Any, object]] = [
+                self.store.change_friends(pairs(f"{one}-{other}", f"{other}-{one}"), []),
+                self.store.change_blocks([Block(one, other)], []),
+                self.store.change_friends(pairs(f"{other}-{one}"), []),
+                self.store.change_blocks([Block(other, one)], []),
+            ]
+            for call in together(calls[turn % 2 :] + calls[: turn % 2]):
+                await call
+            self.assertEqual(await self.store.friends_of([one, other]), {one: (), other: ()})
+
+    async def test_an_open_block_holds_up_nobody_else(self) -> None:
+        """Nor does a friendship that is not committed."""
+        await self.store.change_blocks([Block("a", "b"), Block("x", "y")], [])
+        await self.store.change_friends(pairs("c-d", "u-v"), [])
+        site = self.other()
+        site.execute("INSERT INTO blocks (viewer, author) VALUES ('ann', 'bob')")
+        site.execute("INSERT INTO friendships (viewer, friend) VALUES ('ann', 'cid')")
+        changes = await self.store.change_friends(pairs("g-h", "eve-ann"), [])
+        self.assertEqual((len(changes.events), changes.blocked), (2, []))
+        ended = await self.store.change_blocks([Block("g", "h"), Block("m", "n")], [])
+        self.assertEqual(len(ended), 1)
+        site.connection.rollback()
 
     async def test_a_deadlock(self) -> None:
         """Its victim is run again, in a new transaction."""

@@ -53,6 +53,7 @@ class Dialect:
     :cvar by_index: what makes a SELECT use the index whose name stands for ``{}``.
     :cvar insert_ignore: an INSERT that passes over rows that exist.
     :cvar rows_of: what stands before the rows of ``(a, b) IN (… (?, ?), (?, ?))``.
+    :cvar look_up: what joins a table, whose name stands for ``{}``, row by row and by its key.
     :cvar raise_marker: the statement that moves a marker (viewer, post, updated_at) up, never down.
     :cvar has_meta: a SELECT that finds a row when the table ``meta`` exists.
     :cvar collations: a SELECT of the table, the name and the collation (NULL for bytes) of each
@@ -68,6 +69,7 @@ class Dialect:
     by_index: ClassVar[str]
     insert_ignore: ClassVar[str]
     rows_of: ClassVar[str]
+    look_up: ClassVar[str]
     raise_marker: ClassVar[str]
     has_meta: ClassVar[str]
     one_writer: ClassVar[bool]

@@ -29,6 +29,7 @@ class SQLite(Dialect):
     by_index = "INDEXED BY {}"
     insert_ignore = "INSERT OR IGNORE"
     rows_of = "VALUES"
+    look_up = "CROSS JOIN {}"
     raise_marker = (
         "INSERT INTO markers (viewer, post, updated_at) VALUES (?, ?, ?) ON CONFLICT "
         "(viewer) DO UPDATE SET"

@@ -15,6 +15,9 @@ from feedd.store.tables.keyset import split
 
 Pair = tuple[str, str]
 
+AT_ONCE = 250
+"""Pairs in one statement; SQLite takes 500 SELECTs in one."""
+
 
 def parted(pairs: Collection[Pair]) -> list[Pair]:
     """These pairs, and in the other direction, ascending."""
@@ -24,9 +27,16 @@ def parted(pairs: Collection[Pair]) -> list[Pair]:
 def blocked(txn: Transaction, pairs: Collection[Pair]) -> set[Pair]:
     """Those of whom one blocks the other; none of the rest is blocked before the end."""
     found: list[Pair] = []
-    for some in split(parted(pairs)):
-        either = " OR ".join(["viewer = ? AND author = ?"] * len(some))
-        statement = f"SELECT viewer, author FROM blocks WHERE {either}{txn.dialect.for_share}"
+    for some in split(parted(pairs), AT_ONCE):
+        # Each pair is looked up by the key. With OR or IN a database reads a small table from end
+        # to end, and locks all of it: then everybody waits for a block that is not committed.
+        asked = " UNION ALL ".join(
+            ["SELECT ? AS one, ? AS other", *["SELECT ?, ?"] * len(some[1:])]
+        )
+        statement = (
+            f"SELECT viewer, author FROM ({asked}) AS asked {txn.dialect.look_up.format('blocks')} "
+            f"ON viewer = one AND author = other{txn.dialect.for_share}"
+        )
         found += txn.rows(statement, list(chain.from_iterable(some)))
     return set(pairs).intersection(parted(found))
 
