@@ -37,4 +37,4 @@ class Revocations:
 
     def refuses(self, user: str, issued: int) -> bool:
         """Whether `user` was logged out after a token was issued."""
-        return issued < self._logouts.get(user, self._floor)
+        return issued < max(self._logouts.get(user, 0), self._floor)

@@ -124,8 +124,14 @@ class TokenAuth:
         return [cookie for cookie in cookies if cookie][:MAX_COOKIES], True
 
     def revoke(self, user: str, at: int) -> None:
-        """Refuse the tokens of `user` that were issued before `at`, milliseconds since 1970."""
-        self._revocations.note(user, at)
+        """
+        Refuse the tokens of `user` that were issued before `at`, milliseconds since 1970.
+
+        Nobody can have been logged out in the future, though a site may write any time: it must not
+        keep a user out for ever.
+        """
+        latest = self._now() + self._settings.leeway_seconds
+        self._revocations.note(user, min(at, int(latest * 1000)))
 
     def _proven(self, token: bytes) -> _Proof:
         """What the token proves, now."""

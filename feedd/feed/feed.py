@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from feedd.core.counters import Counters
 from feedd.core.delivery import Delivery
-from feedd.core.event import FRIEND_KINDS, Event, at_of
+from feedd.core.event import FRIEND_KINDS, LOGOUT, Event, at_of
 from feedd.core.hub import Hub
 from feedd.core.owner import HubLimits
 from feedd.core.position import Position
@@ -136,6 +136,9 @@ class Feed:
         self._broker.seal_with(opening.epoch, opening.seal_key)
         for user, at in opening.logouts:
             self._authenticator.revoke(user, at)
+        for event in opening.events:
+            if event.kind == LOGOUT:
+                self.logged_out(event)
         # Whoever committed these may have died before the friend lists were forgotten.
         unsettled = (event for event in opening.events if event.id > opening.settled)
         self.friends_changed({event.author for event in unsettled if event.kind in FRIEND_KINDS})

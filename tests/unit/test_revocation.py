@@ -2,10 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from feedd.auth.revocation import Revocations
+from feedd.auth.revocation import MOST, Revocations
 from feedd.core.counters import Counters
 from feedd.core.event import Event, make_event
 from feedd.feed.settings import Auth
+from feedd.store.tables import logouts
 from tests.unit.core import CoreCase, Heard, HubCase, change, post
 from tests.unit.test_auth_token import NOW, TokenCase, good
 
@@ -32,6 +33,20 @@ class RevocationsTests(SynchronousTestCase):
         refused = [self.revocations.refuses("ann", issued) for issued in (4, 5, 6)]
         self.assertEqual(refused, [True, False, False])
         self.assertFalse(self.revocations.refuses("bob", 4))
+
+    def test_started_with_too_many(self) -> None:
+        """A process that starts is told of one more than it remembers, and refuses what it did."""
+        self.assertEqual(logouts.MOST, MOST + 1)
+        for at, user in enumerate(("bob", "cy", "dora"), 2):  # ann, at 1, is not among them
+            self.revocations.note(user, at)
+        self.assertTrue(self.revocations.refuses("ann", 0))
+
+    def test_late(self) -> None:
+        """An older one that comes late lets nobody in whom a merged one has refused."""
+        for at, user in ((7, "ann"), (8, "bob"), (9, "cy")):
+            self.revocations.note(user, at)
+        self.revocations.note("ann", 5)
+        self.assertTrue(self.revocations.refuses("ann", 6))
 
     def test_full(self) -> None:
         """Past the bound the oldest counts for everybody; nothing that it refused is let in."""
@@ -71,6 +86,7 @@ class TokenTests(TokenCase):
         auth = self.auth()
         token = good(iat=NOW + 3600)
         self.assertEqual(self.user(auth, token), "alice")
+        self.seconds = NOW + 10.0
         auth.revoke("alice", AT + 10_000)
         self.refused(token, auth)
 
@@ -86,6 +102,14 @@ class TokenTests(TokenCase):
             else:
                 self.refused(token, auth)
         self.assertEqual(self.user(auth, good(sub="bob", exp=NOW + 10**6)), "bob")
+
+    def test_logged_out_in_the_future(self) -> None:
+        """Whatever time a site has written, a user can log in again: it counts as now."""
+        auth = self.auth(settings=Auth(leeway_seconds=30))
+        auth.revoke("alice", 2**53 - 1)
+        self.refused(good(iat=NOW), auth)
+        self.seconds = NOW + 31.0
+        self.assertEqual(self.user(auth, good(iat=NOW + 31)), "alice")
 
     def test_no_time(self) -> None:
         """An ``iat`` that is none is refused."""
@@ -130,6 +154,14 @@ class ReadingTests(CoreCase):
     def test_begins_with(self) -> None:
         """A process that starts later knows it."""
         self.now(self.store.log_out("al"))
+        self.start()
+        self.assertEqual(self.authenticator.revoked.keys(), {"al"})
+
+    def test_begins_with_events(self) -> None:
+        """So does it where a site has written the event alone, as long as the log ends with it."""
+        transaction = self.store.begin()
+        transaction.insert("logout", "al", None, b"{}")
+        transaction.commit()
         self.start()
         self.assertEqual(self.authenticator.revoked.keys(), {"al"})
 

@@ -8,8 +8,11 @@ from feedd.core.event import LOGOUT, Event, is_number, is_user
 from feedd.store.running.transaction import Transaction
 from feedd.store.tables.events import write_event
 
-MOST = 100_000
-"""Logouts that a process begins with."""
+MOST = 100_001
+"""
+Logouts that a process begins with: one more than it remembers, so that of more than that the oldest
+of these counts for everybody, as `feedd.auth.revocation` has it.
+"""
 
 
 def log_out(txn: Transaction, user: str, at: int) -> Event:
@@ -20,9 +23,9 @@ def log_out(txn: Transaction, user: str, at: int) -> Event:
     return write_event(txn, LOGOUT, user, None, b"{}", at)
 
 
-def newest_logouts(txn: Transaction) -> list[tuple[str, int]]:
-    """The newest `MOST` and when they were, ascending by that."""
-    rows = txn.rows("SELECT viewer, at FROM logouts ORDER BY at DESC LIMIT ?", (MOST,))
+def newest_logouts(txn: Transaction, most: int = MOST) -> list[tuple[str, int]]:
+    """The newest `most` and when they were, ascending by that."""
+    rows = txn.rows("SELECT viewer, at FROM logouts ORDER BY at DESC LIMIT ?", (most,))
     return [
         (viewer, at)
         for viewer, at in reversed(rows)
