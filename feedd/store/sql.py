@@ -240,8 +240,8 @@ class SQLStore(Service):
         return await self._write_many(friendships.change_blocks, add, remove, self._now_ms())
 
     async def log_out(self, user: str) -> Event:
-        """Commit that `user` is logged out now, and the ``logout``."""
-        return await self._write(user, logouts.log_out, user, self._now_ms())
+        """Commit that `user` is logged out now, and the ``logout``; it waits for no client."""
+        return await self._own_write(logouts.log_out, user, self._now_ms())
 
     async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:
         """

@@ -67,6 +67,16 @@ class BoundContract(SQL):
         self.assertTrue(await store.save_settled(epoch, 0))
         self.assertLess(time.monotonic() - begun, 0.8)
 
+    async def test_a_logout_waits_for_no_client(self) -> None:
+        """Whoever has all their own queries waiting can be logged out all the same."""
+        store = await self.reached(threads=2, waiting_of_user=3)
+        slow: Any = lambda txn: time.sleep(0.3)  # noqa: E731
+        for _ in range(6):
+            store.writes.run(slow, user="ann").addErrback(lambda failure: None)
+        begun = time.monotonic()
+        self.assertEqual((await store.log_out("ann")).author, "ann")
+        self.assertLess(time.monotonic() - begun, 0.5)
+
     async def test_a_slow_query_is_not_waited_for(self) -> None:
         """
         A caller gets an answer in time, and what it was told was not stored is not stored later.
