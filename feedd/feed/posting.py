@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from feedd.core.event import Event
 from feedd.core.horizon import Horizon
 from feedd.core.recent import RecentLog
-from feedd.feed.ports import Block, Broker, FriendChanges, Friendship, Store, Stored
+from feedd.feed.ports import Block, Broker, FriendChanges, Friendship, Store, Stored, Unavailable
 
 TOLD_AT_ONCE = 100
 """Events that are told in one turn of the reactor: 3 ms of friend changes."""
@@ -44,7 +44,7 @@ class Posting:
         Publish a post. One that repeats an Idempotency-Key gets the first result, and is not
         published again.
         """
-        before = self._log.horizon
+        before = self._begin()
         stored = await self._store.add_post(author, body, key)
         if stored.fresh:
             self._publish([stored.event], before)
@@ -52,14 +52,14 @@ class Posting:
 
     async def edit(self, author: str, post: int, body: bytes) -> Event:
         """Publish a new body of the author's own post."""
-        before = self._log.horizon
+        before = self._begin()
         event = await self._store.edit_post(author, post, body)
         self._publish([event], before)
         return event
 
     async def delete(self, author: str, post: int) -> Event:
         """Delete the author's own post."""
-        before = self._log.horizon
+        before = self._begin()
         event = await self._store.delete_post(author, post)
         self._publish([event], before)
         return event
@@ -71,21 +71,21 @@ class Posting:
         Begin and end friendships. The processes in which the events arrive forget the cached friend
         lists.
         """
-        before = self._log.horizon
+        before = self._begin()
         changes = await self._store.change_friends(add, remove)
         await self._publish_many(changes.events, before)
         return changes
 
     async def change_blocks(self, add: Sequence[Block], remove: Sequence[Block]) -> list[Event]:
         """Begin and end blocks; returns the events of the friendships that ended by them."""
-        before = self._log.horizon
+        before = self._begin()
         events = await self._store.change_blocks(add, remove)
         await self._publish_many(events, before)
         return events
 
     async def log_out(self, user: str) -> Event:
         """End what `user` polls with everywhere; what they proved themselves with is refused."""
-        before = self._log.horizon
+        before = self._begin()
         event = await self._store.log_out(user)
         self._publish([event], before)
         return event
@@ -95,6 +95,16 @@ class Posting:
             if start:
                 await self._turn()
             self._publish(events[start : start + TOLD_AT_ONCE], before)
+
+    def _begin(self) -> Horizon:
+        """
+        How far the log is settled now.
+
+        :raises Unavailable: when it is not open: who has been logged out is not known before.
+        """
+        if not self._log.horizon.epoch:
+            raise Unavailable("database", "not reached yet")
+        return self._log.horizon
 
     def _publish(self, events: Sequence[Event], before: Horizon) -> None:
         """

@@ -26,6 +26,14 @@ class PostingTests(CoreCase):
             ({1: stored.event}, [1], [stored.event]),
         )
 
+    def test_not_open(self) -> None:
+        """Nothing is taken before the log is open: who has been logged out is not known."""
+        self.feed.close()
+        for call in (self.posting.post("bob", b"{}", None), self.posting.delete("bob", 1)):
+            with self.assertRaises(Unavailable):
+                self.now(call)
+        self.assertEqual(self.store.rows, {})
+
     def test_an_id_that_comes_again(self) -> None:
         """A commit with an id that was settled before it began proves that ids go backwards."""
         self.now(self.posting.post("bob", b"{}", None))
