@@ -51,6 +51,14 @@ class Actions:
 
         return self.world.begin(fill)
 
+    def log_out(self, user: str, way: int, later: bool) -> None:
+        """All sessions of a user end, now or when a transaction is committed."""
+        transaction = self.world.begin(
+            lambda transaction: self.world.store.insert_logout(transaction, user)
+        )
+        if not later:
+            self.tell(self.world.commit(transaction), way)
+
     def tell(self, events: list[Event], way: int) -> None:
         """Nobody, the broker, or a process and the broker."""
         if way % 3:

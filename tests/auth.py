@@ -35,7 +35,7 @@ class NameAuth:
         return identity
 
     def revoke(self, user: str, at: int) -> None:
-        self.revoked[user] = at
+        self.revoked[user] = max(at, self.revoked.get(user, 0))
 
     def _named(self, credentials: Credentials) -> Identity | None:
         bearer = (credentials.authorization or b"").removeprefix(b"Bearer ")

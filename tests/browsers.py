@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 from feedd.core.cursor import Cursor, parse_cursor
-from feedd.core.event import Event
+from feedd.core.event import LOGOUT, Event
 from feedd.core.subscription import Subscription
 from feedd.feed.ports import Unavailable
 from feedd.feed.reading import Reply
@@ -180,6 +180,7 @@ def check_answer(poll: Poll, events: list[Event], cursor: Cursor) -> None:
     world, stand, viewer = poll.process.world, poll.stand, poll.browser.viewer
     check_cursor(world, cursor)
     ids = [event.id for event in events]
+    assert all(event.kind != LOGOUT for event in events), f"{viewer} is told {events}"
     assert ids == sorted(set(ids)), f"{ids} do not ascend"
     assert all(has(cursor, id) for id in ids), f"{ids} not in {cursor}"
     sent = parse_cursor(stand.cursor) if stand.cursor is not None else None

@@ -99,6 +99,13 @@ class MemoryStore:
             "unfriend" if ends else "friend", viewer, None, b'{"friend":"%s"}' % friend.encode()
         )
 
+    def insert_logout(self, transaction: Transaction, user: str) -> Event:
+        """A logout within `transaction`; of two the later one stands."""
+        event = transaction.insert(LOGOUT, user, None, b"{}")
+        at = at_of(event)
+        transaction.effect(lambda: self.logouts.update({user: max(at, self.logouts.get(user, 0))}))
+        return event
+
     def burn(self, count: int) -> None:
         """Give out ids that nobody uses."""
         self.last_id += count
@@ -180,8 +187,9 @@ class MemoryStore:
 
     async def log_out(self, user: str) -> Event:
         await self._ask("log_out")
-        event = self._commit(LOGOUT, user, None, b"{}")
-        self.logouts[user] = at_of(event)
+        transaction = self.begin()
+        event = self.insert_logout(transaction, user)
+        transaction.commit()
         return event
 
     async def friends_of(self, viewers: Collection[str]) -> dict[str, tuple[str, ...]]:

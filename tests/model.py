@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from feedd.core.counters import Counters
-from feedd.core.event import FRIEND_KINDS, MAX_ID, Event
+from feedd.core.event import FRIEND_KINDS, LOGOUT, MAX_ID, Event
 from feedd.core.horizon import Standing
 from feedd.core.runs import Runs, above
 from feedd.feed.feed import Feed, Ports
@@ -180,13 +180,17 @@ class World:
     def due(self, viewer: str) -> set[int]:
         """
         The ids that `viewer` must have seen in the end: their own events, and those that a friend
-        wrote as their friend.
+        wrote as their friend. Nobody is told of a logout.
         """
         return {
             id
             for id, event in self.events.items()
-            if event.author == viewer
-            or self.since.get((viewer, event.author), len(self.born) + self._steps) < self.born[id]
+            if event.kind != LOGOUT
+            and (
+                event.author == viewer
+                or self.since.get((viewer, event.author), len(self.born) + self._steps)
+                < self.born[id]
+            )
         }
 
 
@@ -217,7 +221,8 @@ class Process:
         settings = Poll(
             linger_seconds=LINGER, max_pending=MAX_PENDING, per_user=PER_USER, recent_events=RECENT
         )
-        ports = Ports(world.store, self.broker, world.friends, NameAuth())
+        self.authenticator = NameAuth()
+        ports = Ports(world.store, self.broker, world.friends, self.authenticator)
         self.feed = Feed(ports, settings, self._turns, Counters(), name)
         self.hub, self.log, self.reading = self.feed.hub, self.feed.log, self.feed.reading
         self._open()
@@ -275,6 +280,11 @@ class Process:
         )
         assert not self.errors, self.errors
         assert not self._turns.failures, self._turns.failures
+
+    def check_logouts(self) -> None:
+        """It knows the last logout of each user."""
+        told, last = self.authenticator.revoked, self.world.store.logouts
+        assert told == last, f"{told} of {last}"
 
     def _open(self) -> None:
         """

@@ -56,6 +56,8 @@ TROUBLES = (
     "away",
     "kill",
     "renew",
+    "log out",
+    "log out",
 )
 
 
@@ -290,6 +292,9 @@ class FeedMachine(Actions, RuleBasedStateMachine):
                 self.world.store.away = True
             case "kill" if self.world.settle_seconds:
                 self.world.store.kill()
+            case "log out":
+                later = self.world.settle_seconds > 0 and other % 4 == 0
+                self.log_out(viewer, index, later)
             case "renew" if not self.world.store.open_transactions:
                 self.renew()
 
@@ -313,6 +318,7 @@ class FeedMachine(Actions, RuleBasedStateMachine):
             self.world.end_polls()
             for process in self.world.processes:
                 process.check()
+                process.check_logouts()
                 assert process.hub.is_empty, f"left: {list(process.hub)}"
                 assert not process.broker.followed, f"left: {process.broker.followed}"
 
